@@ -1,0 +1,20 @@
+"""The unpurified row: images as published."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from impress_bench.attacks.base import Purifier
+from impress_bench.benchmark.contract import Context
+
+
+class NoPurifier(Purifier):
+    """No purification; what a purifier is compared with."""
+
+    name: ClassVar[str] = "none"
+
+    def purify(self, images: Tensor, context: Context) -> Tensor:
+        """The images themselves."""
+        return images

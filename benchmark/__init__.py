@@ -1,0 +1,34 @@
+"""The benchmark: tasks, models and the harness that crosses protections with purifiers.
+
+Names load on first use: importing this package, as `--help` and `list` do, imports no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from impress_bench.benchmark.contract import Context
+    from impress_bench.benchmark.harness.environment import load_model
+    from impress_bench.benchmark.harness.presets import load_preset
+    from impress_bench.benchmark.harness.run import run
+
+__all__ = ["Context", "load_model", "load_preset", "run"]
+
+_HOMES = {
+    "Context": "impress_bench.benchmark.contract",
+    "load_model": "impress_bench.benchmark.harness.environment",
+    "load_preset": "impress_bench.benchmark.harness.presets",
+    "run": "impress_bench.benchmark.harness.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""The embedded world: procedural painters, and a latent diffusion model trained on them."""

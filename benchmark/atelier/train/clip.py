@@ -1,0 +1,204 @@
+"""Recipe of the two style classifiers: an open_clip model on image-title pairs, and a ResNet.
+
+The classifiers judge samples, which carry the decoder's blur; so both learn from VAE reconstructions
+(with noisy latents), noise, JPEG and resizing beside crisp paintings. Victims are not in the data.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import open_clip
+import torch
+from diffusers import AutoencoderKL
+from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn.functional import cross_entropy, interpolate, normalize
+from transformers import CLIPTokenizer, ResNetConfig, ResNetForImageClassification
+
+from impress_bench.benchmark.atelier import world
+from impress_bench.benchmark.atelier.train.data import PaintedSet, painted
+from impress_bench.benchmark.atelier.train.loop import Schedule, batches, load_ema, train
+from impress_bench.benchmark.atelier.train.tokens import MAX_LENGTH
+from impress_bench.benchmark.atelier.train.vae import to_model_range
+from impress_bench.benchmark.models.style_classifier import (
+    SecondStyleClassifier,
+    ZeroShotStyleClassifier,
+)
+
+BATCH = 96
+CLIP = {
+    "embed_dim": 128,
+    "vision_cfg": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 24, "patch_size": None},
+    "text_cfg": {"context_length": MAX_LENGTH, "width": 128, "heads": 4, "layers": 2},
+}
+
+
+def train_clip(work: Path, pack: Path, steps: int) -> dict[str, Any]:
+    """Train both, write `pack`/{clip,second_classifier}, return the held-out figures."""
+    torch.manual_seed(0)
+    vae = AutoencoderKL.from_pretrained(pack / "vae").eval().requires_grad_(False)
+    views = Views(vae, painted(work / "data", "pretrain", "pretrain", 400), step=2)
+    others = Views(vae, painted(work / "data", "pretrain", "pretrain", 400), step=2, start=1)
+    hours = _train_open_clip(views, work / "clip", pack, steps)
+    hours += _train_second(others, work / "second_classifier", pack, steps)
+    held_out = painted(work / "data", "pretrain", "heldout", 10)
+    victims = painted(work / "data", "victim", "finetune", 25)
+    figures: dict[str, Any] = {"hours": hours, "steps": steps}
+    for name, classifier in {
+        "clip": ZeroShotStyleClassifier.from_pack(pack),
+        "second": SecondStyleClassifier.from_pack(pack),
+    }.items():
+        for group, paintings in {"held_out": held_out, "victims": victims}.items():
+            figures |= evaluate(classifier, vae, paintings, f"{name}_{group}")
+    return figures
+
+
+class Views:
+    """Every `step`-th painting from `start` on, crisp and as the VAE gives it back, and the damage
+    a training image may have met."""
+
+    def __init__(self, vae: AutoencoderKL, paintings: PaintedSet, step: int, start: int = 0) -> None:
+        self.paintings = paintings.select(np.arange(start, len(paintings), step))
+        self.reconstructed = _reconstructed(vae, self.paintings.images)
+
+    def draw(self, index: Tensor, generator: torch.Generator) -> Tensor:
+        """Images (B, 3, 64, 64) in [-1, 1]: a third crisp, the rest reconstructed; of each, a part
+        is noised, compressed or halved."""
+        index_ = index.numpy()
+        crisp = torch.rand(len(index), generator=generator) < 1 / 3
+        images = np.where(
+            crisp.numpy()[:, None, None, None],
+            self.paintings.images[index_],
+            self.reconstructed[index_],
+        )
+        kind = torch.randint(6, (len(index),), generator=generator)
+        for i in (kind == 0).nonzero().flatten().tolist():
+            quality = int(torch.randint(10, 60, (1,), generator=generator))
+            images[i] = _jpeg(images[i], quality)
+        values = to_model_range(images)
+        noise = torch.randn(values.shape, generator=generator)
+        strength = torch.rand(len(index), 1, 1, 1, generator=generator) * 0.4
+        values = values + noise * strength * (kind == 1)[:, None, None, None]
+        halved = interpolate(interpolate(values, 32, mode="area"), 64, mode="bilinear")
+        return torch.where((kind == 2)[:, None, None, None], halved, values).clamp(-1, 1)
+
+
+def _train_open_clip(views: Views, folder: Path, pack: Path, steps: int) -> float:
+    """Contrastive training (Radford et al. 2021); equal captions in a batch all count as matches."""
+    tokenizer = CLIPTokenizer.from_pretrained(pack / "tokenizer")
+    config = json.loads(json.dumps(CLIP))
+    config["text_cfg"]["vocab_size"] = len(tokenizer)
+    (pack / "clip").mkdir(parents=True, exist_ok=True)
+    (pack / "clip" / "atelier-clip.json").write_text(json.dumps(config, indent=2))
+    open_clip.add_model_config(pack / "clip" / "atelier-clip.json")
+    model = open_clip.create_model("atelier-clip")
+    works = views.paintings
+    forms = [
+        [f"{a}, {m}" for a, m in zip(part, works.movements, strict=True)]
+        for part in (works.titles, works.subjects)
+    ]
+    known = {text: i for i, text in enumerate(dict.fromkeys(forms[0] + forms[1]))}
+    tokens = tokenizer(list(known), padding="max_length", truncation=True, return_tensors="pt")
+    captions = torch.tensor([[known[text] for text in form] for form in forms])
+
+    def loss(generator: torch.Generator) -> Tensor:
+        index = batches(len(works), BATCH, generator)
+        form = torch.randint(2, (BATCH,), generator=generator)
+        caption = captions[form, index]
+        image, text, scale = model(views.draw(index, generator), tokens.input_ids[caption])
+        logits = scale * image @ text.T
+        matches = (caption[:, None] == caption[None]).float()
+        matches = matches / matches.sum(1, keepdim=True)
+        return (cross_entropy(logits, matches) + cross_entropy(logits.T, matches)) / 2
+
+    outcome = train({"clip": model}, loss, Schedule(steps=steps, lr=1e-3, ema=0.995), folder)
+    load_ema({"clip": model}, outcome.ema)
+    _settle_batch_norm(model.visual, views)
+    state = {name: value.half().contiguous() for name, value in model.state_dict().items()}
+    save_file(state, pack / "clip" / "open_clip_model.safetensors")
+    return outcome.hours
+
+
+def _train_second(views: Views, folder: Path, pack: Path, steps: int) -> float:
+    """A small ResNet with cross-entropy, on paintings the first classifier did not learn from."""
+    config = ResNetConfig(
+        embedding_size=32,
+        hidden_sizes=[32, 64, 96, 128],
+        depths=[1, 1, 1, 1],
+        layer_type="basic",
+        id2label=dict(enumerate(world.MOVEMENTS)),
+        label2id={name: i for i, name in enumerate(world.MOVEMENTS)},
+    )
+    model = ResNetForImageClassification(config)
+    labels = torch.tensor([world.MOVEMENTS.index(name) for name in views.paintings.movements])
+
+    def loss(generator: torch.Generator) -> Tensor:
+        index = batches(len(labels), BATCH, generator)
+        logits = model(views.draw(index, generator)).logits
+        return cross_entropy(logits, labels[index], label_smoothing=0.05)
+
+    outcome = train({"second": model}, loss, Schedule(steps=steps // 2, lr=1e-3, ema=0.995), folder)
+    load_ema({"second": model}, outcome.ema)
+    _settle_batch_norm(model, views)
+    model.half().save_pretrained(pack / "second_classifier")
+    return outcome.hours
+
+
+@torch.no_grad()
+def _settle_batch_norm(model: torch.nn.Module, views: Views) -> None:
+    """Batch-norm statistics of the averaged weights: the training run's belong to other weights."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None  # a cumulative mean
+    model.train()
+    for seed in range(20):
+        generator = torch.Generator().manual_seed(seed)
+        model(views.draw(batches(len(views.paintings), BATCH, generator), generator))
+    model.eval()
+
+
+@torch.no_grad()
+def evaluate(
+    classifier: ZeroShotStyleClassifier | SecondStyleClassifier,
+    vae: AutoencoderKL,
+    paintings: PaintedSet,
+    prefix: str,
+) -> dict[str, float]:
+    """Top-1 on paintings and on their VAE reconstructions."""
+    labels = torch.tensor([world.MOVEMENTS.index(name) for name in paintings.movements])
+    decoded = _reconstructed(vae, paintings.images, noise=0.0)
+    sets = {"paintings": paintings.images, "reconstructions": decoded}
+    return {
+        f"{prefix}_{name}": (
+            classifier.scores(to_model_range(images) / 2 + 0.5).argmax(1) == labels
+        ).float().mean().item()
+        for name, images in sets.items()
+    }
+
+
+@torch.no_grad()
+def _reconstructed(vae: AutoencoderKL, images: np.ndarray, noise: float = 0.4) -> np.ndarray:
+    """uint8 reconstructions; latents get Gaussian noise up to `noise` standard deviations, as
+    samples of an imperfect denoiser have it."""
+    generator, parts = torch.Generator().manual_seed(0), []
+    for start in range(0, len(images), 64):
+        latents = vae.encode(to_model_range(images[start : start + 64])).latent_dist.mean
+        strength = noise * torch.rand(len(latents), 1, 1, 1, generator=generator)
+        strength = strength / vae.config.scaling_factor
+        latents = latents + strength * torch.randn(latents.shape, generator=generator)
+        decoded = ((vae.decode(latents).sample.clamp(-1, 1) + 1) * 127.5).round().byte()
+        parts.append(decoded.permute(0, 2, 3, 1).numpy())
+    return np.concatenate(parts)
+
+
+def _jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer))

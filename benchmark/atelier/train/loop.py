@@ -1,0 +1,168 @@
+"""The training loop that all recipes share: AdamW, warm-up and cosine, EMA, checkpoints, resume.
+
+A step's randomness comes from (seed, step) alone, so that a resumed run draws what an undisturbed
+one would have drawn. Checkpoints are safetensors, the optimizer's moments included.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast: `steps` optimizer steps at peak rate `lr`, linear warm-up, cosine to
+    a hundredth; `ema` is the decay of the averaged weights, reached gradually."""
+
+    steps: int
+    lr: float
+    ema: float = 0.999
+    warmup: int = 100
+    weight_decay: float = 0.01
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`ema` has the averaged weights by qualified name; `hours` counts resumed sessions too."""
+
+    ema: dict[str, torch.Tensor]
+    hours: float
+
+
+def train(
+    modules: Mapping[str, torch.nn.Module],
+    loss: Callable[[torch.Generator], torch.Tensor],
+    schedule: Schedule,
+    folder: Path,
+    *,
+    checkpoint_every: int = 250,
+) -> Outcome:
+    """Minimise `loss(generator)` over the parameters of `modules`; resume from `folder` if it has a
+    checkpoint. Prints the mean loss, the rate and the time left."""
+    named = {
+        f"{prefix}.{name}": parameter
+        for prefix, module in modules.items()
+        for name, parameter in module.named_parameters()
+        if parameter.requires_grad
+    }
+    average = {name: parameter.detach().clone() for name, parameter in named.items()}
+    optimizer = torch.optim.AdamW(
+        named.values(), lr=schedule.lr, weight_decay=schedule.weight_decay, betas=(0.9, 0.99)
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "checkpoint.safetensors"
+    start, seconds = _restore(path, named, average, optimizer)
+    began, recent = time.monotonic() - seconds, []
+    for step in range(start, schedule.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = schedule.lr * _rate(step, schedule)
+        generator = torch.Generator().manual_seed(schedule.seed * 1_000_003 + step)
+        value = loss(generator)
+        if not torch.isfinite(value):
+            raise FloatingPointError(f"{folder.name}: loss is {value.item()} at step {step}")
+        optimizer.zero_grad(set_to_none=True)
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(named.values(), 1.0)
+        optimizer.step()
+        decay = min(schedule.ema, (1 + step) / (10 + step))
+        torch._foreach_lerp_(list(average.values()), list(named.values()), 1 - decay)
+        recent.append(value.item())
+        if (step + 1) % 50 == 0:
+            _report(folder.name, step + 1, schedule.steps, recent, start, time.monotonic() - began - seconds)
+            recent = []
+        if (step + 1) % checkpoint_every == 0 or step + 1 == schedule.steps:
+            _save(path, named, average, optimizer, step + 1, time.monotonic() - began)
+    return Outcome(average, (time.monotonic() - began) / 3600)
+
+
+def load_ema(modules: Mapping[str, torch.nn.Module], ema: Mapping[str, torch.Tensor]) -> None:
+    """Put averaged weights into `modules`, in evaluation mode."""
+    with torch.no_grad():
+        for prefix, module in modules.items():
+            for name, parameter in module.named_parameters():
+                if f"{prefix}.{name}" in ema:
+                    parameter.copy_(ema[f"{prefix}.{name}"])
+            module.eval()
+
+
+def batches(count: int, size: int, generator: torch.Generator) -> torch.Tensor:
+    """`size` indices below `count`, drawn with replacement."""
+    return torch.randint(count, (size,), generator=generator)
+
+
+def _rate(step: int, schedule: Schedule) -> float:
+    if step < schedule.warmup:
+        return (step + 1) / schedule.warmup
+    done = (step - schedule.warmup) / max(1, schedule.steps - schedule.warmup)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _moments(
+    optimizer: torch.optim.Optimizer, named: Mapping[str, torch.Tensor]
+) -> Iterator[tuple[str, str, torch.Tensor]]:
+    for name, parameter in named.items():
+        for key, value in optimizer.state[parameter].items():
+            yield name, key, value
+
+
+def _save(
+    path: Path,
+    named: Mapping[str, torch.Tensor],
+    average: Mapping[str, torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    seconds: float,
+) -> None:
+    tensors = {f"weight/{name}": value.detach() for name, value in named.items()}
+    tensors |= {f"ema/{name}": value for name, value in average.items()}
+    tensors |= {f"adam/{key}/{name}": value for name, key, value in _moments(optimizer, named)}
+    temporary = path.with_suffix(".tmp")
+    save_file(
+        {name: value.contiguous() for name, value in tensors.items()},
+        temporary,
+        metadata={"progress": json.dumps({"step": step, "seconds": seconds})},
+    )
+    temporary.replace(path)
+
+
+def _restore(
+    path: Path,
+    named: Mapping[str, torch.Tensor],
+    average: Mapping[str, torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+) -> tuple[int, float]:
+    if not path.exists():
+        return 0, 0.0
+    with safe_open(path, "pt") as stored, torch.no_grad():
+        progress = json.loads(stored.metadata()["progress"])
+        for name, parameter in named.items():
+            parameter.copy_(stored.get_tensor(f"weight/{name}"))
+            average[name].copy_(stored.get_tensor(f"ema/{name}"))
+            optimizer.state[parameter] = {
+                key: stored.get_tensor(f"adam/{key}/{name}")
+                for key in ("step", "exp_avg", "exp_avg_sq")
+            }
+    print(f"{path.parent.name}: resumed at step {progress['step']}", flush=True)
+    return progress["step"], progress["seconds"]
+
+
+def _report(
+    name: str, step: int, steps: int, recent: list[float], start: int, spent: float
+) -> None:
+    left = spent / (step - start) * (steps - step)
+    mean = sum(recent) / len(recent)
+    print(
+        f"{name}: step {step}/{steps}  loss {mean:.4f}  "
+        f"{1000 * spent / (step - start):.0f} ms a step  {left / 60:.1f} min left",
+        flush=True,
+    )

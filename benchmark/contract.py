@@ -1,0 +1,134 @@
+"""What every floor shares: budgets, contexts, states and the errors that name their plugin.
+
+Imports nothing of ours and no torch at run time, so that listing plugins stays fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+NORMS = ("linf", "l2", "lpips")
+
+
+class State(StrEnum):
+    """How a cell ended; what a board shows where it has no number."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    OVER_BUDGET = "over-budget"
+    TIMEOUT = "timeout"
+    MISSING = "missing"
+
+
+class PluginError(Exception):
+    """A plugin broke its contract. The message names the plugin and the way out."""
+
+    def __init__(self, plugin: str, message: str, state: State = State.FAILED) -> None:
+        super().__init__(f"{plugin}: {message}")
+        self.plugin = plugin
+        self.state = state
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How far a protection may move an image, in the range [0, 1].
+
+    `linf` bounds the largest change of a value, `l2` the Euclidean norm of an image's change over
+    all its values, `lpips` the AlexNet LPIPS distance. Norms named in `soft` are measured and shown
+    but exceeding them is no failure (GLAZE's hinge on LPIPS, say).
+    """
+
+    linf: float | None = None
+    l2: float | None = None
+    lpips: float | None = None
+    soft: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        for name in NORMS:
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise ValueError(f"budget {name} must be at least 0, not {value!r}")
+        unknown = set(self.soft) - set(NORMS)
+        if unknown:
+            raise ValueError(f"soft names unknown norms {sorted(unknown)}; known: {list(NORMS)}")
+
+    def excess(self, measured: Mapping[str, float], tolerance: float = 1e-5) -> dict[str, float]:
+        """Hard norms that `measured` exceeds, with the measured value; empty if within budget."""
+        limits = {name: getattr(self, name) for name in NORMS if name not in self.soft}
+        return {
+            name: measured[name]
+            for name, limit in limits.items()
+            if limit is not None and measured[name] > limit + tolerance
+        }
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """What stages exchange: 8-bit images of one size and what is known of each.
+
+    `images` is uint8 (N, H, W, 3); `names` are unique file stems; `titles` is empty or has N entries;
+    `masks` is None or bool (N, H, W), true on what must be kept (a head).
+    """
+
+    images: np.ndarray
+    names: tuple[str, ...]
+    titles: tuple[str, ...] = ()
+    masks: np.ndarray | None = None
+
+
+class Protected(NamedTuple):
+    """Images as published, and how far each lies from its original.
+
+    `images` is float32 (B, 3, H, W) with 8-bit values in [0, 1]; `linf`, `l2` and `lpips` are (B,).
+    """
+
+    images: torch.Tensor
+    linf: torch.Tensor
+    l2: torch.Tensor
+    lpips: torch.Tensor
+
+
+class Purified(NamedTuple):
+    """A purifier's answer: float32 (B, 3, H, W) with 8-bit values in [0, 1]."""
+
+    images: torch.Tensor
+
+
+def _silent(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a plugin may know and use besides the images.
+
+    A protection gets `titles`, `masks` and the results it asked for in `requires`; a purifier gets
+    neither titles nor masks. Nobody but the task knows edit prompts, held-out titles or labels.
+
+    `model` is the surrogate, None where the caller has none. `generator` is the only source of
+    randomness. `progress(done, total)` reports steps. `results` maps the registered name of another
+    protection to what it did to the same images.
+    """
+
+    generator: torch.Generator
+    model: LatentDiffusion | None = None
+    titles: Sequence[str] = ()
+    masks: torch.Tensor | None = None
+    results: Mapping[str, Protected] = field(default_factory=dict)
+    progress: Callable[[int, int], None] = _silent
+
+    def require_model(self, plugin: str) -> LatentDiffusion:
+        """The surrogate, or a clear error naming the plugin that cannot work without one."""
+        if self.model is None:
+            raise PluginError(plugin, "needs a model; pass Context(model=load_model('atelier'))")
+        return self.model

@@ -1,0 +1,1 @@
+"""The harness: from a preset over a plan of stages and a store to the cells of the boards."""

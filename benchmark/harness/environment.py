@@ -1,0 +1,141 @@
+"""What a running stage has besides its inputs: models, randomness of its own, threads, a clock."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.harness.errors import ConfigError, plugin_error
+from impress_bench.benchmark.harness.keys import DEVICE, canonical_json, derive_seed
+from impress_bench.benchmark.harness.registry import Component, Registry, load_target
+from impress_bench.benchmark.models.digest import folder_digest
+
+if TYPE_CHECKING:
+    import torch
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+    from impress_bench.benchmark.tasks.base import Task
+
+
+class TimeLimitExceeded(Exception):
+    """A stage ran longer than the preset allows."""
+
+
+def load_model(name: str = "atelier") -> LatentDiffusion:
+    """The model registered as `name`, or the one in a diffusers folder or under a hub id."""
+    try:
+        if _is_source(name):
+            from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+            return LatentDiffusion.from_pretrained(name)
+        factory = load_target("model", name, Registry().entry("models", name).value)
+        model: LatentDiffusion = factory()
+    except (ConfigError, PluginError):
+        raise
+    except Exception as error:
+        raise plugin_error("model", name, "could not be loaded", error) from error
+    return model
+
+
+def model_digest(registry: Registry, name: str) -> str:
+    """The digest of a model's weights and settings.
+
+    An entry point with a `digest()` of its own is asked first: it need not load the model for that.
+    """
+    if _is_source(name):
+        return folder_digest(Path(name)) if Path(name).is_dir() else f"hub:{name}"
+    factory = load_target("model", name, registry.entry("models", name).value)
+    cheap = getattr(factory, "digest", None)
+    if cheap is None:
+        return str(load_model(name).digest)
+    try:
+        return str(cheap())
+    except Exception as error:
+        raise plugin_error("model", name, "has no digest", error) from error
+
+
+def _is_source(name: str) -> bool:
+    """A path or a hub id has a slash, a registered name none."""
+    return "/" in name
+
+
+class Environment:
+    """Shared by the stages that one process runs, so that a model is loaded once."""
+
+    def __init__(
+        self,
+        models: Mapping[str, str],
+        time_limit_s: float | None = None,
+        report: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        self._names = dict(models)
+        self._loaded: dict[str, LatentDiffusion] = {}
+        self._tasks: dict[str, Task] = {}
+        self._time_limit_s = time_limit_s
+        self._report = report
+        self._deadline = float("inf")
+
+    def model(self, role: str) -> LatentDiffusion:
+        """The model of a role, loaded on first use."""
+        name = self._names[role]
+        if name not in self._loaded:
+            self._loaded[name] = load_model(name)
+        return self._loaded[name]
+
+    def task(self, component: Component) -> Task:
+        """A task, created on first use: it may keep what it loads."""
+        name = canonical_json(component.identity())
+        if name not in self._tasks:
+            self._tasks[name] = component.create()
+        return self._tasks[name]
+
+    def progress(self, done: int, total: int) -> None:
+        """Handed to plugins and tasks; the time limit takes effect here."""
+        self._report(done, total)
+        self._check_time()
+
+    @contextmanager
+    def stage(self, threads: int, *coordinates: str | int) -> Iterator[None]:
+        """Run a stage under its time limit, its threads and random state that nobody else touches.
+
+        Plugins draw from the generator they are given; libraries they call may draw from the global
+        ones, which are therefore seeded by the stage's coordinates and restored afterwards.
+        """
+        import numpy as np
+        import torch
+
+        limit = self._time_limit_s
+        self._deadline = time.monotonic() + limit if limit else float("inf")
+        seed = derive_seed("global", *coordinates)
+        saved = (torch.get_num_threads(), random.getstate(), np.random.get_state())
+        deterministic = torch.are_deterministic_algorithms_enabled()
+        warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+        with torch.random.fork_rng():
+            try:
+                torch.set_num_threads(threads)
+                torch.use_deterministic_algorithms(True, warn_only=True)
+                torch.manual_seed(seed)
+                np.random.seed(seed)
+                random.seed(seed)
+                yield
+                self._check_time()
+            finally:
+                torch.set_num_threads(saved[0])
+                torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+                random.setstate(saved[1])
+                np.random.set_state(saved[2])
+
+    def _check_time(self) -> None:
+        if time.monotonic() > self._deadline:
+            raise TimeLimitExceeded(f"ran past its time limit of {self._time_limit_s:g} s")
+
+
+def generator(role: str, task: str, subject: str, seed: int = 0) -> torch.Generator:
+    """The randomness of one stage, from what it is for and nothing else."""
+    import torch
+
+    return torch.Generator(DEVICE).manual_seed(derive_seed(role, task, subject, seed))

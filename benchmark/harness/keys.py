@@ -1,0 +1,69 @@
+"""Keys of results: what a stage's outcome depends on, as a SHA-256 over canonical JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+#: Raised whenever stages or the layout of stored objects change in a way that alters results.
+SCHEMA = 1
+#: Third-party packages whose version may alter numbers (Pillow: JPEG and resizing).
+LIBRARIES = ("torch", "torchvision", "diffusers", "transformers", "numpy", "pillow")
+DTYPE = "float32"
+DEVICE = "cpu"
+
+
+def canonical_json(value: Any) -> str:
+    """One text per value: sorted keys, no spaces, shortest floats, no NaN."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@cache
+def library_versions() -> Mapping[str, str]:
+    """Installed versions of `LIBRARIES`, read from metadata so that none is imported."""
+    versions = {}
+    for name in LIBRARIES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "absent"
+    return versions
+
+
+def key_inputs(
+    stage: str, parts: Mapping[str, Any], inputs: Mapping[str, str], threads: int
+) -> dict[str, Any]:
+    """The document that a key digests and that the store keeps beside the result.
+
+    The thread count is part of it because sums change in the last bits with their order.
+    """
+    return {
+        "schema": SCHEMA,
+        "stage": stage,
+        "parts": dict(parts),
+        "inputs": dict(inputs),
+        "threads": threads,
+        "dtype": DTYPE,
+        "device": DEVICE,
+        "libraries": dict(library_versions()),
+    }
+
+
+def key_of(document: Mapping[str, Any]) -> str:
+    return sha256(canonical_json(document).encode())
+
+
+def derive_seed(*coordinates: str | int) -> int:
+    """A seed in [0, 2**32) from what it is for; the same on every machine and in any order."""
+    digest = hashlib.sha256(canonical_json(list(coordinates)).encode()).digest()
+    return int.from_bytes(digest[:4], "big")

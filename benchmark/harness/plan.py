@@ -1,0 +1,67 @@
+"""A plan: the graph of stages, each result once, and the cells that are read from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.harness.presets import Preset
+from impress_bench.benchmark.harness.registry import Component
+from impress_bench.benchmark.harness.spec import Spec
+from impress_bench.benchmark.harness.stage import Place, Stage
+from impress_bench.benchmark.harness.store import Store
+from impress_bench.benchmark.tasks.base import Task
+
+#: How a task's control is written where cells name a protection; its purifier is empty.
+CONTROL = "control:{}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Task x subject x protection x purifier x seed, and the stages that lead to its scores.
+
+    A control has the protection `control:NAME` and no purifier. A cell whose plugin could not even
+    be resolved has no `score` but a `failure`.
+    """
+
+    place: Place
+    original: Stage | None = None
+    protected: Stage | None = None
+    purified: Stage | None = None
+    exploited: Stage | None = None
+    score: Stage | None = None
+    failure: PluginError | None = None
+
+
+@dataclass(frozen=True)
+class PlannedTask:
+    """A task of the plan; `subjects` are all that it offers."""
+
+    spec: Spec
+    component: Component
+    task: Task
+    subjects: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """How cells name it."""
+        return str(self.spec)
+
+
+@dataclass
+class Plan:
+    """`stages` come in an order in which each follows its inputs."""
+
+    preset: Preset
+    tasks: list[PlannedTask] = field(default_factory=list)
+    stages: dict[str, Stage] = field(default_factory=dict)
+    cells: list[Cell] = field(default_factory=list)
+    #: Protections and inspections to tabulate: the cell that shows each first.
+    protections: list[Cell] = field(default_factory=list)
+    inspections: list[tuple[Cell, Stage]] = field(default_factory=list)
+    models: dict[str, str] = field(default_factory=dict)
+    components: dict[str, Component] = field(default_factory=dict)
+
+    def stored(self, store: Store) -> set[str]:
+        """Keys of the stages that the store seems to hold already."""
+        return {key for key in self.stages if store.holds(key)}

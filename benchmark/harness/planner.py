@@ -1,0 +1,123 @@
+"""From a preset to a plan: names resolved, models digested, subjects chosen."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.harness.environment import model_digest
+from impress_bench.benchmark.harness.errors import ConfigError, plugin_error, unknown
+from impress_bench.benchmark.harness.plan import Plan, PlannedTask
+from impress_bench.benchmark.harness.presets import Preset
+from impress_bench.benchmark.harness.registry import Component, Registry
+from impress_bench.benchmark.harness.rows import SubjectPlanner
+from impress_bench.benchmark.harness.spec import Spec
+from impress_bench.benchmark.harness.stage import Stage
+
+INCONSISTENCY = "impress_bench.benchmark.models.inconsistency"
+
+AnyStage = TypeVar("AnyStage", bound=Stage)
+
+
+def make_plan(preset: Preset, registry: Registry) -> Plan:
+    """The plan of a preset. Raises `ConfigError` for what the user has to mend."""
+    return Planner(preset, registry).build()
+
+
+class Planner:
+    def __init__(self, preset: Preset, registry: Registry) -> None:
+        self.preset = preset
+        self.registry = registry
+        self.plan = Plan(preset)
+        self._resolved: dict[tuple[str, str], Component | PluginError] = {}
+        self._digests: dict[str, str] = {}
+
+    def build(self) -> Plan:
+        preset, plan = self.preset, self.plan
+        self._resolve_named()
+        for role, name in preset.models.roles().items():
+            plan.models[role] = self._model_digest(role, name)
+        for spec in preset.specs("tasks"):
+            plan.tasks.append(self._task(spec))
+        chosen = self._choose_subjects()
+        for planned in plan.tasks:
+            for subject in chosen[planned.name]:
+                SubjectPlanner(self, planned, subject).add()
+        if not plan.cells:
+            raise ConfigError(f"{preset.where('subjects')}: nothing to run: no cell is left")
+        return plan
+
+    def resolve(self, field: str, spec: Spec) -> Component | PluginError:
+        """A component, or why it is broken, which is then the reason of its cells."""
+        name = (field, str(spec))
+        if name not in self._resolved:
+            settings = getattr(self.preset.settings, field).get(spec.name)
+            try:
+                component = self.registry.resolve(field, spec, settings)
+            except PluginError as error:
+                self._resolved[name] = error
+            else:
+                self._resolved[name] = component
+                self.plan.components[f"{component.kind} {spec}"] = component
+        return self._resolved[name]
+
+    def add(self, stage: AnyStage) -> AnyStage:
+        """The stage, or the equal one that is planned already."""
+        return self.plan.stages.setdefault(stage.key, stage)  # type: ignore[return-value]
+
+    def inconsistency_source(self) -> str:
+        if INCONSISTENCY not in self._digests:
+            self._digests[INCONSISTENCY] = self.registry.index.digest(INCONSISTENCY)
+        return self._digests[INCONSISTENCY]
+
+    def _resolve_named(self) -> None:
+        """What is unknown or set wrongly is the user's to mend, before any work is done."""
+        for field in ("tasks", "protections", "purifiers"):
+            known = sorted(self.registry.entries[field])
+            for name in getattr(self.preset.settings, field):
+                if name not in known:
+                    what = f"name in settings.{field}:"
+                    raise ConfigError(f"{self.preset.origin}: {unknown(what, name, known)}")
+            for spec in self.preset.specs(field):
+                try:
+                    self.resolve(field, spec)
+                except ConfigError as error:
+                    raise ConfigError(f"{self.preset.where(field)}: {error}") from None
+
+    def _model_digest(self, role: str, name: str) -> str:
+        if name not in self._digests:
+            try:
+                self._digests[name] = model_digest(self.registry, name)
+            except (ConfigError, PluginError) as error:
+                raise ConfigError(f"{self.preset.origin}: models.{role}: {error}") from None
+        return self._digests[name]
+
+    def _task(self, spec: Spec) -> PlannedTask:
+        """A task must load: without it nobody knows the subjects whose cells it would cost."""
+        try:
+            component = self.resolve("tasks", spec)
+            if isinstance(component, PluginError):
+                raise component
+            task = component.create()
+            try:
+                subjects = tuple(task.subjects())
+            except Exception as error:
+                raise plugin_error("task", str(spec), "failed to name subjects", error) from error
+        except PluginError as error:
+            raise ConfigError(f"{self.preset.where('tasks')}: {error}") from None
+        return PlannedTask(spec, component, task, subjects)
+
+    def _choose_subjects(self) -> dict[str, tuple[str, ...]]:
+        wanted = self.preset.subjects
+        offered = {task.name: task.subjects for task in self.plan.tasks}
+        if wanted is None or isinstance(wanted, int):
+            return {name: subjects[:wanted] for name, subjects in offered.items()}
+        known = list(dict.fromkeys(name for subjects in offered.values() for name in subjects))
+        for name in wanted:
+            if name not in known:
+                message = unknown("subject", name, known)
+                raise ConfigError(f"{self.preset.where('subjects')}: {message}")
+        return {
+            task: tuple(name for name in subjects if name in wanted)
+            for task, subjects in offered.items()
+        }

@@ -1,0 +1,179 @@
+"""Run a preset: plan, execute, collect, and write what RUN holds.
+
+```
+RUN/boards/…   RUN/cells.parquet   RUN/protections.parquet   RUN/inspections.parquet
+RUN/costs.{json,md}   RUN/provenance.json   RUN/log.txt
+```
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+import pandas as pd
+from impress_bench.benchmark.contract import State
+from impress_bench.benchmark.harness.costs import write_costs
+from impress_bench.benchmark.harness.errors import ConfigError
+from impress_bench.benchmark.harness.files import write_atomically
+from impress_bench.benchmark.harness.frames import (
+    board_meta,
+    cells_frame,
+    inspections_frame,
+    protections_frame,
+)
+from impress_bench.benchmark.harness.local import LocalExecutor
+from impress_bench.benchmark.harness.plan import Plan
+from impress_bench.benchmark.harness.planner import make_plan
+from impress_bench.benchmark.harness.presets import Preset, load_preset
+from impress_bench.benchmark.harness.progress import Reporter
+from impress_bench.benchmark.harness.provenance import provenance
+from impress_bench.benchmark.harness.registry import Registry
+from impress_bench.benchmark.harness.stage import Stage
+from impress_bench.benchmark.harness.store import Store, default_root
+from impress_bench.leaderboard import write_boards
+
+TABLES = ("cells", "protections", "inspections")
+#: Boards are written anew after this long even if no subject is finished.
+REFRESH_S = 30.0
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Where a run left its results, and the tables they were written from."""
+
+    out: Path
+    cells: pd.DataFrame
+    protections: pd.DataFrame
+    inspections: pd.DataFrame
+    boards: list[Path]
+    #: How many stages were executed, reused, failed and blocked.
+    stages: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def states(self) -> dict[str, int]:
+        """How many cells ended in which state."""
+        where = ["task", "subject", "protection", "purifier", "seed"]
+        return dict(self.cells.drop_duplicates(where)["state"].value_counts(sort=False))
+
+    @property
+    def failures(self) -> list[dict[str, Any]]:
+        """The cells that neither finished nor were skipped, with their reasons."""
+        where = ["task", "subject", "protection", "purifier", "seed", "state", "reason"]
+        failed = self.cells[~self.cells["state"].isin([State.DONE, State.SKIPPED])]
+        rows = failed[where].drop_duplicates().itertuples(index=False)
+        return [dict(zip(where, row, strict=True)) for row in rows]
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every cell is done or skipped, 1 otherwise."""
+        return 1 if self.failures else 0
+
+
+def run(
+    preset: Preset | str | Path = "mini",
+    out: str | Path | None = None,
+    store: str | Path | None = None,
+    reporter: Reporter | None = None,
+) -> RunResult:
+    """Run a preset and write its boards; what the store holds already is not run again.
+
+    `out` defaults to runs/<preset>, `store` to `store.default_root()`. An interrupt writes the
+    boards of what is done and is raised again.
+    """
+    preset = preset if isinstance(preset, Preset) else load_preset(preset)
+    reporter = reporter or Reporter()
+    folder = _folder(Path(out) if out is not None else Path("runs") / preset.name, "--out")
+    root = _folder(Path(store) if store is not None else default_root(), "--store")
+    plan = make_plan(preset, Registry(memo=root / "resolved"))
+    with (folder / "log.txt").open("a", buffering=1, encoding="utf-8") as log:
+        return _Run(plan, folder, root, reporter, log).run()
+
+
+def report(folder: str | Path) -> list[Path]:
+    """Write the boards of a run again, from the tables it stored."""
+    folder = Path(folder)
+    try:
+        meta = json.loads((folder / "provenance.json").read_bytes())["boards"]
+        cells, protections, inspections = (
+            pd.read_parquet(folder / f"{name}.parquet") for name in TABLES
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(
+            f"{folder} holds no results of a run ({error}); name the folder given to run as --out"
+        ) from None
+    return write_boards(cells, protections, inspections, meta, folder)
+
+
+class _Run:
+    def __init__(
+        self, plan: Plan, folder: Path, root: Path, reporter: Reporter, log: TextIO
+    ) -> None:
+        self.plan = plan
+        self.folder = folder
+        self.meta = board_meta(plan)
+        self._log = log
+        self._reporter = reporter
+        self._store = Store(root, self._warn)
+        self._executor = LocalExecutor(self._store, reporter, self._note, self._settled)
+        self._written = time.monotonic()
+        self._subject: tuple[str, str] | None = None
+        self._fresh = False
+
+    def run(self) -> RunResult:
+        origin = {**provenance(self.plan), "boards": self.meta}
+        document = json.dumps(origin, indent=1, ensure_ascii=False).encode()
+        write_atomically(self.folder / "provenance.json", document)
+        self._note(f"run {self.plan.preset.name} {origin['started']}")
+        try:
+            self._executor.run(self.plan)
+        except KeyboardInterrupt:
+            self._note("interrupted")
+            self._write()
+            raise
+        return self._write()
+
+    def _settled(self, stage: Stage) -> None:
+        """Keep the boards readable while it runs: after every subject, and every 30 seconds."""
+        subject = (stage.place.task, stage.subject)
+        finished = self._subject not in (None, subject)
+        self._subject = subject
+        self._fresh |= self._executor.outcomes[stage.key].verb == "executed"
+        late = time.monotonic() - self._written > REFRESH_S
+        if self._fresh and (finished or late):
+            self._write()
+
+    def _write(self) -> RunResult:
+        outcomes = self._executor.outcomes
+        cells = cells_frame(self.plan, outcomes)
+        protections = protections_frame(self.plan, outcomes)
+        inspections = inspections_frame(self.plan, outcomes)
+        for name, frame in zip(TABLES, (cells, protections, inspections), strict=True):
+            buffer = io.BytesIO()
+            frame.to_parquet(buffer, index=False)
+            write_atomically(self.folder / f"{name}.parquet", buffer.getvalue())
+        write_costs(self.plan, outcomes, self.folder)
+        boards = write_boards(cells, protections, inspections, self.meta, self.folder)
+        self._written, self._fresh = time.monotonic(), False
+        verbs = Counter(outcome.verb for outcome in outcomes.values())
+        return RunResult(self.folder, cells, protections, inspections, boards, dict(verbs))
+
+    def _note(self, line: str) -> None:
+        self._log.write(f"{line}\n")
+
+    def _warn(self, message: str) -> None:
+        self._note(message)
+        self._reporter.tell(message)
+
+
+def _folder(path: Path, flag: str) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{flag}: cannot make the folder {path}: {error.strerror}") from None
+    return path

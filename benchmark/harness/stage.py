@@ -1,0 +1,94 @@
+"""What a stage is, and the one way in which it is performed whoever runs it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+from impress_bench.benchmark.contract import PluginError, State
+from impress_bench.benchmark.harness.environment import Environment, TimeLimitExceeded
+from impress_bench.benchmark.harness.errors import plugin_error
+from impress_bench.benchmark.harness.keys import key_inputs, key_of
+from impress_bench.benchmark.harness.registry import Component
+from impress_bench.benchmark.harness.store import Result
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the matrix a stage was first needed; for people, no part of its key."""
+
+    task: str
+    subject: str
+    protection: str = ""
+    purifier: str = ""
+    seed: int | None = None
+
+    def __str__(self) -> str:
+        seed = "" if self.seed is None else f"seed={self.seed}"
+        return " ".join(filter(None, [f"{self.task}/{self.subject}", *self.parts, seed]))
+
+    @property
+    def parts(self) -> tuple[str, str]:
+        return self.protection, self.purifier
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Stage(ABC):
+    """One step. `task_name` is what the task calls itself, under which noise is derived."""
+
+    place: Place
+    task: Component
+    task_name: str
+    subject: str
+    threads: int
+    kind: ClassVar[str]
+
+    @property
+    def inputs(self) -> Mapping[str, Stage]:
+        return {}
+
+    @property
+    @abstractmethod
+    def component(self) -> str:
+        """Whose time this is and who is to blame: `protection glaze[p=0.05]`."""
+
+    @property
+    def coordinates(self) -> tuple[str | int, ...]:
+        """What the global random state is seeded with while it runs."""
+        return self.kind, self.task_name, self.subject
+
+    @abstractmethod
+    def parts(self) -> Mapping[str, Any]:
+        """What the result depends on besides the inputs."""
+
+    @abstractmethod
+    def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
+        """Compute the result from those of `inputs`."""
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """What the key digests."""
+        parts = {"task": self.task_name, "subject": self.subject, **self.parts()}
+        keys = {name: stage.key for name, stage in self.inputs.items()}
+        return key_inputs(self.kind, parts, keys, self.threads)
+
+    @cached_property
+    def key(self) -> str:
+        return key_of(self.document)
+
+
+def perform(stage: Stage, inputs: Mapping[str, Result], env: Environment) -> Result:
+    """Run a stage; whatever goes wrong in it becomes a `PluginError` that names the plugin."""
+    try:
+        with env.stage(stage.threads, *stage.coordinates):
+            return stage.run(inputs, env)
+    except PluginError:
+        raise
+    except TimeLimitExceeded as error:
+        raise PluginError(stage.component, str(error), State.TIMEOUT) from error
+    except (Exception, SystemExit) as error:
+        kind, _, label = stage.component.partition(" ")
+        raise plugin_error(kind, label, f"failed in {stage.kind}", error) from error

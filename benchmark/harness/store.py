@@ -1,0 +1,181 @@
+"""The content-addressed store: what a stage gave, under the digest of all that it depends on.
+
+```
+objects/ab/ab12…/manifest.json      what the key digests, and the SHA-256 of every file beside it
+objects/ab/ab12…/images/*.png, meta.json, record.json
+failures/ab12….json                 why a stage failed last time; never read by a run
+resolved/                           parameters of components (see the registry)
+locks/, tmp/                        of running processes
+```
+
+An object appears whole, by a rename, or not at all. Two processes may share a store: a lock for
+each key makes the second wait and then find what the first made.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from impress_bench.benchmark.contract import ImageSet
+from impress_bench.benchmark.harness.files import sync_folder, write_atomically, write_durably
+from impress_bench.benchmark.harness.keys import canonical_json, sha256
+
+
+class Result(NamedTuple):
+    """What a stage hands on: 8-bit images, a record of plain values, or both."""
+
+    images: ImageSet | None = None
+    record: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object read from the store, every file checked against its digest."""
+
+    manifest: Mapping[str, Any]
+    files: Mapping[str, bytes]
+
+    @property
+    def seconds(self) -> float:
+        """How long the stage took when it was executed."""
+        return float(self.manifest["seconds"])
+
+    def record(self) -> Mapping[str, Any] | None:
+        data = self.files.get("record.json")
+        return None if data is None else dict(json.loads(data))
+
+    def result(self) -> Result:
+        if "meta.json" not in self.files:
+            return Result(record=self.record())
+        from impress_bench.benchmark.harness.images import decode
+
+        return Result(decode(self.files), self.record())
+
+
+def default_root() -> Path:
+    """IMPRESS_BENCH_STORE, or the user's cache folder (XDG Base Directory Specification)."""
+    if named := os.environ.get("IMPRESS_BENCH_STORE"):
+        return Path(named)
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "impress-bench"
+
+
+class Store:
+    """Objects by key. `tell` hears of damaged ones, each once."""
+
+    def __init__(self, root: Path, tell: Callable[[str], None] = lambda message: None) -> None:
+        self.root = root
+        self._tell = tell
+        self._told: set[str] = set()
+        for name in ("objects", "failures", "locks", "tmp"):
+            (root / name).mkdir(parents=True, exist_ok=True)
+
+    def path(self, key: str) -> Path:
+        return self.root / "objects" / key[:2] / key
+
+    def holds(self, key: str) -> bool:
+        """Whether an object is there, unread: enough for an estimate, not for a result."""
+        return (self.path(key) / "manifest.json").is_file()
+
+    def find(self, key: str) -> Stored | None:
+        """The object under `key` if it is there and sound."""
+        folder = self.path(key)
+        if not folder.is_dir():
+            return None
+        try:
+            manifest = json.loads((folder / "manifest.json").read_bytes())
+            if sha256(canonical_json(manifest["inputs"]).encode()) != key:
+                raise ValueError("the manifest belongs to another key")
+            files = {name: (folder / name).read_bytes() for name in manifest["files"]}
+            for name, data in files.items():
+                if sha256(data) != manifest["files"][name]:
+                    raise ValueError(f"{name} is not what was written")
+            stored = Stored(manifest, files)
+            _ = stored.seconds
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if key not in self._told:
+                self._told.add(key)
+                self._tell(f"damaged {key}: {error}; it is made again")
+            return None
+        return stored
+
+    def get(self, key: str) -> Result | None:
+        """The result under `key`, or None."""
+        stored = self.find(key)
+        return None if stored is None else stored.result()
+
+    def put(self, key: str, inputs: Mapping[str, Any], result: Result, seconds: float) -> None:
+        """Store a result; if a sound one is there already, that one stays."""
+        files = _files(result)
+        manifest = {
+            "inputs": inputs,
+            "files": {name: sha256(data) for name, data in sorted(files.items())},
+            "seconds": seconds,
+        }
+        files["manifest.json"] = json.dumps(manifest, indent=1, sort_keys=True).encode()
+        temporary = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=self.root / "tmp"))
+        try:
+            for name, data in files.items():
+                (temporary / name).parent.mkdir(exist_ok=True)
+                write_durably(temporary / name, data)
+            for folder in (*(path for path in temporary.iterdir() if path.is_dir()), temporary):
+                sync_folder(folder)
+            temporary.chmod(0o755)
+            self.path(key).parent.mkdir(exist_ok=True)
+            if self.find(key) is None:
+                self.discard(key)
+                self._publish(temporary, key)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        (self.root / "failures" / f"{key}.json").unlink(missing_ok=True)
+
+    def _publish(self, temporary: Path, key: str) -> None:
+        """Rename into place; where another process was first, its object stays."""
+        target = self.path(key)
+        try:
+            temporary.rename(target)
+        except OSError:
+            if self.find(key) is None:
+                raise
+        sync_folder(target.parent)
+
+    def discard(self, key: str) -> None:
+        """Remove an object that is damaged."""
+        shutil.rmtree(self.path(key), ignore_errors=True)
+
+    def fail(self, key: str, inputs: Mapping[str, Any], failure: Mapping[str, Any]) -> None:
+        """Note why a stage failed, for people; no run reads it."""
+        document = json.dumps({**failure, "inputs": inputs}, indent=1, sort_keys=True)
+        write_atomically(self.root / "failures" / f"{key}.json", document.encode())
+
+    @contextmanager
+    def lock(self, key: str) -> Iterator[None]:
+        """Wait until no other process works on `key`. The system frees the lock of a killed one."""
+        path = self.root / "locks" / key
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            for leftover in (self.root / "tmp").glob(f"{key}.*"):
+                shutil.rmtree(leftover, ignore_errors=True)
+            yield
+            if self.holds(key):
+                path.unlink(missing_ok=True)
+
+
+def _files(result: Result) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    if result.images is not None:
+        from impress_bench.benchmark.harness.images import encode
+
+        files.update(encode(result.images))
+    if result.record is not None:
+        files["record.json"] = canonical_json(result.record).encode()
+    return files

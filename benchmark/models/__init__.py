@@ -1,0 +1,1 @@
+"""Latent diffusion models behind one interface, and the classifiers that judge what they paint."""

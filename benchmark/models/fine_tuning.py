@@ -1,0 +1,69 @@
+"""Fine-tuning of the denoiser on a few captioned images, as style mimicry does.
+
+Follows diffusers' `train_text_to_image`, which the IMPRESS experiments use: only the U-Net learns,
+epsilon loss, constant rate, AdamW, gradient norm clipped at 1. Departures: images are encoded once
+and latents sampled from the stored posteriors; no weight averaging and no flips (both are
+immaterial over a few hundred steps on a few images).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+
+def fine_tune(
+    model: LatentDiffusion,
+    images: Tensor,
+    prompts: Sequence[str],
+    *,
+    steps: int,
+    lr: float,
+    batch_size: int,
+    generator: torch.Generator,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> LatentDiffusion:
+    """A copy of `model` whose U-Net has learned `images` (B, 3, H, W) in [0, 1] under `prompts`.
+
+    `model` itself is not changed; VAE and text encoder are shared with the copy. Raises ValueError
+    unless there is one prompt an image, and FloatingPointError where the loss stops being finite.
+    """
+    if len(images) != len(prompts) or not len(images):
+        raise ValueError(f"{len(images)} images but {len(prompts)} prompts to fine-tune on")
+    unet = copy.deepcopy(model.pipeline.unet).train().requires_grad_(True)
+    learner = replace(model, pipeline=type(model.pipeline)(
+        **{**model.pipeline.components, "unet": unet}, requires_safety_checker=False
+    ))
+    learner.pipeline.set_progress_bar_config(disable=True)
+    scheduler = model.pipeline.scheduler
+    with torch.no_grad():
+        posterior = model.pipeline.vae.encode(
+            2 * images.to(model.device, model.dtype) - 1
+        ).latent_dist
+        contexts = model.embed(prompts)
+    optimizer = torch.optim.AdamW(unet.parameters(), lr=lr, weight_decay=1e-2)
+    for step in range(steps):
+        index = torch.randint(len(images), (batch_size,), generator=generator)
+        draw = torch.randn((2, batch_size, *posterior.mean.shape[1:]), generator=generator)
+        draw = draw.to(posterior.mean)
+        clean = (posterior.mean[index] + posterior.std[index] * draw[0]) * model.latent_scale
+        count = scheduler.config.num_train_timesteps
+        timesteps = torch.randint(count, (batch_size,), generator=generator).to(model.device)
+        noisy = scheduler.add_noise(clean, draw[1], timesteps)
+        predicted = unet(noisy, timesteps, encoder_hidden_states=contexts[index]).sample
+        loss = (predicted - draw[1]).square().mean()
+        if not torch.isfinite(loss):
+            raise FloatingPointError(f"fine-tuning diverged at step {step} with lr={lr}")
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
+        optimizer.step()
+        progress(step + 1, steps)
+    unet.requires_grad_(False).eval()
+    return learner

@@ -1,0 +1,215 @@
+"""One latent diffusion model in diffusers layout: Stable Diffusion, or the small embedded one.
+
+Images are float (B, 3, H, W) in [0, 1] at this interface and [-1, 1] inside, as diffusers has it.
+Latents are unscaled unless a name says otherwise: GLAZE and PhotoGuard are stated on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from impress_bench.benchmark.models.digest import folder_digest
+from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
+
+if TYPE_CHECKING:
+    from diffusers import DDIMScheduler, StableDiffusionPipeline
+
+
+#: One generator for a batch, from which each image's own is derived, or one an image.
+Generators = torch.Generator | Sequence[torch.Generator]
+
+
+def _silent(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True)
+class LatentDiffusion:
+    """A diffusers Stable Diffusion pipeline and what this project asks of one.
+
+    `pipeline` holds VAE, text encoder, tokenizer, U-Net and scheduler, frozen and in evaluation
+    mode. `digest` identifies the weights: results are stored under it.
+    """
+
+    pipeline: StableDiffusionPipeline
+    digest: str
+
+    @classmethod
+    def from_pretrained(
+        cls, source: str | Path, device: str = "cpu", dtype: torch.dtype = torch.float32
+    ) -> LatentDiffusion:
+        """Load a folder in diffusers layout or a hub id; safetensors only.
+
+        Raises OSError, as diffusers does, where the folder or the hub id cannot be read.
+        """
+        from diffusers import StableDiffusionPipeline
+
+        pipeline = StableDiffusionPipeline.from_pretrained(
+            source, torch_dtype=dtype, use_safetensors=True, safety_checker=None
+        ).to(device)
+        pipeline.set_progress_bar_config(disable=True)
+        for module in (pipeline.vae, pipeline.text_encoder, pipeline.unet):
+            module.requires_grad_(False).eval()
+        folder = Path(source)
+        digest = folder_digest(folder) if folder.is_dir() else f"hub:{source}"
+        return cls(pipeline, digest)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.pipeline.vae.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The weights' floating type."""
+        return self.pipeline.vae.dtype
+
+    @property
+    def latent_scale(self) -> float:
+        """Factor that brings latents to unit variance, the scale on which the U-Net works."""
+        return float(self.pipeline.vae.config.scaling_factor)
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels of the images the model was trained on."""
+        return int(self.pipeline.unet.config.sample_size * self.pipeline.vae_scale_factor)
+
+    def encode(
+        self, images: Tensor, sample: bool = False, generator: Generators | None = None
+    ) -> Tensor:
+        """Latents (B, 4, h, w) of images: the posterior's mean, or a sample from it.
+
+        Differentiable. With `sample`, image i draws from a generator of its own derived from
+        `generator`, so that a result does not depend on what else is in the batch.
+        """
+        posterior = self.pipeline.vae.encode(2 * images.to(self.device, self.dtype) - 1).latent_dist
+        if not sample:
+            return posterior.mean
+        return posterior.mean + posterior.std * self._noise_like(posterior.mean, generator)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Images of latents on the [0, 1] scale, not clamped. Differentiable."""
+        return self.pipeline.vae.decode(latents).sample / 2 + 0.5
+
+    def reconstruct(
+        self,
+        images: Tensor,
+        chain: str = "vae",
+        *,
+        strength: float = 0.3,
+        steps: int = 20,
+        generator: Generators | None = None,
+    ) -> Tensor:
+        """The model's own version of `images`, not clamped, differentiable.
+
+        `chain="vae"` is D(E(x)) of IMPRESS, Eq. 4.1; `chain="ldm"` is f_LDM(x) of its Section 4.1:
+        noise up to `strength` of the schedule, then DDIM without a prompt over that share of
+        `steps`. Raises ValueError for another chain.
+        """
+        latents = self.encode(images)
+        if chain == "vae":
+            return self.decode(latents)
+        if chain != "ldm":
+            raise ValueError(f"unknown chain {chain!r}; known: vae, ldm")
+        scheduler = self._ddim()
+        scheduler.set_timesteps(steps, device=self.device)
+        timesteps = scheduler.timesteps[steps - max(1, round(steps * strength)) :]
+        scaled = latents * self.latent_scale
+        noise = self._noise_like(scaled, generator)
+        scaled = scheduler.add_noise(scaled, noise, timesteps[:1].expand(len(scaled)))
+        for timestep in timesteps:
+            noise = self.predict_noise(scaled, timestep.expand(len(scaled)), [""] * len(scaled))
+            scaled = scheduler.step(noise, timestep, scaled).prev_sample
+        return self.decode(scaled / self.latent_scale)
+
+    def predict_noise(self, scaled: Tensor, timesteps: Tensor, prompts: Sequence[str]) -> Tensor:
+        """The U-Net's output (B, 4, h, w) for noisy *scaled* latents at integer `timesteps` (B,)."""
+        context = self.embed(prompts)
+        return self.pipeline.unet(scaled, timesteps, encoder_hidden_states=context).sample
+
+    def embed(self, prompts: Sequence[str]) -> Tensor:
+        """Text embeddings (B, length, width) of prompts."""
+        embeddings, _ = self.pipeline.encode_prompt(
+            list(prompts), self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
+        )
+        return embeddings
+
+    @torch.no_grad()
+    def generate(
+        self,
+        prompts: Sequence[str],
+        generator: Generators,
+        *,
+        steps: int,
+        guidance_scale: float,
+        batch_size: int = 32,
+        progress: Callable[[int, int], None] = _silent,
+    ) -> Tensor:
+        """One image (B, 3, H, W) in [0, 1] a prompt. Image i has noise of its own derived from
+        `generator`, the same whatever the weights: conditions are compared pairwise."""
+        generators = _one_an_image(generator, len(prompts))
+        parts = []
+        for start in range(0, len(prompts), batch_size):
+            part = slice(start, start + batch_size)
+            made = self.pipeline(
+                list(prompts[part]),
+                num_inference_steps=steps,
+                guidance_scale=guidance_scale,
+                generator=generators[part],
+                output_type="pt",
+            ).images
+            parts.append(made.float())
+            progress(min(start + batch_size, len(prompts)), len(prompts))
+        return torch.cat(parts).clamp(0, 1)
+
+    @torch.no_grad()
+    def img2img(
+        self,
+        images: Tensor,
+        prompts: Sequence[str],
+        *,
+        strength: float,
+        steps: int,
+        guidance_scale: float,
+        generator: Generators,
+    ) -> Tensor:
+        """`images` (B, 3, H, W) in [0, 1] redrawn under `prompts`, clamped (SDEdit, Meng et al.)."""
+        from diffusers import StableDiffusionImg2ImgPipeline
+
+        redraw = StableDiffusionImg2ImgPipeline(
+            **self.pipeline.components, requires_safety_checker=False
+        )
+        redraw.set_progress_bar_config(disable=True)
+        made = redraw(
+            list(prompts),
+            image=images.to(self.device, self.dtype),
+            strength=strength,
+            num_inference_steps=steps,
+            guidance_scale=guidance_scale,
+            generator=_one_an_image(generator, len(images)),
+            output_type="pt",
+        ).images
+        return made.to(images.dtype).clamp(0, 1)
+
+    def _ddim(self) -> DDIMScheduler:
+        from diffusers import DDIMScheduler
+
+        return DDIMScheduler.from_config(self.pipeline.scheduler.config)
+
+    @staticmethod
+    def _noise_like(values: Tensor, generator: Generators | None) -> Tensor:
+        if generator is None:
+            return torch.randn_like(values)
+        return randn_per_image(_one_an_image(generator, len(values)), values)
+
+
+def _one_an_image(generator: Generators, count: int) -> list[torch.Generator]:
+    if isinstance(generator, torch.Generator):
+        return per_image_generators(generator, count)
+    return list(generator)

@@ -1,0 +1,99 @@
+"""The judges of style mimicry: a zero-shot open_clip classifier and an independent ResNet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+if TYPE_CHECKING:
+    from transformers import ResNetForImageClassification
+
+
+@dataclass(frozen=True)
+class ZeroShotStyleClassifier:
+    """Cosine similarity of an image to label texts (Radford et al. 2021), as GLAZE and IMPRESS
+    evaluate mimicry. `weights` (L, D) holds one unit text embedding a label."""
+
+    model: Any
+    labels: tuple[str, ...]
+    weights: Tensor
+
+    @classmethod
+    def from_pack(cls, folder: Path) -> ZeroShotStyleClassifier:
+        """The classifier of a model pack: `clip`/, `tokenizer`/ and `labels.json`.
+
+        A label's text embedding is the mean over the templates of `labels.json`.
+        """
+        import json
+
+        import open_clip
+        from safetensors.torch import load_file
+        from transformers import CLIPTokenizer
+
+        (config,) = (folder / "clip").glob("*.json")
+        open_clip.add_model_config(config)
+        model = open_clip.create_model(config.stem)
+        model.load_state_dict(load_file(folder / "clip" / "open_clip_model.safetensors"))
+        model.eval().requires_grad_(False)
+        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+        naming = json.loads((folder / "labels.json").read_text())
+        labels = tuple(naming["labels"])
+        weights = [
+            _text_embedding(model, tokenizer, [form.format(label) for form in naming["templates"]])
+            for label in labels
+        ]
+        return cls(model, labels, torch.stack(weights))
+
+    @torch.no_grad()
+    def scores(self, images: Tensor) -> Tensor:
+        """Similarities (B, L) of images (B, 3, H, W) in [0, 1] to each label."""
+        parts = [
+            normalize(self.model.encode_image(2 * part - 1), dim=-1) @ self.weights.T
+            for part in images.float().split(64)
+        ]
+        return torch.cat(parts)
+
+
+@dataclass(frozen=True)
+class SecondStyleClassifier:
+    """A supervised ResNet trained on other paintings than the first: does it see the same?"""
+
+    model: ResNetForImageClassification
+    labels: tuple[str, ...]
+
+    @classmethod
+    def from_pack(cls, folder: Path) -> SecondStyleClassifier:
+        """The classifier in `second_classifier`/ of a model pack, in transformers layout."""
+        from transformers import ResNetForImageClassification
+
+        model = ResNetForImageClassification.from_pretrained(folder / "second_classifier")
+        model = model.float().eval().requires_grad_(False)
+        return cls(model, tuple(model.config.id2label[i] for i in range(model.config.num_labels)))
+
+    @torch.no_grad()
+    def scores(self, images: Tensor) -> Tensor:
+        """Logits (B, L) of images (B, 3, H, W) in [0, 1]."""
+        return torch.cat([self.model(2 * part - 1).logits for part in images.float().split(64)])
+
+
+def _text_embedding(model: Any, tokenizer: Any, texts: Sequence[str]) -> Tensor:
+    tokens = tokenizer(list(texts), padding="max_length", truncation=True, return_tensors="pt")
+    with torch.no_grad():
+        embeddings = normalize(model.encode_text(tokens.input_ids), dim=-1)
+    return normalize(embeddings.mean(0), dim=-1)
+
+
+@lru_cache(maxsize=2)
+def pack_classifiers(folder: Path) -> dict[str, ZeroShotStyleClassifier | SecondStyleClassifier]:
+    """Both classifiers of a pack, loaded once: "clip" and "second"."""
+    return {
+        "clip": ZeroShotStyleClassifier.from_pack(folder),
+        "second": SecondStyleClassifier.from_pack(folder),
+    }

@@ -1,0 +1,50 @@
+"""Checking and rounding images at the border between plugins and the benchmark."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from impress_bench.benchmark.contract import PluginError
+
+
+def check_images(plugin: str, what: str, images: object, like: Tensor | None = None) -> Tensor:
+    """`images` if they are a floating (B, 3, H, W) tensor of finite values in [0, 1].
+
+    `what` ("input", "output") and `plugin` go into the message; with `like` the shape must be its
+    shape. Values up to 1e-6 outside the range pass as rounding. Raises PluginError.
+    """
+    if not isinstance(images, Tensor):
+        raise PluginError(plugin, f"{what} must be a torch.Tensor, not {type(images).__name__}")
+    if images.dtype not in (torch.float32, torch.float64):
+        raise PluginError(plugin, f"{what} must be float32 or float64, not {images.dtype}")
+    if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape:
+        raise PluginError(plugin, f"{what} must be (B, 3, H, W), not {tuple(images.shape)}")
+    if like is not None and images.shape != like.shape:
+        shapes = f"{tuple(like.shape)}, not {tuple(images.shape)}"
+        raise PluginError(plugin, f"{what} must have the shape of its input, {shapes}")
+    if not images.isfinite().all():
+        bad = images.numel() - int(images.isfinite().sum())
+        raise PluginError(plugin, f"{what} holds {bad} NaN or infinite values")
+    low, high = float(images.min()), float(images.max())
+    if low < -1e-6 or high > 1 + 1e-6:
+        clip = "clip it with .clamp(0, 1)"
+        raise PluginError(plugin, f"{what} must lie in [0, 1], not [{low:.4g}, {high:.4g}]; {clip}")
+    return images
+
+
+def round_to_8bit(images: Tensor) -> Tensor:
+    """The nearest 8-bit values, as float32 in [0, 1]."""
+    return (images * 255).round().clamp(0, 255).float() / 255
+
+
+def round_toward(images: Tensor, originals: Tensor, tolerance: float = 1e-3) -> Tensor:
+    """8-bit values between `originals` and `images`, nearest to `images`, as float32 in [0, 1].
+
+    `originals` hold 8-bit values. No value moves away from its original, so rounding never breaks
+    an L-infinity budget. A change within `tolerance` levels of a whole level counts as that level.
+    """
+    levels = (originals.double() * 255).round()
+    change = images.double() * 255 - levels
+    change = change.sign() * (change.abs() + tolerance).floor()
+    return (levels + change).clamp(0, 255).float() / 255

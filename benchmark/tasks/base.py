@@ -1,0 +1,75 @@
+"""What a task is: how images are exploited and how the outcome is scored.
+
+A task alone knows edit prompts, held-out titles, labels and the target model's answers.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from impress_bench.benchmark.contract import ImageSet
+
+if TYPE_CHECKING:
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+
+class MetricInfo(NamedTuple):
+    """How a board names a metric and reads it."""
+
+    name: str
+    title: str
+    higher_is_better: bool
+
+
+class TaskSettings(BaseModel):
+    """Settings of a task; a subclass adds its own. Unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Task(ABC):
+    """Base of all tasks. Stateless apart from its settings: every method is a pure function of its
+    arguments, so that its result can be stored and shared."""
+
+    name: ClassVar[str]
+    metrics: ClassVar[tuple[MetricInfo, ...]]
+    #: Exploits that use no protected images: floors such as "no-fine-tuning".
+    controls: ClassVar[tuple[str, ...]] = ()
+    #: Whether `score` compares with the exploit of the clean images (malicious editing does).
+    needs_reference: ClassVar[bool] = False
+    Settings: ClassVar[type[TaskSettings]]
+
+    def __init__(self, settings: TaskSettings) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def subjects(self) -> tuple[str, ...]:
+        """Names of the subjects (one artist's training set, one photo), in board order. No torch."""
+
+    @abstractmethod
+    def originals(self, subject: str) -> ImageSet:
+        """The clean images of one subject, as a protection will see them."""
+
+    @abstractmethod
+    def exploit(
+        self,
+        subject: str,
+        images: ImageSet,
+        model: LatentDiffusion,
+        seed: int,
+        progress: Callable[[int, int], None],
+        control: str | None = None,
+    ) -> ImageSet:
+        """What the target model makes of `images`. The noise depends on (subject, seed) alone, so
+        that protections and purifiers are compared pairwise. `control` names one of `controls`; then
+        `images` are the originals and the control decides what to make of them."""
+
+    @abstractmethod
+    def score(
+        self, subject: str, exploited: ImageSet, reference: ImageSet | None
+    ) -> dict[str, float]:
+        """One value per metric of `metrics`; `reference` is the exploit of the clean images."""

@@ -1,0 +1,26 @@
+"""Cells in, boards out: pure functions over data frames, no torch.
+
+`write_boards` is the way in. Names resolve on first use, so that importing this package imports no
+pandas.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from impress_bench.leaderboard.strips import strip
+    from impress_bench.leaderboard.write import write_boards
+
+__all__ = ["strip", "write_boards"]
+
+_HOME = {"strip": "strips", "write_boards": "write"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

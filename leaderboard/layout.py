@@ -1,0 +1,134 @@
+"""How things are called and ordered on boards: the only place here that knows registered names.
+
+The names below are data for display and for the paper's layout. Whatever is not among them gets a
+column of its own under its own name; `meta["roles"]` renames the parts that comparisons need.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+CONTROL = "control:"
+
+TITLES = {
+    "identity": "Clean",
+    "random-noise": "Random noise",
+    "glaze": "GLAZE",
+    "photoguard-encoder": "PhotoGuard (encoder)",
+    "photoguard-diffusion": "PhotoGuard (diffusion)",
+    "none": "No purifier",
+    "jpeg": "JPG",
+    "gaussian-noise": "Noise",
+    "resize": "Resize",
+    "vae-round-trip": "VAE round trip",
+    "impress": "IMPRESS",
+    "control:no-fine-tuning": "No fine-tuning",
+    "control:other-movement": "Fine-tuned on another movement",
+    "style-mimicry": "Style mimicry",
+    "malicious-editing": "Malicious editing",
+    "vae-error": "VAE reconstruction error",
+    "ldm-error": "LDM reconstruction error",
+    "vae-lpips": "VAE reconstruction LPIPS",
+    "lpips-to-clean": "LPIPS to the clean image",
+    "own-style": "Training image still in its own style",
+    "linf": "L∞",
+    "l2": "L2",
+    "lpips": "LPIPS",
+}
+
+ROLES: dict[str, Any] = {
+    "clean": "identity",
+    "no_purifier": "none",
+    "noise": ("random-noise",),
+    "purifier": "impress",
+}
+
+TABLE_1_TASK = "style-mimicry"
+PERCENT_TASKS = (TABLE_1_TASK,)
+
+
+class Metric(NamedTuple):
+    """How one metric is shown; `higher_is_better` is None where nobody said."""
+
+    name: str
+    title: str
+    higher_is_better: bool | None
+    percent: bool
+
+
+def base(name: str) -> str:
+    """The registered name in a specification: `glaze` of `glaze+consistency[weight=1]`."""
+    return re.split(r"[\[+]", name, maxsplit=1)[0]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What `meta` says about names, with every key optional."""
+
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def role(self, role: str) -> Any:
+        """The registered name, or names, that play a role in the comparisons."""
+        return self.meta.get("roles", {}).get(role, ROLES[role])
+
+    def kind(self, protection: str) -> str:
+        """`control`, `clean`, `noise` or `protection`."""
+        if protection.startswith(CONTROL):
+            return "control"
+        if base(protection) == self.role("clean"):
+            return "clean"
+        return "noise" if base(protection) in self.role("noise") else "protection"
+
+    def title(self, name: str) -> str:
+        """What a reader sees: the known part translated, parameters kept."""
+        titles = {**TITLES, **self.meta.get("titles", {})}
+        if name in titles:
+            return str(titles[name])
+        if name.startswith(CONTROL):
+            return name.removeprefix(CONTROL).replace("-", " ").capitalize()
+        known = titles.get(base(name))
+        if known is None:
+            return name
+        rest = name[len(base(name)) :]
+        return f"{known} {rest}" if rest.startswith("[") else f"{known}{rest}"
+
+    def metrics(self, task: str, observed: Iterable[str]) -> list[Metric]:
+        """Metrics of a task in display order; observed ones that nobody described come last."""
+        chance = self.meta.get("chance", {})
+        described = {item["name"]: item for item in self.meta.get("metrics", {}).get(task, ())}
+        found = []
+        for name in ordered(observed, described):
+            item = described.get(name, {})
+            rate = name in chance if chance else task in PERCENT_TASKS
+            found.append(
+                Metric(
+                    name,
+                    str(item.get("title", self.title(name))),
+                    item.get("higher_is_better"),
+                    bool(item.get("percent", rate)),
+                )
+            )
+        return found
+
+    def protections(self, observed: Iterable[str]) -> list[str]:
+        """In display order: clean, noise, protections, controls; within each as `meta` says."""
+        ranks = {"clean": 0, "noise": 1, "protection": 2, "control": 3}
+        names = ordered(observed, self.meta.get("protections", TITLES))
+        return sorted(names, key=lambda name: ranks[self.kind(name)])
+
+    def purifiers(self, observed: Iterable[str]) -> list[str]:
+        """Purifiers in display order, doing nothing first."""
+        names = ordered(observed, self.meta.get("purifiers", TITLES))
+        return sorted(names, key=lambda name: base(name) != self.role("no_purifier"))
+
+
+def ordered(observed: Iterable[str], order: Iterable[str]) -> list[str]:
+    """The observed names: those in `order` first and in that order, the rest sorted."""
+    rank = {name: place for place, name in enumerate(order)}
+    last = len(rank)
+    return sorted(
+        set(observed), key=lambda name: (rank.get(name, rank.get(base(name), last)), name)
+    )

@@ -1,0 +1,84 @@
+"""All boards of a run, from data frames to files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from impress_bench.leaderboard import inconsistency, matrix, table_1, visibility
+from impress_bench.leaderboard.figures import plot_inconsistency
+from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.overview import overview
+from impress_bench.leaderboard.render import Board, write_board, write_text
+
+FORMATS = ("md", "csv", "json")
+KEY = ["task", "subject", "protection", "purifier", "seed", "metric"]
+COLUMNS = {
+    "cells": [*KEY, "value", "state", "reason"],
+    "protections": ["task", "subject", "protection", "image", "linf", "l2", "lpips", "state"],
+    "inspections": ["task", "subject", "protection", "purifier", "image", "measure", "value"],
+}
+
+
+def write_boards(
+    cells: pd.DataFrame,
+    protections: pd.DataFrame,
+    inspections: pd.DataFrame,
+    meta: Mapping[str, Any],
+    out_dir: Path | str,
+    formats: Sequence[str] = FORMATS,
+) -> list[Path]:
+    """Write every board that the frames can fill, and say which files.
+
+    Boards go to `out_dir/boards`, pictures to `out_dir/figures`. Frames may be empty; `COLUMNS`
+    says what they hold. Every key of `meta` is optional: preset, title, model, model_is_miniature,
+    chance (level a metric), metrics (a list a task of name, title, higher_is_better and percent),
+    protections and purifiers (display order), boards (names to write, default all that have data),
+    paper (whether the model is the paper's), reference_protection, settings, titles (display
+    names), roles (which registered names are `clean`, `no_purifier`, `noise`, `purifier`), figures
+    (captions of further pictures in `figures/`). `formats` may add `tex` and `html`.
+    """
+    frames = {"cells": cells, "protections": protections, "inspections": inspections}
+    for name, frame in frames.items():
+        _check(name, frame)
+    cells, protections, inspections = (
+        frame if len(frame.columns) else pd.DataFrame(columns=COLUMNS[name])
+        for name, frame in frames.items()
+    )
+    layout = Layout(meta)
+    built = [
+        table_1.build(cells, layout),
+        *[matrix.build(cells, layout, task) for task in sorted(set(cells["task"]))],
+        visibility.build(protections, layout),
+        inconsistency.build(inspections, layout),
+    ]
+    boards = [board for board in built if board and _wanted(board, meta)]
+    folder = Path(out_dir) / "boards"
+    paths = [path for board in boards for path in write_board(board, folder, formats)]
+    figures = {}
+    if any(board.name == inconsistency.NAME for board in boards):
+        picture = Path(out_dir) / "figures" / "inconsistency.png"
+        if plot_inconsistency(inspections, layout, picture):
+            paths.append(picture)
+            figures[picture.name] = "Reconstruction errors of clean, protected and purified images"
+    layout = Layout({**meta, "figures": {**figures, **meta.get("figures", {})}})
+    paths.append(write_text(folder / "LEADERBOARD.md", overview(boards, cells, layout)))
+    return paths
+
+
+def _wanted(board: Board, meta: Mapping[str, Any]) -> bool:
+    """Whether `meta` asks for a board, by its name or by `matrix` for all matrices."""
+    wanted = meta.get("boards")
+    return wanted is None or board.name in wanted or board.name.split("-")[0] in wanted
+
+
+def _check(name: str, frame: pd.DataFrame) -> None:
+    """Refuse frames with missing columns, and cells measured twice: unlike runs never merge."""
+    missing = sorted(set(COLUMNS[name]) - set(frame.columns)) if len(frame.columns) else []
+    if missing:
+        raise ValueError(f"{name} lacks the columns {missing}; it needs {COLUMNS[name]}")
+    if name == "cells" and len(frame) and frame.duplicated(KEY).any():
+        twice = frame.loc[frame.duplicated(KEY), KEY].iloc[0].to_dict()
+        raise ValueError(f"cells holds {twice} more than once; boards never merge runs")

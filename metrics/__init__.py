@@ -1,0 +1,15 @@
+"""Image distances: pure functions `(preds, target) -> (B,)` over images (B, 3, H, W) in [0, 1].
+
+Modules and functions share their names, so the functions are bound here once, which is what makes
+`from impress_bench.metrics import ssim` always the function. Each imports torch when called, not
+before: importing this package is cheap.
+"""
+
+from impress_bench.metrics.l2 import l2
+from impress_bench.metrics.linf import linf
+from impress_bench.metrics.lpips import lpips, lpips_budget
+from impress_bench.metrics.psnr import psnr
+from impress_bench.metrics.ssim import ssim
+from impress_bench.metrics.vif_p import vif_p
+
+__all__ = ["l2", "linf", "lpips", "lpips_budget", "psnr", "ssim", "vif_p"]

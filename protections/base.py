@@ -1,0 +1,132 @@
+"""What a protection is: it moves images within a declared budget.
+
+The call is final. It checks input and output, rounds to 8 bits toward the original (what is
+published is a PNG), measures how far the published image lies and holds that against the budget. A
+subclass writes `perturb`, or for a gradient protection an objective, whose solver is separate.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar, final
+
+import torch
+from torch import Tensor
+
+from impress_bench.benchmark.contract import NORMS, Budget, Context, PluginError, Protected, State
+from impress_bench.benchmark.pixels import check_images, round_to_8bit, round_toward
+from impress_bench.metrics import l2, linf, lpips_budget
+
+if TYPE_CHECKING:
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+S = TypeVar("S")
+
+
+class OverBudget(PluginError):
+    """A hard budget was exceeded; `measured` holds the images and every image's distances."""
+
+    def __init__(self, plugin: str, message: str, measured: Protected) -> None:
+        super().__init__(plugin, message, State.OVER_BUDGET)
+        self.measured = measured
+
+
+class Protection(ABC):
+    """Base of all protections; `budget` may be set on the class or, from parameters, on self."""
+
+    name: ClassVar[str]
+    budget: Budget = Budget()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "__call__" in vars(cls):
+            raise TypeError(f"{cls.__name__} overrides the final __call__; write perturb instead")
+
+    def requires(self) -> tuple[str, ...]:
+        """Registered names of the protections whose results `context.results` must hold."""
+        return ()
+
+    def skip(self, subject: str, model: LatentDiffusion | None) -> str | None:
+        """Why this protection cannot apply here, or None where it can."""
+        return None
+
+    @abstractmethod
+    def perturb(self, images: Tensor, context: Context) -> Tensor:
+        """Protected images for 8-bit originals, both (B, 3, H, W) in [0, 1]."""
+
+    @final
+    def __call__(self, images: Tensor, context: Context) -> Protected:
+        """Protected 8-bit images and how far each lies from its original.
+
+        `images` is float32 or float64 (B, 3, H, W) in [0, 1]. Values off the 8-bit grid are rounded
+        to it first: the original is a PNG too, and distances are measured from that. Raises
+        PluginError for input or output of a wrong type, shape or range or with values that are not
+        finite, or for a missing required result, and OverBudget where an image exceeds a hard norm.
+        """
+        check_images(self.name, "input", images)
+        for name in self.requires():
+            if name not in context.results:
+                raise PluginError(self.name, f"needs the result of {name!r} on the same images")
+        originals = round_to_8bit(images)
+        perturbed = self.perturb(originals.to(images.dtype), context)
+        check_images(self.name, "output", perturbed, like=images)
+        with torch.no_grad():
+            published = round_toward(perturbed.detach().to(images.device), originals)
+            protected = Protected(
+                published,
+                linf(published, originals),
+                l2(published, originals),
+                lpips_budget(published, originals),
+            )
+        self._check_budget(protected)
+        return protected
+
+    def _check_budget(self, protected: Protected) -> None:
+        """Raise OverBudget, naming each image and the norms it exceeds."""
+        excesses = []
+        for i in range(len(protected.images)):
+            measured = {norm: float(getattr(protected, norm)[i]) for norm in NORMS}
+            for norm, value in self.budget.excess(measured).items():
+                excesses.append(f"image {i}: {norm} {value:.4g} > {getattr(self.budget, norm):.4g}")
+        if excesses:
+            raise OverBudget(self.name, "over budget, " + "; ".join(excesses), protected)
+
+
+class GradientProtection(Protection, Generic[S]):
+    """A protection stated as an objective to be minimised; subclasses set `solver`.
+
+    `granularity` says what is optimised together: each image alone, or a subject's images jointly
+    because they share what `update` trains.
+    """
+
+    granularity: ClassVar[Literal["image", "subject"]] = "image"
+    solver: Solver
+
+    @abstractmethod
+    def prepare(self, images: Tensor, context: Context, generator: Sequence[torch.Generator]) -> S:
+        """What stays fixed while solving, such as targets."""
+
+    @abstractmethod
+    def loss(self, state: S, x: Tensor, step: int, generator: Sequence[torch.Generator]) -> Tensor:
+        """The objective (B,) at `x`, (B, 3, H, W) in [0, 1], differentiable; smaller protects more.
+
+        With granularity "image" entry i depends on image i and `generator[i]` only: solvers
+        minimise the sum, and an image's result must not depend on its batch.
+        """
+
+    def update(self, state: S, x: Tensor) -> None:
+        """Called after each step with the new images, for objectives that train a surrogate."""
+
+    @final
+    def perturb(self, images: Tensor, context: Context) -> Tensor:
+        """Images that the solver found."""
+        return self.solver.solve(self, images, context)
+
+
+class Solver(Protocol):
+    """Minimises an objective over perturbations."""
+
+    def solve(self, objective: GradientProtection[Any], images: Tensor, context: Context) -> Tensor:
+        """Protected images for `images`, both (B, 3, H, W) in [0, 1]."""
+        ...

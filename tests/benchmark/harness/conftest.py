@@ -1,0 +1,156 @@
+"""A pretended third-party distribution on `sys.path`, and ways to run the benchmark with it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from impress_bench.benchmark.harness.presets import load_preset
+from impress_bench.benchmark.harness.registry import Registry
+from impress_bench.benchmark.harness.run import run
+
+SOURCE = Path(__file__).parent / "site"
+
+ENTRY_POINTS = """
+[impress_bench.models]
+tiny = fake_world:load_tiny
+
+[impress_bench.tasks]
+copying = fake_world:Copying
+
+[impress_bench.protections]
+clean = fake_plugins:Clean
+shift = fake_plugins:Shift
+matched = fake_plugins:Matched
+careless = fake_plugins:Careless
+loud = fake_plugins:Loud
+not-a-number = fake_plugins:NotANumber
+unrounded = fake_plugins:Unrounded
+raising = fake_plugins:Raising
+unbuildable = fake_plugins:Unbuildable
+choosy = fake_plugins:Choosy
+endless = fake_plugins:Endless
+crash = fake_crash:Crash
+absent = fake_absent:Absent
+misnamed = fake_plugins:Misnamed
+
+[impress_bench.purifiers]
+keep = fake_plugins:Keep
+smooth = fake_plugins:Smooth
+"""
+
+PRESET = """
+title = "A fake matrix"
+tasks = ["copying"]
+protections = ["clean", "shift"]
+purifiers = ["keep", "smooth"]
+subjects = 2
+threads = 1
+inspections = false
+
+[models]
+protection = "tiny"
+purifier = "tiny"
+target = "tiny"
+"""
+
+
+def install(folder: Path, name: str, entry_points: str, version: str = "1.0") -> Path:
+    """Write the metadata of a distribution into a folder on `sys.path`."""
+    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (info / "entry_points.txt").write_text(entry_points)
+    (info / "top_level.txt").write_text("fake_plugins\nfake_helper\nfake_world\n")
+    return info
+
+
+def forget_fakes():
+    for name in [name for name in sys.modules if name.startswith("fake_")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """The folder with the pretended distribution, first on the path."""
+    folder = tmp_path / "site"
+    shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    install(folder, "fake-plugins", ENTRY_POINTS)
+    monkeypatch.syspath_prepend(str(folder))
+    forget_fakes()
+    yield folder
+    forget_fakes()
+
+
+@pytest.fixture
+def preset_file(tmp_path):
+    path = tmp_path / "fake.toml"
+    path.write_text(PRESET)
+    return path
+
+
+class Bench:
+    """Runs the fake preset in this process, with some values replaced."""
+
+    def __init__(self, preset_file: Path, tmp_path: Path):
+        self.preset_file = preset_file
+        self.tmp_path = tmp_path
+        self.store = tmp_path / "store"
+
+    def preset(self, **values):
+        return load_preset(self.preset_file).override({}, **values)
+
+    def run(self, out="run", store=None, **values):
+        return run(self.preset(**values), self.tmp_path / out, store or self.store)
+
+    def log(self, out="run"):
+        return log_lines(self.tmp_path / out)
+
+
+@pytest.fixture
+def bench(site, preset_file, tmp_path):
+    return Bench(preset_file, tmp_path)
+
+
+@pytest.fixture
+def registry(site):
+    return Registry()
+
+
+def log_lines(out: Path) -> list[tuple[str, str]]:
+    """Verb and key of every stage line of a run's log."""
+    path = out / "log.txt"
+    lines = path.read_text().splitlines() if path.exists() else []
+    verbs = ("executed", "reused", "failed", "blocked", "damaged")
+    pairs = [line.split()[:2] for line in lines if line.startswith(verbs)]
+    return [(verb, key.rstrip(":")) for verb, key in pairs]
+
+
+@pytest.fixture
+def logged():
+    return log_lines
+
+
+@pytest.fixture
+def distribution():
+    return install
+
+
+@pytest.fixture
+def command(site, tmp_path):
+    """Start `impress-bench …` in another process that sees the pretended distribution."""
+
+    def start(*arguments: object, **environment: str) -> subprocess.Popen:
+        main = "from impress_bench.benchmark.cli import main; main()"
+        return subprocess.Popen(
+            [sys.executable, "-c", main, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(site), "OMP_NUM_THREADS": "1", **environment},
+        )
+
+    return start

@@ -1,0 +1,7 @@
+"""A plugin module that cannot be imported."""
+
+raise ImportError("libpaint.so: cannot open shared object file")
+
+
+class Crash:
+    """Never comes to be."""

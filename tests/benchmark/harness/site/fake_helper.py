@@ -1,0 +1,3 @@
+"""What the pretended plugins compute with; its source belongs to theirs."""
+
+SCALE = 1.0

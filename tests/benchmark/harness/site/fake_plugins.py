@@ -1,0 +1,142 @@
+"""Plugins of a pretended third party: small, fast, and each with one habit that tests look at."""
+
+import time
+
+import fake_helper
+import numpy as np
+import torch
+from impress_bench.benchmark.contract import Budget, Protected, Purified
+
+
+def published(images, moved):
+    moved = (moved.clamp(0, 1) * 255).round() / 255
+    change = (moved - images).flatten(1)
+    return Protected(moved, change.abs().amax(1), change.norm(dim=1), change.abs().mean(1))
+
+
+class Clean:
+    """Leaves images as they are."""
+
+    def __call__(self, images, context):
+        return published(images, images)
+
+
+class Shift:
+    """Moves every value by random steps."""
+
+    budget = Budget(linf=16 / 255)
+
+    def __init__(self, *, step: float = 8 / 255, rounds: int = 2):
+        self.step = step
+        self.rounds = rounds
+
+    def __call__(self, images, context):
+        assert len(context.titles) == len(images)
+        for done in range(self.rounds):
+            context.progress(done, self.rounds)
+        signs = torch.randint(2, images.shape, generator=context.generator) * 2 - 1
+        return published(images, images + fake_helper.SCALE * signs * self.step)
+
+
+class Matched:
+    """Moves values as far as another protection did."""
+
+    def __init__(self, *, match: str = "shift"):
+        self.match = match
+
+    def requires(self):
+        return (self.match,)
+
+    def __call__(self, images, context):
+        other = context.results[self.match]
+        return published(images, images + other.linf.view(-1, 1, 1, 1) / 2)
+
+
+class Careless:
+    """Draws from the global random state, as libraries do."""
+
+    def __call__(self, images, context):
+        noise = torch.rand(images.shape) + torch.from_numpy(np.random.rand(*images.shape))
+        return published(images, images + noise.float() / 100)
+
+
+class Loud:
+    """Breaks its own budget and does not notice."""
+
+    budget = Budget(linf=1 / 255)
+
+    def __call__(self, images, context):
+        return published(images, images + 20 / 255)
+
+
+class NotANumber:
+    """Returns NaN."""
+
+    def __call__(self, images, context):
+        return published(images, images)._replace(images=images * float("nan"))
+
+
+class Unrounded:
+    """Returns values between 8-bit levels."""
+
+    def __call__(self, images, context):
+        return published(images, images)._replace(images=images * 0.999)
+
+
+class Raising:
+    """Raises while it works."""
+
+    def __call__(self, images, context):
+        raise RuntimeError("the paint ran out\nand more lines")
+
+
+class Unbuildable:
+    """Raises when it is created."""
+
+    def __init__(self):
+        raise ValueError("no licence")
+
+    def requires(self):
+        return ()
+
+
+class Choosy:
+    """Applies to nothing."""
+
+    def skip(self, subject, model):
+        return f"{subject} is no portrait"
+
+    def __call__(self, images, context):
+        raise AssertionError("called although it does not apply")
+
+
+class Endless:
+    """Works on until it is stopped."""
+
+    def __call__(self, images, context):
+        for step in range(10_000):
+            time.sleep(0.01)
+            context.progress(step, 10_000)
+        return published(images, images)
+
+
+class Keep:
+    """Hands back what it gets."""
+
+    def __call__(self, images, context):
+        assert not context.titles
+        assert context.masks is None
+        assert not context.results
+        return Purified(images)
+
+
+class Smooth:
+    """Averages neighbours."""
+
+    def __init__(self, *, radius: int = 1):
+        self.radius = radius
+
+    def __call__(self, images, context):
+        size = 2 * self.radius + 1
+        smooth = torch.nn.functional.avg_pool2d(images, size, 1, self.radius)
+        return Purified((smooth * 255).round() / 255)

@@ -1,0 +1,57 @@
+"""A model and a task that need no torch, so that a run with everything stored imports none."""
+
+import os
+import time
+
+import numpy as np
+from impress_bench.benchmark.contract import ImageSet
+from impress_bench.benchmark.tasks.base import MetricInfo, Task, TaskSettings
+
+
+class Tiny:
+    """Stands where a latent diffusion model would."""
+
+    digest = "tiny-1"
+
+
+def load_tiny():
+    """A model that costs nothing."""
+    return Tiny()
+
+
+load_tiny.digest = lambda: Tiny.digest
+
+
+class Copying(Task):
+    """Copies images with noise and asks how near the copies come to the clean copy."""
+
+    name = "copying"
+    metrics = (MetricInfo("nearness", "Nearness", True), MetricInfo("spread", "Spread", False))
+    controls = ("blank",)
+    needs_reference = True
+
+    class Settings(TaskSettings):
+        size: int = 8
+        broken_score: bool = False
+
+    def subjects(self):
+        return ("ada", "ben", "cleo")
+
+    def originals(self, subject):
+        draw = np.random.default_rng(sum(map(ord, subject)))
+        pixels = draw.integers(40, 200, (2, self.settings.size, self.settings.size, 3))
+        return ImageSet(pixels.astype(np.uint8), ("one", "two"), ("a hill", "a cow"))
+
+    def exploit(self, subject, images, model, seed, progress, control=None):
+        time.sleep(float(os.environ.get("FAKE_DELAY", "0")))
+        progress(1, 1)
+        assert model.digest == "tiny-1"
+        noise = np.random.default_rng(seed).integers(-9, 9, images.images.shape)
+        pixels = np.zeros_like(images.images) if control == "blank" else images.images
+        copied = (pixels.astype(int) + noise).clip(0, 255).astype(np.uint8)
+        return ImageSet(copied, images.names)
+
+    def score(self, subject, exploited, reference):
+        gap = np.abs(exploited.images.astype(float) - reference.images.astype(float))
+        nearness = float("nan") if self.settings.broken_score else float(-gap.mean())
+        return {"nearness": nearness, "spread": float(exploited.images.std())}

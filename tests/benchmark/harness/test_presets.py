@@ -1,0 +1,69 @@
+import pytest
+from impress_bench.benchmark.harness.errors import ConfigError
+from impress_bench.benchmark.harness.presets import load_preset, shipped_presets
+from impress_bench.benchmark.harness.spec import parse_spec
+
+
+@pytest.mark.parametrize("name", sorted(shipped_presets()))
+def test_shipped_presets_load(name):
+    assert load_preset(name).name == name
+
+
+def test_file_is_named_after_itself(preset_file):
+    preset = load_preset(preset_file)
+    assert preset.name == "fake"
+    assert preset.models.roles() == dict.fromkeys(("protection", "purifier", "target"), "tiny")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("purifiers =", "purifier =", "Unknown key 'purifier'. Did you mean: purifiers"),
+        ('target = "tiny"', 'targt = "tiny"', "key in models: 'targt'. Did you mean: target"),
+        ("threads = 1", "threads = 0", "threads: .*greater than 0, not 0"),
+        ("threads = 1", "seeds = []", "seeds: "),
+        ("threads = 1", 'origin = "x"', "Unknown key 'origin'"),
+        ('["clean", "shift"]', '["clean["]', "protections: .*bracket"),
+        ('tasks = ["copying"]', "", "tasks: Field required"),
+        ("title =", "title", "not a TOML file"),
+    ],
+)
+def test_errors_name_file_and_key(preset_file, old, new, complaint):
+    preset_file.write_text(preset_file.read_text().replace(old, new))
+    with pytest.raises(ConfigError, match=complaint) as caught:
+        load_preset(preset_file).specs("protections")
+    assert str(preset_file) in str(caught.value)
+
+
+def test_unknown_preset_is_guessed(tmp_path):
+    with pytest.raises(ConfigError, match=r"Unknown preset 'quik'\. Did you mean: quick"):
+        load_preset("quik")
+    with pytest.raises(ConfigError, match="No such file"):
+        load_preset(tmp_path / "none.toml")
+
+
+def test_matrix_restricts_and_flags_lift_it(preset_file):
+    block = '\n[[matrix]]\nprotections = ["shift"]\npurifiers = ["smooth", "keep"]\n'
+    block += '[[matrix]]\nprotections = ["clean"]\npurifiers = ["keep"]\n'
+    preset_file.write_text(preset_file.read_text() + block)
+    preset = load_preset(preset_file)
+
+    def crossed(preset, protection, purifier):
+        return preset.crossed(*map(parse_spec, ("copying", protection, purifier)))
+
+    assert crossed(preset, "shift", "smooth")
+    assert not crossed(preset, "clean", "smooth")
+    chosen = preset.override({"protections": "--protections"}, protections=["clean"])
+    assert crossed(chosen, "clean", "smooth")
+
+
+def test_matrix_must_stay_within_the_lists(preset_file):
+    block = '\n[[matrix]]\nprotections = ["shft"]\npurifiers = ["keep"]\n'
+    preset_file.write_text(preset_file.read_text() + block)
+    with pytest.raises(ConfigError, match=r"\[\[matrix\]\]: 'shft'. Did you mean: shift"):
+        load_preset(preset_file)
+
+
+def test_override_blames_the_flag(preset_file):
+    with pytest.raises(ConfigError, match=r"^--subjects: "):
+        load_preset(preset_file).override({"subjects": "--subjects"}, subjects=0)

@@ -1,0 +1,161 @@
+"""Statistics against closed forms, scipy and brute force."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from impress_bench.leaderboard.statistics import (
+    Summary,
+    auc,
+    paired_difference,
+    recovered_share,
+    separation,
+    subject_means,
+    summarize,
+)
+from scipy import stats
+
+
+def test_subject_means_average_seeds_first() -> None:
+    pairs = [("b", 1.0), ("a", 0.2), ("a", 0.4)]
+    assert list(subject_means(pairs).items()) == [("a", pytest.approx(0.3)), ("b", 1.0)]
+
+
+def test_summary_by_hand() -> None:
+    # t(0.975, 2) = 4.302653; s = 0.1
+    found = summarize([0.3, 0.4, 0.5])
+    assert found.n == 3
+    assert found.mean == pytest.approx(0.4)
+    assert found.std == pytest.approx(0.1)
+    assert found.high == pytest.approx(0.4 + 4.302653 * 0.1 / math.sqrt(3), abs=1e-7)
+    assert found.low == pytest.approx(0.4 - 4.302653 * 0.1 / math.sqrt(3), abs=1e-7)
+
+
+def test_summary_against_scipy() -> None:
+    values = np.random.default_rng(3).normal(size=11).tolist()
+    found = summarize(values)
+    reference = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((reference.low, reference.high))
+    assert found.std == pytest.approx(np.std(values, ddof=1))
+
+
+@pytest.mark.parametrize("values", [[0.4], [-3.0]])
+def test_one_subject_has_no_spread(values: list[float]) -> None:
+    assert summarize(values) == Summary(1, values[0], None, None, None)
+
+
+def test_no_subject_has_nothing() -> None:
+    assert summarize([]) == Summary(0, None, None, None, None)
+
+
+def test_equal_values_have_exactly_no_spread() -> None:
+    assert summarize([0.1] * 7)[1:] == (0.1, 0.0, 0.1, 0.1)
+
+
+def test_paired_difference_against_scipy() -> None:
+    first = {"a": 0.9, "b": 0.7, "c": 0.8, "only-here": 0.0}
+    second = {"c": 0.5, "b": 0.6, "a": 0.4, "only-there": 1.0}
+    found = paired_difference(first, second)
+    reference = stats.ttest_rel([0.9, 0.7, 0.8], [0.4, 0.6, 0.5]).confidence_interval(0.95)
+    assert found.n == 3
+    assert found.mean == pytest.approx(0.3)
+    assert (found.low, found.high) == pytest.approx((reference.low, reference.high))
+
+
+def test_paired_difference_without_common_subjects() -> None:
+    assert paired_difference({"a": 1.0}, {"b": 1.0}) == Summary(0)
+
+
+def test_recovered_share_is_a_ratio_of_means() -> None:
+    clean = {"a": 0.9, "b": 0.7}
+    protected = {"a": 0.5, "b": 0.3}
+    purified = {"a": 0.7, "b": 0.7}
+    found = recovered_share(clean, protected, purified)
+    assert found.mean == pytest.approx(0.75)
+    # Resamples of two subjects give 0.5, 0.75 or 1 and each end has a quarter of them.
+    assert (found.low, found.high) == pytest.approx((0.5, 1.0))
+    assert found.std is None
+
+
+def test_recovered_share_against_all_resamples() -> None:
+    rng = np.random.default_rng(0)
+    names = list("abcde")
+    clean, protected = (dict(zip(names, rng.normal(m, 0.05, 5), strict=True)) for m in (0.9, 0.4))
+    purified = dict(zip(names, rng.normal(0.7, 0.05, 5), strict=True))
+    shares = [
+        sum(purified[n] - protected[n] for n in draw) / sum(clean[n] - protected[n] for n in draw)
+        for draw in itertools.product(names, repeat=5)
+    ]
+    found = recovered_share(clean, protected, purified)
+    assert found.low == pytest.approx(np.quantile(shares, 0.025), abs=0.01)
+    assert found.high == pytest.approx(np.quantile(shares, 0.975), abs=0.01)
+
+
+def test_recovered_share_is_the_same_every_time_and_in_any_order() -> None:
+    clean, protected = {"a": 0.9, "b": 0.8, "c": 0.7}, {"a": 0.3, "b": 0.5, "c": 0.2}
+    purified = {"a": 0.6, "b": 0.6, "c": 0.7}
+    backwards = dict(reversed(purified.items()))
+    first = recovered_share(clean, protected, purified)
+    assert first == recovered_share(clean, protected, backwards)
+
+
+def test_recovered_share_where_less_is_better() -> None:
+    share = recovered_share({"a": 10.0}, {"a": 50.0}, {"a": 20.0}, higher_is_better=False)
+    assert share == Summary(1, 0.75)
+
+
+@pytest.mark.parametrize("protected", [0.8, 0.9])
+def test_nothing_lost_is_nothing_to_recover(protected: float) -> None:
+    sides = ({"a": 0.8, "b": 0.8}, dict.fromkeys("ab", protected), {"a": 0.7, "b": 0.7})
+    assert recovered_share(*sides) == Summary(2)
+
+
+def test_a_loss_that_may_be_nothing_has_no_interval() -> None:
+    # The loss is 0.3 and -0.1: a quarter of resamples have no loss at all.
+    found = recovered_share({"a": 0.8, "b": 0.4}, {"a": 0.5, "b": 0.5}, {"a": 0.6, "b": 0.5})
+    assert found.mean == pytest.approx(0.5)
+    assert (found.low, found.high) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("negatives", "positives", "expected"),
+    [
+        ([1, 2], [3, 4], 1.0),
+        ([3, 4], [1, 2], 0.0),
+        ([1, 1], [1, 1], 0.5),
+        ([1, 3], [2, 3], 0.625),
+    ],
+)
+def test_auc_closed_forms(negatives: list[float], positives: list[float], expected: float) -> None:
+    assert auc(negatives, positives) == expected
+
+
+def test_auc_against_scipy_and_pairs() -> None:
+    rng = np.random.default_rng(5)
+    low, high = rng.integers(0, 9, 17).tolist(), rng.integers(2, 12, 13).tolist()
+    pairs = [(b > a) + 0.5 * (b == a) for a in low for b in high]
+    assert auc(low, high) == pytest.approx(np.mean(pairs))
+    assert auc(low, high) == pytest.approx(stats.mannwhitneyu(high, low).statistic / (17 * 13))
+
+
+def test_auc_needs_both_sides() -> None:
+    with pytest.raises(ValueError, match="both sides"):
+        auc([], [1.0])
+
+
+def test_separation_pools_images_and_resamples_subjects() -> None:
+    clean = {"a": [1.0, 2.0], "b": [5.0]}
+    other = {"a": [3.0], "b": [6.0, 4.0], "c": [0.0]}
+    found = separation(clean, other)
+    assert found.n == 2
+    assert found.mean == pytest.approx(auc([1, 2, 5], [3, 6, 4]))
+    # Subject b alone: 6 > 5 > 4. Subject a alone separates perfectly.
+    assert (found.low, found.high) == pytest.approx((0.5, 1.0))
+
+
+def test_separation_of_one_subject_has_no_interval() -> None:
+    assert separation({"a": [1.0]}, {"a": [2.0]}) == Summary(1, 1.0)
+    assert separation({"a": [1.0]}, {"b": [2.0]}) == Summary(0)
