@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import click
+
 from impress_bench.benchmark.harness.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -76,8 +76,8 @@ class Budget:
 class ImageSet:
     """What stages exchange: 8-bit images of one size and what is known of each.
 
-    `images` is uint8 (N, H, W, 3); `names` are unique file stems; `titles` is empty or has N entries;
-    `masks` is None or bool (N, H, W), true on what must be kept (a head).
+    `images` is uint8 (N, H, W, 3); `names` are unique file stems; `titles` has N entries or none;
+    `masks` is None or bool (N, H, W), true on what is kept (a head).
     """
 
     images: np.ndarray

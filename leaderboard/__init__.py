@@ -8,12 +8,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from impress_bench.leaderboard.layout import Layout
     from impress_bench.leaderboard.strips import strip
     from impress_bench.leaderboard.write import write_boards
 
-__all__ = ["strip", "write_boards"]
+__all__ = ["Layout", "strip", "write_boards"]
 
-_HOME = {"strip": "strips", "write_boards": "write"}
+_HOME = {"Layout": "layout", "strip": "strips", "write_boards": "write"}
 
 
 def __getattr__(name: str) -> Any:

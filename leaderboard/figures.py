@@ -7,6 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
 from impress_bench.leaderboard.inconsistency import (
     Condition,
     clean_condition,
@@ -16,10 +21,6 @@ from impress_bench.leaderboard.inconsistency import (
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.records import Key, collect
 from impress_bench.leaderboard.statistics import separation
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 COLOURS = {
     "clean": "#4d4d4d",

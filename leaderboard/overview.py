@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, markdown_block
 from impress_bench.leaderboard.table_1 import NAME as TABLE_1

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypedDict
 
 import pandas as pd
+
 from impress_bench.benchmark.contract import State
 from impress_bench.leaderboard.layout import Metric
 from impress_bench.leaderboard.statistics import Summary, subject_means, summarize

@@ -17,9 +17,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tabulate import tabulate
+
 from impress_bench.leaderboard.records import Entry, Record, in_order
 from impress_bench.leaderboard.statistics import Summary
-from tabulate import tabulate
 
 
 class Notes:

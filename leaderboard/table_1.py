@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
+
 from impress_bench.leaderboard import comparisons
 from impress_bench.leaderboard.layout import TABLE_1_TASK, Layout, Metric, base
 from impress_bench.leaderboard.paper import TABLE_1, TABLE_1_SOURCE

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
 from impress_bench.leaderboard import inconsistency, matrix, table_1, visibility
 from impress_bench.leaderboard.figures import plot_inconsistency
 from impress_bench.leaderboard.layout import Layout

@@ -1,1 +1,35 @@
-"""The embedded world: procedural painters, and a latent diffusion model trained on them."""
+"""The embedded world: procedural painters, and a latent diffusion model trained on them.
+
+It is a miniature. A 4-pixel latent cell carries 12 values a latent channel against Stable
+Diffusion's 48, so effect sizes do not transfer: the atelier shows directions and orders.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from impress_bench.benchmark.models.digest import folder_digest
+
+if TYPE_CHECKING:
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+#: The weights, in diffusers layout: `model_index.json`, `vae`, `unet`, `text_encoder`, …
+PACK = Path(__file__).parent / "pack"
+
+
+class _Atelier:
+    """The registered model. Its digest is known without loading it, or torch."""
+
+    def __call__(self) -> LatentDiffusion:
+        """The embedded latent diffusion model."""
+        from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+        return LatentDiffusion.from_pretrained(PACK)
+
+    def digest(self) -> str:
+        """SHA-256 over the pack."""
+        return folder_digest(PACK)
+
+
+load_atelier = _Atelier()

@@ -17,6 +17,7 @@ from impress_bench.benchmark.models.digest import folder_digest
 
 if TYPE_CHECKING:
     import torch
+
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
     from impress_bench.benchmark.tasks.base import Task
 

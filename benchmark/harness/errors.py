@@ -24,4 +24,4 @@ def plugin_error(kind: str, label: str, what: str, error: BaseException) -> Plug
     """An error that carries the plugin's name and the first line of its cause."""
     message = str(error).strip().partition("\n")[0]
     cause = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    return PluginError(f"{kind} {label}", f"{what} ({cause})")
+    return PluginError(f"{kind} {label}".strip(), f"{what} ({cause})")

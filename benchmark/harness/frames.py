@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+
 from impress_bench.benchmark.contract import NORMS, State
 from impress_bench.benchmark.harness.local import Outcome
 from impress_bench.benchmark.harness.plan import CONTROL, Cell, Plan
@@ -78,6 +79,9 @@ def board_meta(plan: Plan) -> dict[str, Any]:
         },
         "controls": {
             task.name: [CONTROL.format(name) for name in task.task.controls] for task in plan.tasks
+        },
+        "chance": {
+            name: value for task in plan.tasks for name, value in task.task.chance().items()
         },
         "protections": [str(spec) for spec in preset.specs("protections")],
         "purifiers": [str(spec) for spec in preset.specs("purifiers")],

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from impress_bench.benchmark.contract import ImageSet
 from PIL import Image
+
+from impress_bench.benchmark.contract import ImageSet
 
 if TYPE_CHECKING:
     import torch

@@ -34,8 +34,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from impress_bench.benchmark.harness.errors import ConfigError, unknown
-from impress_bench.benchmark.harness.spec import Spec, Value, parse_spec
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -45,6 +43,9 @@ from pydantic import (
     PositiveInt,
     ValidationError,
 )
+
+from impress_bench.benchmark.harness.errors import ConfigError, unknown
+from impress_bench.benchmark.harness.spec import Spec, Value, parse_spec
 
 ROLES = ("protection", "purifier", "target")
 

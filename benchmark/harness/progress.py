@@ -6,9 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import TextIO
 
-from impress_bench.benchmark.harness.stage import Stage
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from impress_bench.benchmark.harness.stage import Stage
 
 
 class Estimate:

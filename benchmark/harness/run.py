@@ -2,7 +2,7 @@
 
 ```
 RUN/boards/…   RUN/cells.parquet   RUN/protections.parquet   RUN/inspections.parquet
-RUN/costs.{json,md}   RUN/provenance.json   RUN/log.txt
+RUN/figures/…  RUN/costs.{json,md}   RUN/provenance.json   RUN/log.txt
 ```
 """
 
@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import pandas as pd
+
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.harness.costs import write_costs
 from impress_bench.benchmark.harness.errors import ConfigError
+from impress_bench.benchmark.harness.figures import strip_captions, write_figures
 from impress_bench.benchmark.harness.files import write_atomically
 from impress_bench.benchmark.harness.frames import (
     board_meta,
@@ -117,6 +119,7 @@ class _Run:
         self.plan = plan
         self.folder = folder
         self.meta = board_meta(plan)
+        self.meta["figures"] = strip_captions(plan)
         self._log = log
         self._reporter = reporter
         self._store = Store(root, self._warn)
@@ -136,6 +139,7 @@ class _Run:
             self._note("interrupted")
             self._write()
             raise
+        write_figures(self.plan, self._store, self.meta, self.folder)
         return self._write()
 
     def _settled(self, stage: Stage) -> None:

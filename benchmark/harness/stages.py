@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from impress_bench.benchmark.contract import (
     NORMS,
     Budget,
@@ -30,6 +31,7 @@ from impress_bench.benchmark.harness.store import Result
 
 if TYPE_CHECKING:
     import torch
+
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
 
@@ -248,7 +250,11 @@ class Inspect(Stage):
         return "inspection"
 
     def parts(self) -> Mapping[str, Any]:
-        return {"source": self.source, "model": self.model_digest}
+        return {
+            "component": self.task.identity(),
+            "source": self.source,
+            "model": self.model_digest,
+        }
 
     def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
         from impress_bench.benchmark.models.inconsistency import measure
@@ -257,6 +263,7 @@ class Inspect(Stage):
         noise = generator("inspect", self.task_name, self.subject)
         originals = to_tensor(_images(inputs["original"]))
         measures = measure(env.model("target"), to_tensor(images), originals, noise)
+        measures |= env.task(self.task).inspect(self.subject, images)
         record: dict[str, Any] = {"names": list(images.names), "measures": {}}
         for name, values in measures.items():
             if len(values) != len(images.names) or not all(map(math.isfinite, values)):

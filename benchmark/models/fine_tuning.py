@@ -37,9 +37,12 @@ def fine_tune(
     if len(images) != len(prompts) or not len(images):
         raise ValueError(f"{len(images)} images but {len(prompts)} prompts to fine-tune on")
     unet = copy.deepcopy(model.pipeline.unet).train().requires_grad_(True)
-    learner = replace(model, pipeline=type(model.pipeline)(
-        **{**model.pipeline.components, "unet": unet}, requires_safety_checker=False
-    ))
+    learner = replace(
+        model,
+        pipeline=type(model.pipeline)(
+            **{**model.pipeline.components, "unet": unet}, requires_safety_checker=False
+        ),
+    )
     learner.pipeline.set_progress_bar_config(disable=True)
     scheduler = model.pipeline.scheduler
     with torch.no_grad():

@@ -129,7 +129,7 @@ class LatentDiffusion:
         return self.decode(scaled / self.latent_scale)
 
     def predict_noise(self, scaled: Tensor, timesteps: Tensor, prompts: Sequence[str]) -> Tensor:
-        """The U-Net's output (B, 4, h, w) for noisy *scaled* latents at integer `timesteps` (B,)."""
+        """The U-Net's output (B, 4, h, w) for noisy *scaled* latents at timesteps (B,)."""
         context = self.embed(prompts)
         return self.pipeline.unet(scaled, timesteps, encoder_hidden_states=context).sample
 
@@ -179,7 +179,7 @@ class LatentDiffusion:
         guidance_scale: float,
         generator: Generators,
     ) -> Tensor:
-        """`images` (B, 3, H, W) in [0, 1] redrawn under `prompts`, clamped (SDEdit, Meng et al.)."""
+        """`images` (B, 3, H, W) in [0, 1] redrawn under `prompts`, clamped (SDEdit)."""
         from diffusers import StableDiffusionImg2ImgPipeline
 
         redraw = StableDiffusionImg2ImgPipeline(

@@ -48,7 +48,7 @@ class Task(ABC):
 
     @abstractmethod
     def subjects(self) -> tuple[str, ...]:
-        """Names of the subjects (one artist's training set, one photo), in board order. No torch."""
+        """Names of the subjects (an artist's training set, a photo), in board order. No torch."""
 
     @abstractmethod
     def originals(self, subject: str) -> ImageSet:
@@ -65,11 +65,19 @@ class Task(ABC):
         control: str | None = None,
     ) -> ImageSet:
         """What the target model makes of `images`. The noise depends on (subject, seed) alone, so
-        that protections and purifiers are compared pairwise. `control` names one of `controls`; then
-        `images` are the originals and the control decides what to make of them."""
+        that protections and purifiers are compared pairwise. `control` names one of `controls`;
+        then `images` are the originals and the control decides what to make of them."""
 
     @abstractmethod
     def score(
         self, subject: str, exploited: ImageSet, reference: ImageSet | None
     ) -> dict[str, float]:
         """One value per metric of `metrics`; `reference` is the exploit of the clean images."""
+
+    def inspect(self, subject: str, images: ImageSet) -> dict[str, list[float]]:
+        """What only the task can tell of each of `images` before they are exploited."""
+        return {}
+
+    def chance(self) -> dict[str, float]:
+        """What guessing would score, by metric, where that is known."""
+        return {}

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
 from impress_bench.leaderboard import write_boards
 
 FIELDS = "table task protection purifier metric n mean std low high higher_is_better state reason"

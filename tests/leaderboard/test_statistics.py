@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
+
 from impress_bench.leaderboard.statistics import (
     Summary,
     auc,
@@ -16,7 +18,6 @@ from impress_bench.leaderboard.statistics import (
     subject_means,
     summarize,
 )
-from scipy import stats
 
 
 def test_subject_means_average_seeds_first() -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from impress_bench.leaderboard import strip
 from PIL import Image
+
+from impress_bench.leaderboard import strip
 
 RED = np.full((8, 6, 3), (200, 0, 0), np.uint8)
 BLUE = np.full((8, 6, 3), (0, 0, 200), np.uint8)

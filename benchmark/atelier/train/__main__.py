@@ -1,4 +1,4 @@
-"""`python -m impress_bench.benchmark.atelier.train vae|denoiser|inpainter|clip`."""
+"""`python -m impress_bench.benchmark.atelier.train vae|denoiser|clip|inpainter`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from impress_bench.benchmark.atelier.train import card
 def main() -> None:
     """Train one part of the pack, in the order above: each part needs the ones before it."""
     parser = argparse.ArgumentParser(prog="python -m impress_bench.benchmark.atelier.train")
-    parser.add_argument("part", choices=["vae", "denoiser", "inpainter", "clip"])
+    parser.add_argument("part", choices=list(card.RECIPES))
     parser.add_argument("--work", type=Path, default=Path(".training"), help="data and checkpoints")
     parser.add_argument("--pack", type=Path, default=card.PACK, help="where weights are written")
     parser.add_argument("--steps", type=int, help="optimizer steps (default: the recipe's)")

@@ -1,6 +1,6 @@
 """Recipe of the two style classifiers: an open_clip model on image-title pairs, and a ResNet.
 
-The classifiers judge samples, which carry the decoder's blur; so both learn from VAE reconstructions
+They judge samples, which carry the decoder's blur; so both learn from VAE reconstructions
 (with noisy latents), noise, JPEG and resizing beside crisp paintings. Victims are not in the data.
 """
 
@@ -18,7 +18,7 @@ from diffusers import AutoencoderKL
 from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.nn.functional import cross_entropy, interpolate, normalize
+from torch.nn.functional import cross_entropy, interpolate
 from transformers import CLIPTokenizer, ResNetConfig, ResNetForImageClassification
 
 from impress_bench.benchmark.atelier import world
@@ -29,6 +29,7 @@ from impress_bench.benchmark.atelier.train.vae import to_model_range
 from impress_bench.benchmark.models.style_classifier import (
     SecondStyleClassifier,
     ZeroShotStyleClassifier,
+    pack_classifiers,
 )
 
 BATCH = 96
@@ -50,10 +51,7 @@ def train_clip(work: Path, pack: Path, steps: int) -> dict[str, Any]:
     held_out = painted(work / "data", "pretrain", "heldout", 10)
     victims = painted(work / "data", "victim", "finetune", 25)
     figures: dict[str, Any] = {"hours": hours, "steps": steps}
-    for name, classifier in {
-        "clip": ZeroShotStyleClassifier.from_pack(pack),
-        "second": SecondStyleClassifier.from_pack(pack),
-    }.items():
+    for name, classifier in pack_classifiers(pack).items():
         for group, paintings in {"held_out": held_out, "victims": victims}.items():
             figures |= evaluate(classifier, vae, paintings, f"{name}_{group}")
     return figures
@@ -63,7 +61,9 @@ class Views:
     """Every `step`-th painting from `start` on, crisp and as the VAE gives it back, and the damage
     a training image may have met."""
 
-    def __init__(self, vae: AutoencoderKL, paintings: PaintedSet, step: int, start: int = 0) -> None:
+    def __init__(
+        self, vae: AutoencoderKL, paintings: PaintedSet, step: int, start: int = 0
+    ) -> None:
         self.paintings = paintings.select(np.arange(start, len(paintings), step))
         self.reconstructed = _reconstructed(vae, self.paintings.images)
 
@@ -90,7 +90,7 @@ class Views:
 
 
 def _train_open_clip(views: Views, folder: Path, pack: Path, steps: int) -> float:
-    """Contrastive training (Radford et al. 2021); equal captions in a batch all count as matches."""
+    """Contrastive training (Radford et al. 2021); equal captions in a batch all match."""
     tokenizer = CLIPTokenizer.from_pretrained(pack / "tokenizer")
     config = json.loads(json.dumps(CLIP))
     config["text_cfg"]["vocab_size"] = len(tokenizer)
@@ -178,7 +178,10 @@ def evaluate(
     return {
         f"{prefix}_{name}": (
             classifier.scores(to_model_range(images) / 2 + 0.5).argmax(1) == labels
-        ).float().mean().item()
+        )
+        .float()
+        .mean()
+        .item()
         for name, images in sets.items()
     }
 

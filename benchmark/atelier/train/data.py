@@ -55,7 +55,7 @@ def painted(
             parts = list(pool.map(_draw, jobs))
         columns = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
         temporary = path.with_suffix(".tmp.npz")
-        np.savez(temporary, **columns)
+        np.savez(temporary, allow_pickle=False, **columns)
         temporary.replace(path)
     stored = np.load(path, allow_pickle=False)
     texts = {key: tuple(map(str, stored[key])) for key in ("titles", "artists", "movements")}

@@ -26,7 +26,7 @@ from impress_bench.benchmark.atelier.train.denoiser import (
     min_snr_weight,
     sample_latents,
 )
-from impress_bench.benchmark.atelier.train.loop import Schedule, batches, load_ema, train
+from impress_bench.benchmark.atelier.train.loop import Schedule, load_ema, train
 from impress_bench.benchmark.atelier.train.vae import to_model_range
 from impress_bench.metrics import psnr
 

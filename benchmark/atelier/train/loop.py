@@ -78,7 +78,14 @@ def train(
         torch._foreach_lerp_(list(average.values()), list(named.values()), 1 - decay)
         recent.append(value.item())
         if (step + 1) % 50 == 0:
-            _report(folder.name, step + 1, schedule.steps, recent, start, time.monotonic() - began - seconds)
+            _report(
+                folder.name,
+                step + 1,
+                schedule.steps,
+                recent,
+                start,
+                time.monotonic() - began - seconds,
+            )
             recent = []
         if (step + 1) % checkpoint_every == 0 or step + 1 == schedule.steps:
             _save(path, named, average, optimizer, step + 1, time.monotonic() - began)

@@ -19,7 +19,7 @@ def build_tokenizer(folder: Path) -> CLIPTokenizer:
     """Write `folder` and return its tokenizer.
 
     Known words become one token each; a name nobody has seen falls into several pieces, as a new
-    artist's does in Stable Diffusion. Letters alone cover any text, so nothing is out of vocabulary.
+    artist's does in Stable Diffusion. Letters alone cover any text, so nothing is unknown.
     """
     words = [*world.vocabulary(), *world.SUBJECTS, *world.MOVEMENTS, *FUNCTION_WORDS]
     words += [artist.name.lower() for artist in world.artists("pretrain")]

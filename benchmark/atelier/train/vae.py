@@ -51,9 +51,7 @@ def train_vae(work: Path, pack: Path, steps: int) -> dict[str, Any]:
             perceptual = lpips(decoded / 2 + 0.5, images / 2 + 0.5).mean()
         decoded = decoded.float()
         pixels = (decoded - images).abs().mean()
-        edges = sum(
-            (decoded.diff(dim=dim) - images.diff(dim=dim)).abs().mean() for dim in (-1, -2)
-        )
+        edges = sum((decoded.diff(dim=dim) - images.diff(dim=dim)).abs().mean() for dim in (-1, -2))
         return pixels + edges + LPIPS_WEIGHT * perceptual + KL_WEIGHT * posterior.kl().mean()
 
     outcome = train({"vae": vae}, loss, schedule, work / "vae")
@@ -81,4 +79,6 @@ def _scaling_factor(vae: AutoencoderKL, paintings: PaintedSet) -> float:
     """One over the latents' standard deviation, as Rombach et al. 2022, appendix G."""
     index = np.linspace(0, len(paintings) - 1, 512).astype(int)
     images = to_model_range(paintings.images[index])
-    return 1 / torch.cat([vae.encode(part).latent_dist.mean for part in images.split(32)]).std().item()
+    return (
+        1 / torch.cat([vae.encode(part).latent_dist.mean for part in images.split(32)]).std().item()
+    )

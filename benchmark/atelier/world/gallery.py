@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 
+from PIL import Image, ImageDraw, ImageFont
+
 from impress_bench.benchmark.atelier.world.artists import MOVEMENTS, artists
 from impress_bench.benchmark.atelier.world.paint import paint
 from impress_bench.benchmark.atelier.world.titles import SUBJECTS
-from PIL import Image, ImageDraw, ImageFont
 
 _PAPER = (250, 248, 243)
 _TEXT = (46, 42, 40)

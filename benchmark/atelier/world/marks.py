@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from impress_bench.benchmark.atelier.world.canvas import SIZE, Colour, FloatArray
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
+
+from impress_bench.benchmark.atelier.world.canvas import SIZE, Colour, FloatArray
 
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from impress_bench.benchmark.atelier.world.artists import Artist
 from impress_bench.benchmark.atelier.world.canvas import SIZE, View
 from impress_bench.benchmark.atelier.world.marks import grade
@@ -18,8 +21,6 @@ from impress_bench.benchmark.atelier.world.titles import (
     sample_phrases,
     title_of,
 )
-from numpy.typing import NDArray
-from PIL import Image
 
 _SIDE = SIZE // 2
 

@@ -6,6 +6,7 @@ import hashlib
 from typing import Final
 
 import numpy as np
+
 from impress_bench.benchmark.atelier.world.grammar import BACKGROUNDS, GRAMMARS
 
 SUBJECTS: Final[tuple[str, ...]] = tuple(GRAMMARS)

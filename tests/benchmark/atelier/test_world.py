@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from impress_bench.benchmark.atelier import world
 from impress_bench.benchmark.atelier.world.titles import GRAMMARS, split_of_title
 

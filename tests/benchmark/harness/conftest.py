@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from impress_bench.benchmark.harness.presets import load_preset
 from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.harness.run import run

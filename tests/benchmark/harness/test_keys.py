@@ -1,4 +1,5 @@
 import pytest
+
 from impress_bench.benchmark.harness import keys
 from impress_bench.benchmark.harness.planner import make_plan
 from impress_bench.benchmark.harness.registry import Registry

@@ -1,4 +1,5 @@
 import pytest
+
 from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.presets import load_preset, shipped_presets
 from impress_bench.benchmark.harness.spec import parse_spec

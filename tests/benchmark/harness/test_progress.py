@@ -1,6 +1,8 @@
 import io
 
 import pytest
+from rich.console import Console
+
 from impress_bench.benchmark.harness.planner import make_plan
 from impress_bench.benchmark.harness.progress import (
     BarReporter,
@@ -10,7 +12,6 @@ from impress_bench.benchmark.harness.progress import (
     reporter_for,
 )
 from impress_bench.benchmark.harness.registry import Registry
-from rich.console import Console
 
 
 def test_remaining_time_from_the_mean_of_each_kind():

@@ -1,6 +1,7 @@
 import sys
 
 import pytest
+
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.listing import list_components

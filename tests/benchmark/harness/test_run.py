@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+
 from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.run import report
 

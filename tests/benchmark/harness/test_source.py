@@ -1,6 +1,7 @@
 import sys
 
 import pytest
+
 from impress_bench.benchmark.harness.source import SourceIndex
 
 

@@ -1,4 +1,5 @@
 import pytest
+
 from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.spec import (
     Spec,

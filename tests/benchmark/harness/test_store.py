@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from impress_bench.benchmark.contract import ImageSet
 from impress_bench.benchmark.harness.images import check, from_tensor, to_tensor
 from impress_bench.benchmark.harness.keys import key_of

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
+
 from impress_bench.benchmark.atelier.world.artists import Artist
 from impress_bench.benchmark.atelier.world.canvas import FloatArray, Scene
 from impress_bench.benchmark.atelier.world.movements import (

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image, ImageDraw
+from scipy.spatial import Delaunay
+
 from impress_bench.benchmark.atelier.world.artists import Artist
 from impress_bench.benchmark.atelier.world.canvas import SIZE, FloatArray, Scene
 from impress_bench.benchmark.atelier.world.marks import (
@@ -18,8 +21,6 @@ from impress_bench.benchmark.atelier.world.marks import (
     sample,
     scatter,
 )
-from PIL import Image, ImageDraw
-from scipy.spatial import Delaunay
 
 _EARTH = ((46, 38, 34), (98, 78, 58), (158, 126, 84), (196, 176, 134), (232, 220, 190))
 

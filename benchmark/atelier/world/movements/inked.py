@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from impress_bench.benchmark.atelier.world.artists import Artist
 from impress_bench.benchmark.atelier.world.canvas import SIZE, FloatArray, Scene
 from impress_bench.benchmark.atelier.world.marks import (

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
+
 from impress_bench.benchmark.atelier.world.canvas import Canvas, Scene, View
 from impress_bench.benchmark.atelier.world.scenes.city import draw_city
 from impress_bench.benchmark.atelier.world.scenes.landscape import draw_landscape

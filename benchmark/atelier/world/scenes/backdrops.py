@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from impress_bench.benchmark.atelier.world.canvas import Canvas, Colour
 from impress_bench.benchmark.atelier.world.scenes.sky import (
     WATER,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
+
 from impress_bench.benchmark.atelier.world.canvas import Canvas, Colour
 from impress_bench.benchmark.atelier.world.scenes.sky import WATER, draw_sky, draw_tree
 

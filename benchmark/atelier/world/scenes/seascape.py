@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+
 from impress_bench.benchmark.atelier.world.canvas import Canvas, Colour
 from impress_bench.benchmark.atelier.world.scenes.landmarks import draw_landmark
 from impress_bench.benchmark.atelier.world.scenes.sky import draw_sky

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+
 from impress_bench.benchmark.atelier.world.canvas import Canvas, Colour
 
 

@@ -5,6 +5,7 @@ import time
 import fake_helper
 import numpy as np
 import torch
+
 from impress_bench.benchmark.contract import Budget, Protected, Purified
 
 

@@ -4,6 +4,7 @@ import os
 import time
 
 import numpy as np
+
 from impress_bench.benchmark.contract import ImageSet
 from impress_bench.benchmark.tasks.base import MetricInfo, Task, TaskSettings
 

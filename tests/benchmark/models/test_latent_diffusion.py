@@ -1,0 +1,142 @@
+"""The model behind one interface, on the embedded pack: gradients, pairing, independence."""
+
+import numpy as np
+import pytest
+import torch
+
+from impress_bench.benchmark import load_model
+from impress_bench.benchmark.atelier import PACK, load_atelier, world
+from impress_bench.benchmark.models.fine_tuning import fine_tune
+from impress_bench.benchmark.models.inconsistency import measure
+from impress_bench.benchmark.seeds import per_image_generators
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model("atelier")
+
+
+@pytest.fixture(scope="module")
+def images():
+    works = world.paintings(world.artists("victim")[0], "finetune", 3)
+    return torch.from_numpy(np.stack([w.image for w in works])).permute(0, 3, 1, 2).float() / 255
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_digest_is_known_without_loading(model):
+    assert model.digest == load_atelier.digest()
+
+
+def test_a_folder_is_the_same_model(model, images):
+    assert torch.equal(load_model(f"{PACK}").encode(images), model.encode(images))
+
+
+def test_reconstruction_is_close_to_the_image(model, images):
+    error = (model.reconstruct(images) - images).square().mean()
+    assert error < 0.1 * images.var()
+
+
+@pytest.mark.parametrize("chain", ["vae", "ldm"])
+def test_gradient_of_reconstruction_equals_finite_differences(images, chain):
+    model = load_model("atelier")
+    for module in (model.pipeline.vae, model.pipeline.unet, model.pipeline.text_encoder):
+        module.double()
+    point = images[:1].double().requires_grad_()
+
+    def value(at):
+        chained = model.reconstruct(at, chain, steps=4, strength=0.5, generator=seeded())
+        return (chained - at).square().sum()
+
+    (gradient,) = torch.autograd.grad(value(point), point)
+    direction = torch.randn(point.shape, generator=seeded(1), dtype=torch.float64)
+    step = 1e-5
+    with torch.no_grad():
+        difference = value(point + step * direction) - value(point - step * direction)
+    expected = (difference / (2 * step)).item()
+    assert (gradient * direction).sum().item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_an_unknown_chain_is_named(model, images):
+    with pytest.raises(ValueError, match="'pixel'"):
+        model.reconstruct(images, "pixel")
+
+
+def test_sampled_latents_have_the_posterior_s_spread(model, images):
+    one = images[:1].expand(400, -1, -1, -1)
+    posterior = model.pipeline.vae.encode(2 * images[:1] - 1).latent_dist
+    sampled = model.encode(one, sample=True, generator=seeded())
+    torch.testing.assert_close(sampled.mean(0), posterior.mean[0], atol=0.2, rtol=0.05)
+    ratio = (sampled.std(0) / posterior.std[0]).mean().item()
+    assert ratio == pytest.approx(1, abs=0.02)
+
+
+def test_noise_of_an_image_does_not_depend_on_its_batch(model, images):
+    generators = per_image_generators(seeded(), 3)
+    together = model.encode(images, sample=True, generator=generators)
+    alone = model.encode(images[2:], sample=True, generator=per_image_generators(seeded(), 3)[2:])
+    torch.testing.assert_close(together[2:], alone, atol=1e-5, rtol=1e-5)
+
+
+def test_generated_images_depend_on_prompt_and_seed_only(model):
+    prompts = ["a red house by a river", "a sailboat"]
+    options = {"steps": 4, "guidance_scale": 2.0}
+    first = model.generate(prompts, seeded(), **options)
+    assert first.shape == (2, 3, 64, 64)
+    assert 0 <= first.min() <= first.max() <= 1
+    assert torch.equal(first, model.generate(prompts, seeded(), **options))
+    cut = model.generate(prompts, seeded(), batch_size=1, **options)
+    torch.testing.assert_close(first, cut, atol=1e-3, rtol=0)
+    assert not torch.equal(first, model.generate(prompts, seeded(1), **options))
+
+
+def test_img2img_stays_closer_the_weaker_it_is(model, images):
+    options = {"steps": 10, "guidance_scale": 1.0}
+    prompts = [""] * len(images)
+    errors = [
+        (model.img2img(images, prompts, strength=s, generator=seeded(), **options) - images)
+        .square()
+        .mean()
+        .item()
+        for s in (0.1, 0.9)
+    ]
+    assert errors[0] < errors[1]
+
+
+def test_fine_tuning_learns_and_leaves_the_model_alone(model, images):
+    before = {name: value.clone() for name, value in model.pipeline.unet.state_dict().items()}
+    prompts = ["a landscape by Nobody Known"] * len(images)
+    options = {"steps": 30, "lr": 5e-4, "batch_size": 3}
+    learned = fine_tune(model, images, prompts, generator=seeded(), **options)
+    again = fine_tune(model, images, prompts, generator=seeded(), **options)
+    for name, value in model.pipeline.unet.state_dict().items():
+        assert torch.equal(value, before[name])
+    for name, value in learned.pipeline.unet.state_dict().items():
+        assert torch.equal(value, again.pipeline.unet.state_dict()[name])
+
+    scaled = model.encode(images) * model.latent_scale
+    timesteps = torch.arange(50, 950, 100).repeat_interleave(3)
+    noise = torch.randn((len(timesteps), *scaled.shape[1:]), generator=seeded(5))
+    noisy = model.pipeline.scheduler.add_noise(scaled.repeat(9, 1, 1, 1), noise, timesteps)
+    with torch.no_grad():
+        losses = [
+            (m.predict_noise(noisy, timesteps, prompts * 9) - noise).square().mean().item()
+            for m in (model, learned)
+        ]
+    assert losses[1] < losses[0]
+
+
+def test_fine_tuning_wants_a_prompt_an_image(model, images):
+    with pytest.raises(ValueError, match="3 images but 1 prompts"):
+        fine_tune(model, images, ["one"], steps=1, lr=1e-4, batch_size=1, generator=seeded())
+
+
+def test_inconsistency_is_measured_an_image(model, images):
+    measured = measure(model, images, images, seeded())
+    decoded = model.reconstruct(images).clamp(0, 1)
+    expected = [np.mean((a - b) ** 2) for a, b in zip(decoded.numpy(), images.numpy(), strict=True)]
+    assert measured["vae-error"] == pytest.approx(expected, rel=1e-4)
+    assert measured["lpips-to-clean"] == pytest.approx([0, 0, 0], abs=1e-6)
+    assert len(measured["ldm-error"]) == 3

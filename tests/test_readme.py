@@ -1,0 +1,54 @@
+"""What README shows is what happens: its shell commands and its Python."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+SHELL, PYTHON = (
+    re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) for language in ("sh", "python")
+)
+#: Run by CI itself: `make test` runs this very test.
+MAKE = ("make leaderboard", "make test")
+
+
+def commands():
+    for block in SHELL:
+        for line in block.splitlines():
+            yield line.split("#")[0].strip()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("readme")
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c not in MAKE])
+def test_shell_command(command, folder):
+    words = shlex.split(command)
+    assert words[0] == "impress-bench"
+    environment = os.environ | {"IMPRESS_BENCH_STORE": str(folder / "store")}
+    code = "from impress_bench.benchmark.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words[1:]],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_make_targets_exist():
+    makefile = (Path(__file__).parents[1] / "Makefile").read_text()
+    for command in MAKE:
+        assert command in list(commands())
+        assert f"\n{command.removeprefix('make ')}:" in makefile
+
+
+def test_python_example(capsys):
+    (example,) = PYTHON
+    exec(compile(example, "README.md", "exec"), {})
+    assert "torch.Size([2, 3, 64, 64])" in capsys.readouterr().out
