@@ -85,6 +85,7 @@ def board_meta(plan: Plan) -> dict[str, Any]:
         },
         "protections": [str(spec) for spec in preset.specs("protections")],
         "purifiers": [str(spec) for spec in preset.specs("purifiers")],
+        "settings": preset.settings.model_dump(mode="json"),
         "boards": preset.boards,
         "paper": preset.paper,
         **preset.display,

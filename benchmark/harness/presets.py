@@ -1,6 +1,7 @@
 """Presets: a named matrix with its sizes and settings, one TOML file each.
 
 ```toml
+extends = "paper"                 # a shipped preset to start from
 title = "A look at the loop"
 tasks = ["style-mimicry"]
 protections = ["identity", "glaze[p=0.05]"]
@@ -150,6 +151,20 @@ def load_preset(name: str | Path) -> Preset:
     path = shipped.get(str(name), Path(name))
     if path.suffix != ".toml":
         raise ConfigError(unknown("preset", str(name), shipped) + ", or the path of a .toml file")
+    content = _read(path)
+    if "extends" in content:
+        base = content.pop("extends")
+        if base not in shipped:
+            raise ConfigError(f"{path}: extends: {unknown('preset', str(base), shipped)}")
+        inherited = _read(shipped[base])
+        if "extends" in inherited:
+            raise ConfigError(f"{path}: extends: {base} extends another preset itself")
+        content = _merged(inherited, content)
+    return _validate({"name": path.stem, **content, "origin": str(path)}, str(path))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The content of a preset file."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -159,7 +174,14 @@ def load_preset(name: str | Path) -> Preset:
     for reserved in ("origin", "overrides"):
         if reserved in content:
             raise ConfigError(f"{path}: {_unknown_key((reserved,))}")
-    return _validate({"name": path.stem, **content, "origin": str(path)}, str(path))
+    return content
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `changes`; tables are merged key by key, lists and values are replaced."""
+    both = {key for key in base.keys() & changes.keys() if isinstance(base[key], dict)}
+    merged = {key: _merged(base[key], changes[key]) for key in both}
+    return {**base, **changes, **merged}
 
 
 def _validate(content: Mapping[str, Any], origin: str) -> Preset:

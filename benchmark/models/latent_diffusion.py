@@ -48,8 +48,12 @@ class LatentDiffusion:
 
         Raises OSError, as diffusers does, where the folder or the hub id cannot be read.
         """
+        import diffusers.utils.logging
+        import transformers.utils.logging
         from diffusers import StableDiffusionPipeline
 
+        for library in (diffusers, transformers):  # their bars tear up the run's own
+            library.utils.logging.disable_progress_bar()
         pipeline = StableDiffusionPipeline.from_pretrained(
             source, torch_dtype=dtype, use_safetensors=True, safety_checker=None
         ).to(device)

@@ -34,22 +34,21 @@ class ZeroShotStyleClassifier:
         import json
 
         import open_clip
-        from safetensors.torch import load_file
         from transformers import CLIPTokenizer
 
         (config,) = (folder / "clip").glob("*.json")
         open_clip.add_model_config(config)
-        model = open_clip.create_model(config.stem)
-        model.load_state_dict(load_file(folder / "clip" / "open_clip_model.safetensors"))
+        weights = folder / "clip" / "open_clip_model.safetensors"
+        model = open_clip.create_model(config.stem, pretrained=str(weights))
         model.eval().requires_grad_(False)
         tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
         naming = json.loads((folder / "labels.json").read_text())
         labels = tuple(naming["labels"])
-        weights = [
+        embeddings = [
             _text_embedding(model, tokenizer, [form.format(label) for form in naming["templates"]])
             for label in labels
         ]
-        return cls(model, labels, torch.stack(weights))
+        return cls(model, labels, torch.stack(embeddings))
 
     @torch.no_grad()
     def scores(self, images: Tensor) -> Tensor:
@@ -72,7 +71,9 @@ class SecondStyleClassifier:
     def from_pack(cls, folder: Path) -> SecondStyleClassifier:
         """The classifier in `second_classifier`/ of a model pack, in transformers layout."""
         from transformers import ResNetForImageClassification
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()
         model = ResNetForImageClassification.from_pretrained(folder / "second_classifier")
         model = model.float().eval().requires_grad_(False)
         return cls(model, tuple(model.config.id2label[i] for i in range(model.config.num_labels)))

@@ -16,8 +16,8 @@ RECIPES = {"vae": 6500, "denoiser": 2400, "clip": 1000, "inpainter": 900}
 CARD = """# The atelier's model pack
 
 A latent diffusion model in diffusers layout, trained from nothing on the atelier's procedural
-paintings at 64 x 64 on two CPU cores. **It is a miniature**: a 4-pixel latent cell carries 12 values
-a latent channel against Stable Diffusion's 48, so effect sizes do not transfer.
+paintings at 64 x 64 on two CPU cores. **It is a miniature**: a 4-pixel latent cell carries 12
+values a latent channel against Stable Diffusion's 48, so effect sizes do not transfer.
 
 `vae/` (f = 4, 4 latent channels), `unet/`, `text_encoder/`, `tokenizer/`, `scheduler/`;
 `inpainting/unet/` (9 channels); `clip/`, an open_clip model for zero-shot style classification;

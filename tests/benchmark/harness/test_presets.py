@@ -68,3 +68,32 @@ def test_matrix_must_stay_within_the_lists(preset_file):
 def test_override_blames_the_flag(preset_file):
     with pytest.raises(ConfigError, match=r"^--subjects: "):
         load_preset(preset_file).override({"subjects": "--subjects"}, subjects=0)
+
+
+def test_a_preset_extends_a_shipped_one(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('extends = "paper"\nsubjects = 1\n[settings.protections.glaze]\nsteps = 7\n')
+    paper, mine = load_preset("paper"), load_preset(path)
+    assert (mine.name, mine.subjects) == ("mine", 1)
+    glaze = mine.settings.protections["glaze"]
+    assert glaze == {**paper.settings.protections["glaze"], "steps": 7}
+    assert mine.settings.purifiers == paper.settings.purifiers
+
+
+@pytest.mark.parametrize(
+    ("base", "complaint"), [("papr", "Did you mean: paper"), ("mini", "mini extends another")]
+)
+def test_what_a_preset_may_extend(tmp_path, base, complaint):
+    path = tmp_path / "mine.toml"
+    path.write_text(f'extends = "{base}"\n')
+    with pytest.raises(ConfigError, match=complaint):
+        load_preset(path)
+
+
+def test_validation_differs_from_the_frozen_preset_in_its_artists_alone():
+    paper, validation = (load_preset(name).model_dump() for name in ("paper", "validation"))
+    for preset in (paper, validation):
+        for key in ("name", "title", "description"):
+            preset.pop(key)
+    validation["settings"]["tasks"]["style-mimicry"].pop("split")
+    assert paper == validation
