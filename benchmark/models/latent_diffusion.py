@@ -55,11 +55,14 @@ class LatentDiffusion:
         for library in (diffusers, transformers):  # their bars tear up the run's own
             library.utils.logging.disable_progress_bar()
         pipeline = StableDiffusionPipeline.from_pretrained(
-            source, torch_dtype=dtype, use_safetensors=True, safety_checker=None
-        ).to(device)
+            source, use_safetensors=True, safety_checker=None
+        )
         pipeline.set_progress_bar_config(disable=True)
         for module in (pipeline.vae, pipeline.text_encoder, pipeline.unet):
+            if module.dtype != dtype:
+                module.to(dtype)
             module.requires_grad_(False).eval()
+        pipeline.to(device)
         folder = Path(source)
         digest = folder_digest(folder) if folder.is_dir() else f"hub:{source}"
         return cls(pipeline, digest)

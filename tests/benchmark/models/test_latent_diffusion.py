@@ -18,7 +18,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def images():
-    works = world.paintings(world.artists("victim")[0], "finetune", 3)
+    works = world.paintings(world.artists("pretrain")[0], "heldout", 3)
     return torch.from_numpy(np.stack([w.image for w in works])).permute(0, 3, 1, 2).float() / 255
 
 
