@@ -96,9 +96,9 @@ class Layout:
         return f"{known} {rest}" if rest.startswith("[") else f"{known}{rest}"
 
     def condition(self, protection: str, purifier: str) -> str:
-        """A protection and what was done about it: `GLAZE, then JPG`."""
+        """A protection and what was done about it: `GLAZE, JPG`."""
         plain = not purifier or base(purifier) == self.role("no_purifier")
-        return self.title(protection) + ("" if plain else f", then {self.title(purifier)}")
+        return self.title(protection) + ("" if plain else f", {self.title(purifier)}")
 
     def metrics(self, task: str, observed: Iterable[str]) -> list[Metric]:
         """Metrics of a task in display order; observed ones that nobody described come last."""

@@ -24,7 +24,9 @@ def build(cells: pd.DataFrame, layout: Layout, task: str) -> Board | None:
     subjects = cells.loc[cells["task"] == task, "subject"].nunique()
     metrics = layout.metrics(task, [key.metric for key in entries])
     protections = layout.protections(key.protection for key in entries)
-    purifiers = layout.purifiers(key.purifier for key in entries)
+    none = layout.role("no_purifier")
+    # Controls have no purifier; they stand where nothing is purified.
+    purifiers = layout.purifiers({key.purifier or none for key in entries})
     blocks = []
     records = []
     for metric in metrics:
@@ -34,6 +36,8 @@ def build(cells: pd.DataFrame, layout: Layout, task: str) -> Board | None:
             row = [layout.title(protection)]
             for purifier in purifiers:
                 entry = here.get(Key(protection, purifier, metric.name))
+                if entry is None and purifier == none:
+                    entry = here.get(Key(protection, "", metric.name))
                 row.append(entry_text(entry, metric.percent, notes, subjects) if entry else "·")
             rows.append(row)
         headers = ["Protection", *[layout.title(purifier) for purifier in purifiers]]

@@ -98,7 +98,7 @@ def _rows(cells: pd.DataFrame, layout: Layout) -> str:
     lines += [
         f"- {layout.title(name)} (`{name}`): a purifier"
         for name in layout.purifiers(str(name) for name in cells["purifier"])
-        if name != layout.role("no_purifier")
+        if name not in (layout.role("no_purifier"), "")
     ]
     return "\n".join(lines)
 

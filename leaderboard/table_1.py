@@ -81,7 +81,8 @@ def _columns(
         elif layout.kind(name) == "noise":
             columns[name, none] = _noise_title(layout, name, protection)
     columns[protection, none] = "Protected"
-    return columns | {(protection, p): layout.title(p) for p in purifiers if p != none}
+    # Controls have no purifier: "" is theirs.
+    return columns | {(protection, p): layout.title(p) for p in purifiers if p not in (none, "")}
 
 
 def _noise_title(layout: Layout, name: str, protection: str) -> str:
@@ -135,8 +136,7 @@ def _controls(
     """Floors and damage: what the numbers above have to be read against."""
     notes, rows = Notes(), []
     for name, purifier in conditions:
-        bare = purifier == layout.role("no_purifier")
-        row = [layout.title(name) + ("" if bare else f", {layout.title(purifier)}")]
+        row = [layout.condition(name, purifier)]
         for metric in metrics:
             entry = entries.get(Key(name, purifier, metric.name), ABSENT)
             row.append(entry_text(entry, metric.percent, notes, subjects))

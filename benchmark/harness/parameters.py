@@ -50,7 +50,7 @@ def _coerce(what: str, value: Any, default: Any) -> Any:
         if isinstance(default, candidate):
             wanted = candidate
             break
-    if wanted in (int, float) and isinstance(value, str):
+    if (wanted in (int, float) or default is None) and isinstance(value, str):
         value = parse_value(value)  # TOML has no fractions: "16/255" comes as a string
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)

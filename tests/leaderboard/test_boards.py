@@ -314,3 +314,18 @@ def test_importing_the_package_imports_no_pandas() -> None:
         "assert not {'pandas', 'torch', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_control_without_purifier_gets_no_column_of_its_own(
+    cells: Any, meta: Any, tmp_path: Path
+) -> None:
+    controls = cells["protection"].str.startswith("control:")
+    assert controls.any()
+    bare = cells.assign(purifier=cells["purifier"].mask(controls, ""))
+    boards = {}
+    for name, frame in {"named": cells, "bare": bare}.items():
+        write_boards(frame, EMPTY, EMPTY, meta, tmp_path / name)
+        boards[name] = [
+            text(tmp_path / name, board) for board in ("table-1", "matrix-style-mimicry")
+        ]
+    assert boards["bare"] == boards["named"]

@@ -1,4 +1,4 @@
-"""`python -m impress_bench.benchmark.atelier.train vae|denoiser|clip|inpainter`."""
+"""`python -m impress_bench.benchmark.atelier.train vae|denoiser|clip|inpainter --pack DIR`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m impress_bench.benchmark.atelier.train")
     parser.add_argument("part", choices=list(card.RECIPES))
     parser.add_argument("--work", type=Path, default=Path(".training"), help="data and checkpoints")
-    parser.add_argument("--pack", type=Path, default=card.PACK, help="where weights are written")
+    # No default: an installed package, even an editable one, need not be where its sources are.
+    parser.add_argument("--pack", type=Path, required=True, help="where weights are written")
     parser.add_argument("--steps", type=int, help="optimizer steps (default: the recipe's)")
     arguments = parser.parse_args()
     card.record(arguments.part, arguments.work, arguments.pack, arguments.steps)

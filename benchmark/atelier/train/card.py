@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-PACK = Path(__file__).parents[1] / "pack"
 #: Optimizer steps of each recipe, in training order.
 RECIPES = {"vae": 6500, "denoiser": 2400, "clip": 1000, "inpainter": 900}
 
@@ -23,7 +22,8 @@ values a latent channel against Stable Diffusion's 48, so effect sizes do not tr
 `inpainting/unet/` (9 channels); `clip/`, an open_clip model for zero-shot style classification;
 `second_classifier/`, an independent ResNet. Victim and validation artists are in no training set.
 
-Retrain a part from seed with `python -m impress_bench.benchmark.atelier.train {parts}`.
+Retrain a part from seed, in a checkout, with
+`python -m impress_bench.benchmark.atelier.train {parts} --pack benchmark/atelier/pack`.
 Figures are on held-out paintings (other titles, other seeds) unless the name says victims, whom no
 model has seen.
 
