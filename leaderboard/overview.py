@@ -30,6 +30,11 @@ FROZEN = (
     "test subjects were run. A run that overrides them on the command line is exploratory."
 )
 
+PROVISIONAL = (
+    "**These settings are provisional.** They have not been frozen after a choice on validation "
+    "subjects; figures of test subjects under them are for trying the benchmark, not for citing."
+)
+
 
 def overview(boards: Sequence[Board], cells: pd.DataFrame, layout: Layout) -> str:
     """The text of LEADERBOARD.md."""
@@ -50,7 +55,8 @@ def overview(boards: Sequence[Board], cells: pd.DataFrame, layout: Layout) -> st
             parts.append(markdown_block(_main(board, layout)))
     figures: Mapping[str, str] = meta.get("figures", {})
     parts += [f"![{text}](../figures/{name})\n\n{text}" for name, text in figures.items()]
-    parts += ["## Rows", _rows(cells, layout), "## Settings", FROZEN]
+    parts += ["## Rows", _rows(cells, layout), "## Settings"]
+    parts.append(FROZEN if meta.get("settings_frozen") else PROVISIONAL)
     parts.append(_settings(meta.get("settings", {})))
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -267,7 +267,7 @@ def test_inconsistency_has_errors_areas_and_a_picture(
 def test_leaderboard_says_what_it_is(
     cells: Any, protections: Any, inspections: Any, meta: Any, tmp_path: Path
 ) -> None:
-    write_boards(cells, protections, inspections, meta, tmp_path)
+    write_boards(cells, protections, inspections, {**meta, "settings_frozen": True}, tmp_path)
     board = text(tmp_path, "LEADERBOARD")
     for expected in (
         "# A small run",
@@ -329,3 +329,11 @@ def test_a_control_without_purifier_gets_no_column_of_its_own(
             text(tmp_path / name, board) for board in ("table-1", "matrix-style-mimicry")
         ]
     assert boards["bare"] == boards["named"]
+
+
+def test_settings_are_called_frozen_only_where_the_preset_says_so(
+    cells: Any, meta: Any, tmp_path: Path
+) -> None:
+    for name, frozen in {"frozen": True, "provisional": False}.items():
+        write_boards(cells, EMPTY, EMPTY, {**meta, "settings_frozen": frozen}, tmp_path / name)
+        assert ("provisional" in text(tmp_path / name, "LEADERBOARD")) is not frozen
