@@ -1,5 +1,7 @@
 """The model behind one interface, on the embedded pack: gradients, pairing, independence."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -126,6 +128,38 @@ def test_fine_tuning_learns_and_leaves_the_model_alone(model, images):
             for m in (model, learned)
         ]
     assert losses[1] < losses[0]
+
+
+def test_fine_tuning_keeps_the_average_that_diffusers_trainer_keeps(images):
+    """Three steps against a naive loop; an average's decay is (1 + s) / (10 + s), 0 at first."""
+    model, images = load_model("atelier"), images.double()  # Adam divides by tiny numbers
+    for module in (model.pipeline.vae, model.pipeline.unet, model.pipeline.text_encoder):
+        module.double()
+    prompts = ["a landscape by Nobody Known"] * len(images)
+    learned = fine_tune(model, images, prompts, steps=3, lr=1e-3, batch_size=2, generator=seeded())
+
+    unet, generator = copy.deepcopy(model.pipeline.unet).requires_grad_(True).train(), seeded()
+    posterior = model.pipeline.vae.encode(2 * images - 1).latent_dist
+    alphas = model.pipeline.scheduler.alphas_cumprod.double()
+    optimizer = torch.optim.AdamW(unet.parameters(), lr=1e-3, weight_decay=1e-2)
+    average = [parameter.detach().clone() for parameter in unet.parameters()]
+    for decay in (0, 2 / 11, 3 / 12):
+        index = torch.randint(3, (2,), generator=generator)
+        jitter, noise = torch.randn((2, 2, 4, 16, 16), generator=generator).double()
+        timesteps = torch.randint(1000, (2,), generator=generator)
+        latents = posterior.mean[index] + posterior.std[index] * jitter
+        signal = alphas[timesteps].sqrt()[:, None, None, None] * model.latent_scale
+        spread = (1 - alphas[timesteps]).sqrt()[:, None, None, None]
+        noisy = signal * latents + spread * noise
+        predicted = unet(noisy, timesteps, model.embed(prompts[:2])).sample
+        optimizer.zero_grad()
+        (predicted - noise).square().mean().backward()
+        torch.nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
+        optimizer.step()
+        for mean, parameter in zip(average, unet.parameters(), strict=True):
+            mean.mul_(decay).add_(parameter.detach(), alpha=1 - decay)
+    for got, expected in zip(learned.pipeline.unet.parameters(), average, strict=True):
+        torch.testing.assert_close(got, expected, atol=1e-6, rtol=0)
 
 
 def test_fine_tuning_wants_a_prompt_an_image(model, images):
