@@ -6,14 +6,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from impress_bench.benchmark.contract import PluginError, State
+from impress_bench.benchmark.contract import ImageSet, PluginError, State
 from impress_bench.benchmark.harness.environment import Environment, TimeLimitExceeded
 from impress_bench.benchmark.harness.errors import plugin_error
 from impress_bench.benchmark.harness.keys import key_inputs, key_of
 from impress_bench.benchmark.harness.registry import Component
 from impress_bench.benchmark.harness.store import Result
+
+if TYPE_CHECKING:
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
 
 @dataclass(frozen=True)
@@ -92,3 +95,16 @@ def perform(stage: Stage, inputs: Mapping[str, Result], env: Environment) -> Res
     except (Exception, SystemExit) as error:
         kind, _, label = stage.component.partition(" ")
         raise plugin_error(kind, label, f"failed in {stage.kind}", error) from error
+
+
+def ask_to_skip(stage: Stage, plugin: Any, model: LatentDiffusion) -> None:
+    """Ask a plugin that can say so whether it applies here."""
+    asked = getattr(plugin, "skip", None)
+    if asked is not None and (reason := asked(stage.subject, model)):
+        raise PluginError(stage.component, f"does not apply: {reason}", State.SKIPPED)
+
+
+def images_of(result: Result) -> ImageSet:
+    """The images of a result whose stage makes images."""
+    assert result.images is not None
+    return result.images
