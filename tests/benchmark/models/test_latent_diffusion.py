@@ -28,6 +28,14 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+def in_double():
+    """A model of one's own in float64."""
+    model = load_model("atelier")
+    for module in (model.pipeline.vae, model.pipeline.unet, model.pipeline.text_encoder):
+        module.double()
+    return model
+
+
 def test_digest_is_known_without_loading(model):
     assert model.digest == load_atelier.digest()
 
@@ -43,9 +51,7 @@ def test_reconstruction_is_close_to_the_image(model, images):
 
 @pytest.mark.parametrize("chain", ["vae", "ldm"])
 def test_gradient_of_reconstruction_equals_finite_differences(images, chain):
-    model = load_model("atelier")
-    for module in (model.pipeline.vae, model.pipeline.unet, model.pipeline.text_encoder):
-        module.double()
+    model = in_double()
     point = images[:1].double().requires_grad_()
 
     def value(at):
@@ -132,9 +138,7 @@ def test_fine_tuning_learns_and_leaves_the_model_alone(model, images):
 
 def test_fine_tuning_keeps_the_average_that_diffusers_trainer_keeps(images):
     """Three steps against a naive loop; an average's decay is (1 + s) / (10 + s), 0 at first."""
-    model, images = load_model("atelier"), images.double()  # Adam divides by tiny numbers
-    for module in (model.pipeline.vae, model.pipeline.unet, model.pipeline.text_encoder):
-        module.double()
+    model, images = in_double(), images.double()  # Adam divides by tiny numbers
     prompts = ["a landscape by Nobody Known"] * len(images)
     learned = fine_tune(model, images, prompts, steps=3, lr=1e-3, batch_size=2, generator=seeded())
 
