@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from diffusers.training_utils import EMAModel
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -55,7 +56,7 @@ def train(
         for name, parameter in module.named_parameters()
         if parameter.requires_grad
     }
-    average = {name: parameter.detach().clone() for name, parameter in named.items()}
+    average = EMAModel(named.values(), decay=schedule.ema, foreach=True)
     optimizer = torch.optim.AdamW(
         named.values(), lr=schedule.lr, weight_decay=schedule.weight_decay, betas=(0.9, 0.99)
     )
@@ -74,8 +75,7 @@ def train(
         value.backward()
         torch.nn.utils.clip_grad_norm_(named.values(), 1.0)
         optimizer.step()
-        decay = min(schedule.ema, (1 + step) / (10 + step))
-        torch._foreach_lerp_(list(average.values()), list(named.values()), 1 - decay)
+        average.step(named.values())
         recent.append(value.item())
         if (step + 1) % 50 == 0:
             _report(
@@ -89,7 +89,8 @@ def train(
             recent = []
         if (step + 1) % checkpoint_every == 0 or step + 1 == schedule.steps:
             _save(path, named, average, optimizer, step + 1, time.monotonic() - began)
-    return Outcome(average, (time.monotonic() - began) / 3600)
+    ema = dict(zip(named, average.shadow_params, strict=True))
+    return Outcome(ema, (time.monotonic() - began) / 3600)
 
 
 def load_ema(modules: Mapping[str, torch.nn.Module], ema: Mapping[str, torch.Tensor]) -> None:
@@ -125,13 +126,14 @@ def _moments(
 def _save(
     path: Path,
     named: Mapping[str, torch.Tensor],
-    average: Mapping[str, torch.Tensor],
+    average: EMAModel,
     optimizer: torch.optim.Optimizer,
     step: int,
     seconds: float,
 ) -> None:
     tensors = {f"weight/{name}": value.detach() for name, value in named.items()}
-    tensors |= {f"ema/{name}": value for name, value in average.items()}
+    averaged = zip(named, average.shadow_params, strict=True)
+    tensors |= {f"ema/{name}": value for name, value in averaged}
     tensors |= {f"adam/{key}/{name}": value for name, key, value in _moments(optimizer, named)}
     temporary = path.with_suffix(".tmp")
     save_file(
@@ -145,16 +147,17 @@ def _save(
 def _restore(
     path: Path,
     named: Mapping[str, torch.Tensor],
-    average: Mapping[str, torch.Tensor],
+    average: EMAModel,
     optimizer: torch.optim.Optimizer,
 ) -> tuple[int, float]:
     if not path.exists():
         return 0, 0.0
     with safe_open(path, "pt") as stored, torch.no_grad():
         progress = json.loads(stored.metadata()["progress"])
-        for name, parameter in named.items():
+        average.optimization_step = progress["step"]
+        for (name, parameter), averaged in zip(named.items(), average.shadow_params, strict=True):
             parameter.copy_(stored.get_tensor(f"weight/{name}"))
-            average[name].copy_(stored.get_tensor(f"ema/{name}"))
+            averaged.copy_(stored.get_tensor(f"ema/{name}"))
             optimizer.state[parameter] = {
                 key: stored.get_tensor(f"adam/{key}/{name}")
                 for key in ("step", "exp_avg", "exp_avg_sq")
