@@ -21,8 +21,9 @@ values a latent channel against Stable Diffusion's 48, so effect sizes do not tr
 One choice matters to every attack on it: the autoencoder also learns to let the movement be read
 off its latents, as VA-VAE (Yao et al. 2025) aligns latents with a recognition network. Trained on
 pixels and LPIPS alone, so small an encoder is nearly an isometry, and no perturbation within
-GLAZE's budget moves a latent towards another style; Stable Diffusion's encoder is not one. The
-choice was made on validation artists. No protection or purifier took part in training.
+GLAZE's budget moves a latent towards another style; TAESD, a distillate of Stable Diffusion's,
+yields far more. The choice was made on validation artists. No protection or purifier took part in
+training.
 
 `vae/` (f = 4, 4 latent channels), `unet/`, `text_encoder/`, `tokenizer/`, `scheduler/`;
 `inpainting/unet/` (9 channels; absent until its recipe has run); `clip/`, an open_clip model for

@@ -46,7 +46,7 @@ def train_vae(work: Path, pack: Path, steps: int) -> dict[str, Any]:
     schedule = Schedule(steps=steps, lr=1e-3, ema=0.998)
     movements = sorted(set(paintings.movements))
     labels = torch.tensor([movements.index(name) for name in paintings.movements])
-    reader = _style_reader(len(movements))
+    reader = _style_reader(vae.config.latent_channels, len(movements))
 
     def loss(generator: torch.Generator) -> torch.Tensor:
         index = batches(len(paintings), BATCH, generator)
@@ -78,11 +78,11 @@ def train_vae(work: Path, pack: Path, steps: int) -> dict[str, Any]:
     return {"hours": outcome.hours, "steps": steps, **evaluate(vae, held_out)}
 
 
-def _style_reader(movements: int) -> torch.nn.Sequential:
+def _style_reader(channels: int, movements: int) -> torch.nn.Sequential:
     """Logits of each movement from each latent cell alone; used in training only."""
     width = 32
     return torch.nn.Sequential(
-        torch.nn.Conv2d(CONFIG["latent_channels"], width, 1),
+        torch.nn.Conv2d(channels, width, 1),
         torch.nn.SiLU(),
         torch.nn.Conv2d(width, movements, 1),
     )
