@@ -15,7 +15,13 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from impress_bench.benchmark.atelier.train.data import PaintedSet, painted
-from impress_bench.benchmark.atelier.train.loop import Schedule, batches, load_ema, train
+from impress_bench.benchmark.atelier.train.loop import (
+    Schedule,
+    batches,
+    bfloat16_if_fast,
+    load_ema,
+    train,
+)
 from impress_bench.benchmark.atelier.train.tokens import MAX_LENGTH, build_tokenizer
 from impress_bench.benchmark.atelier.train.vae import to_model_range
 
@@ -73,7 +79,7 @@ def train_denoiser(work: Path, pack: Path, steps: int) -> dict[str, Any]:
         noise = torch.randn(clean.shape, generator=generator)
         timesteps = torch.randint(1000, (BATCH,), generator=generator)
         noisy = scheduler.add_noise(clean, noise, timesteps)
-        with torch.autocast("cpu", torch.bfloat16):
+        with bfloat16_if_fast():
             context = text_encoder(captions.draw(index, generator)).last_hidden_state
             predicted = unet(noisy, timesteps, context).sample
         error = (predicted.float() - noise).square().mean((1, 2, 3))

@@ -26,7 +26,12 @@ from impress_bench.benchmark.atelier.train.denoiser import (
     min_snr_weight,
     sample_latents,
 )
-from impress_bench.benchmark.atelier.train.loop import Schedule, load_ema, train
+from impress_bench.benchmark.atelier.train.loop import (
+    Schedule,
+    bfloat16_if_fast,
+    load_ema,
+    train,
+)
 from impress_bench.benchmark.atelier.train.vae import to_model_range
 from impress_bench.metrics import psnr
 
@@ -64,7 +69,7 @@ def train_inpainter(work: Path, pack: Path, steps: int) -> dict[str, Any]:
         with torch.no_grad():
             context = text_encoder(captions.draw(index, generator)).last_hidden_state
         joined = torch.cat([noisy, repaint[index], kept], dim=1)
-        with torch.autocast("cpu", torch.bfloat16):
+        with bfloat16_if_fast():
             predicted = unet(joined, timesteps, context).sample
         error = (predicted.float() - noise).square().mean((1, 2, 3))
         return (weight[timesteps] * error).mean()
