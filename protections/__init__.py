@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from impress_bench.protections.base import GradientProtection, Protection
     from impress_bench.protections.glaze import Glaze
     from impress_bench.protections.identity import Identity
+    from impress_bench.protections.photoguard_diffusion import PhotoGuardDiffusion
+    from impress_bench.protections.photoguard_encoder import PhotoGuardEncoder
     from impress_bench.protections.random_noise import RandomNoise
 
 _HOMES = {
@@ -18,11 +20,22 @@ _HOMES = {
     "Glaze": "impress_bench.protections.glaze",
     "GradientProtection": "impress_bench.protections.base",
     "Identity": "impress_bench.protections.identity",
+    "PhotoGuardDiffusion": "impress_bench.protections.photoguard_diffusion",
+    "PhotoGuardEncoder": "impress_bench.protections.photoguard_encoder",
     "Protection": "impress_bench.protections.base",
     "RandomNoise": "impress_bench.protections.random_noise",
 }
 
-__all__ = ["Budget", "Glaze", "GradientProtection", "Identity", "Protection", "RandomNoise"]
+__all__ = [
+    "Budget",
+    "Glaze",
+    "GradientProtection",
+    "Identity",
+    "PhotoGuardDiffusion",
+    "PhotoGuardEncoder",
+    "Protection",
+    "RandomNoise",
+]
 
 
 def __getattr__(name: str) -> object:

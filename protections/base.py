@@ -115,6 +115,11 @@ class GradientProtection(Protection, Generic[S]):
         minimise the sum, and an image's result must not depend on its batch.
         """
 
+    def movable(self, images: Tensor, context: Context) -> Tensor:
+        """Where a perturbation may lie: 0 or 1, broadcast over (B, 3, H, W); everywhere unless a
+        protection says otherwise. Budgets count over the whole image all the same."""
+        return torch.ones((), dtype=images.dtype, device=images.device)
+
     def update(self, state: S, x: Tensor) -> None:
         """Called after each step with the new images, for objectives that train a surrogate."""
 

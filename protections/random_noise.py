@@ -6,7 +6,7 @@ visibility is due to its objective.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.metrics import lpips_budget
 from impress_bench.protections.base import Protection
+from impress_bench.protections.regions import kept_region
 
 
 class RandomNoise(Protection):
@@ -30,14 +31,25 @@ class RandomNoise(Protection):
     the protection. `linf`, on [0, 1], is a hard bound for benchmarks that give every protection the
     same one. Where even noise of that size stays below the LPIPS of `match`, the image gets noise
     of that size, the loudest the bound allows, and the measured LPIPS shows the shortfall.
+
+    `within` says where noise falls: on the whole "image", or within its "mask", on what an editor
+    keeps, where a protection against editing has to work. Raises ValueError for another word.
     """
 
     name: ClassVar[str] = "random-noise"
 
     def __init__(
-        self, *, match: str = "glaze", linf: float | None = None, bisections: int = 18
+        self,
+        *,
+        match: str = "glaze",
+        linf: float | None = None,
+        bisections: int = 18,
+        within: Literal["image", "mask"] = "image",
     ) -> None:
+        if within not in ("image", "mask"):
+            raise ValueError(f"within must be 'image' or 'mask', not {within!r}")
         self.match = match
+        self.within = within
         self.budget = Budget(linf=linf)
         self.levels = 255 if linf is None else int(linf * 255 + 1e-3)
         self.bisections = bisections
@@ -50,15 +62,20 @@ class RandomNoise(Protection):
         """Noisy images; one at a time, so that batching cannot turn a bisection."""
         goals = context.results[self.match].lpips.tolist()
         generators = per_image_generators(context.generator, len(images))
+        region = torch.ones_like(images[:, :1])
+        if self.within == "mask":
+            region = kept_region(images, context)
         noisy = []
         for i, (goal, generator) in enumerate(zip(goals, generators, strict=True)):
-            noisy.append(self._match(images[i : i + 1], goal, generator))
+            noisy.append(self._match(images[i : i + 1], region[i : i + 1], goal, generator))
             context.progress(i + 1, len(images))
         return torch.cat(noisy)
 
-    def _match(self, image: Tensor, goal: float, generator: torch.Generator) -> Tensor:
+    def _match(
+        self, image: Tensor, region: Tensor, goal: float, generator: torch.Generator
+    ) -> Tensor:
         """`image` (1, 3, H, W) under the weakest noise whose LPIPS is at least `goal`."""
-        signs = 2 * torch.randint(2, image.shape, generator=generator).to(image) - 1
+        signs = region * (2 * torch.randint(2, image.shape, generator=generator).to(image) - 1)
         offsets = torch.rand(image.shape, generator=generator).to(image)
 
         def noisy(amplitude: float) -> Tensor:

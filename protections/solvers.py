@@ -55,7 +55,8 @@ class AdamHinge:
         images = images.to(model.device, torch.promote_types(model.dtype, torch.float32))
         generators = per_image_generators(context.generator, len(images))
         state = objective.prepare(images, context, generators)
-        delta = self.project((2 * rand_per_image(generators, images) - 1) * self.p)
+        movable = objective.movable(images, context)
+        delta = self.project((2 * rand_per_image(generators, images) - 1) * self.p) * movable
         delta.requires_grad_(True)
         optimiser = torch.optim.Adam([delta], lr=self.lr)
         for step in range(self.steps):
@@ -65,7 +66,7 @@ class AdamHinge:
                 (delta.grad,) = torch.autograd.grad(losses.sum(), delta)
             optimiser.step()
             with torch.no_grad():
-                delta.copy_(self.project(delta))
+                delta.copy_(self.project(delta) * movable)
                 objective.update(state, (images + delta / 2).clamp(0, 1))
             context.progress(step + 1, self.steps)
         return (images + delta.detach() / 2).clamp(0, 1)

@@ -18,7 +18,7 @@ from impress_bench.benchmark.models.digest import folder_digest
 from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
 
 if TYPE_CHECKING:
-    from diffusers import DDIMScheduler, StableDiffusionPipeline
+    from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 
 
 #: One generator for a batch, from which each image's own is derived, or one an image.
@@ -34,11 +34,13 @@ class LatentDiffusion:
     """A diffusers Stable Diffusion pipeline and what this project asks of one.
 
     `pipeline` holds VAE, text encoder, tokenizer, U-Net and scheduler, frozen and in evaluation
-    mode. `digest` identifies the weights: results are stored under it.
+    mode. `digest` identifies the weights: results are stored under it. `inpainting_unet` is the one
+    in the folder's `inpainting/unet`, if there is one.
     """
 
     pipeline: StableDiffusionPipeline
     digest: str
+    inpainting_unet: UNet2DConditionModel | None = None
 
     @classmethod
     def from_pretrained(
@@ -50,7 +52,7 @@ class LatentDiffusion:
         """
         import diffusers.utils.logging
         import transformers.utils.logging
-        from diffusers import StableDiffusionPipeline
+        from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 
         for library in (diffusers, transformers):  # their bars tear up the run's own
             library.utils.logging.disable_progress_bar()
@@ -58,14 +60,20 @@ class LatentDiffusion:
             source, use_safetensors=True, safety_checker=None
         )
         pipeline.set_progress_bar_config(disable=True)
-        for module in (pipeline.vae, pipeline.text_encoder, pipeline.unet):
+        folder, inpainting = Path(source), None
+        if (folder / "inpainting" / "unet").is_dir():
+            inpainting = UNet2DConditionModel.from_pretrained(
+                folder / "inpainting" / "unet", use_safetensors=True
+            ).to(device)
+        for module in (pipeline.vae, pipeline.text_encoder, pipeline.unet, inpainting):
+            if module is None:
+                continue
             if module.dtype != dtype:
                 module.to(dtype)
             module.requires_grad_(False).eval()
         pipeline.to(device)
-        folder = Path(source)
         digest = folder_digest(folder) if folder.is_dir() else f"hub:{source}"
-        return cls(pipeline, digest)
+        return cls(pipeline, digest, inpainting)
 
     @property
     def device(self) -> torch.device:
@@ -124,7 +132,7 @@ class LatentDiffusion:
             return self.decode(latents)
         if chain != "ldm":
             raise ValueError(f"unknown chain {chain!r}; known: vae, ldm")
-        scheduler = self._ddim()
+        scheduler = self.ddim()
         scheduler.set_timesteps(steps, device=self.device)
         timesteps = scheduler.timesteps[steps - max(1, round(steps * strength)) :]
         scaled = latents * self.latent_scale
@@ -160,7 +168,7 @@ class LatentDiffusion:
     ) -> Tensor:
         """One image (B, 3, H, W) in [0, 1] a prompt. Image i has noise of its own derived from
         `generator`, the same whatever the weights: conditions are compared pairwise."""
-        generators = _one_an_image(generator, len(prompts))
+        generators = one_an_image(generator, len(prompts))
         parts = []
         for start in range(0, len(prompts), batch_size):
             part = slice(start, start + batch_size)
@@ -199,12 +207,13 @@ class LatentDiffusion:
             strength=strength,
             num_inference_steps=steps,
             guidance_scale=guidance_scale,
-            generator=_one_an_image(generator, len(images)),
+            generator=one_an_image(generator, len(images)),
             output_type="pt",
         ).images
         return made.to(images.dtype).clamp(0, 1)
 
-    def _ddim(self) -> DDIMScheduler:
+    def ddim(self) -> DDIMScheduler:
+        """A DDIM sampler of one's own on the model's noise schedule."""
         from diffusers import DDIMScheduler
 
         return DDIMScheduler.from_config(self.pipeline.scheduler.config)
@@ -213,10 +222,11 @@ class LatentDiffusion:
     def _noise_like(values: Tensor, generator: Generators | None) -> Tensor:
         if generator is None:
             return torch.randn_like(values)
-        return randn_per_image(_one_an_image(generator, len(values)), values)
+        return randn_per_image(one_an_image(generator, len(values)), values)
 
 
-def _one_an_image(generator: Generators, count: int) -> list[torch.Generator]:
+def one_an_image(generator: Generators, count: int) -> list[torch.Generator]:
+    """`generator` itself where it is one an image, or `count` derived from it."""
     if isinstance(generator, torch.Generator):
         return per_image_generators(generator, count)
     return list(generator)

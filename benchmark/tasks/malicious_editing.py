@@ -1,0 +1,136 @@
+"""Malicious editing: repaint all of a photo but the head as a prompt says.
+
+Section 5.2 and Table 2 of the IMPRESS paper, after PhotoGuard (Salman et al. 2023). How far a
+condition's edit lies from the edit of the clean photo, made with the same noise, is what a
+protection achieves: the farther, the better protected.
+
+What is perturbed is the protection's affair (PhotoGuard: the head, the rest being thrown away); its
+budget counts over the whole image; purifiers see the whole image and no mask. The head is kept by
+the model only, and nothing is pasted back before images are compared, as in the released code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from impress_bench.benchmark.contract import ImageSet, PluginError, State
+from impress_bench.benchmark.datasets.photos import atelier_photo, atelier_photos
+from impress_bench.benchmark.tasks.base import MetricInfo, Task, TaskSettings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+GREY = 128
+
+
+class MaliciousEditingSettings(TaskSettings):
+    """How photos are edited; defaults are the paper's, but for its prompt.
+
+    `prompt` may name the `{sitter}` and a `{place}` that is not the photo's own; the paper edits
+    every photo to "A person in an airplane".
+    """
+
+    split: Literal["test", "validation"] = "test"
+    prompt: str = "{sitter} {place}"
+    sampling_steps: int = Field(default=100, ge=1)
+    guidance_scale: float = Field(default=7.5, ge=1)
+    eta: float = Field(default=1.0, ge=0, le=1, description="DDIM noise of the editor")
+
+
+class MaliciousEditing(Task):
+    """Edits a photo and compares with the same edit of the clean photo."""
+
+    name: ClassVar[str] = "malicious-editing"
+    metrics: ClassVar[tuple[MetricInfo, ...]] = (
+        MetricInfo("ssim", "SSIM", True),
+        MetricInfo("psnr", "PSNR", True),
+        MetricInfo("vif-p", "VIFp", True),
+        MetricInfo("ssim-background", "SSIM, background", True),
+        MetricInfo("psnr-background", "PSNR, background", True),
+        MetricInfo("vif-p-background", "VIFp, background", True),
+    )
+    controls: ClassVar[tuple[str, ...]] = ("other-seed", "grey-head")
+    needs_reference: ClassVar[bool] = True
+    Settings: ClassVar[type[TaskSettings]] = MaliciousEditingSettings
+    settings: MaliciousEditingSettings
+
+    def subjects(self) -> tuple[str, ...]:
+        return atelier_photos(self.settings.split)
+
+    def originals(self, subject: str) -> ImageSet:
+        return atelier_photo(subject).photo
+
+    def exploit(
+        self,
+        subject: str,
+        images: ImageSet,
+        model: LatentDiffusion,
+        seed: int,
+        progress: Callable[[int, int], None],
+        control: str | None = None,
+    ) -> ImageSet:
+        """The edited photo.
+
+        The control "other-seed" edits the clean photo with other noise: how alike two edits are
+        that differ in nothing else. "grey-head" edits a photo without a head, which shows how much
+        the head matters to what is painted around it.
+        """
+        import torch
+
+        from impress_bench.benchmark.models.inpainting import repaint
+
+        known, settings = atelier_photo(subject), self.settings
+        keep = known.photo.masks
+        assert keep is not None
+        pixels = images.images
+        if control == "grey-head":
+            pixels = np.where(keep[..., None], np.uint8(GREY), pixels)
+        generator = torch.Generator().manual_seed(seed + (control == "other-seed"))
+        edited = repaint(
+            model,
+            _tensor(pixels),
+            torch.from_numpy(keep.copy()),
+            [settings.prompt.format(sitter=known.sitter, place=known.place)] * len(pixels),
+            generator,
+            steps=settings.sampling_steps,
+            guidance_scale=settings.guidance_scale,
+            eta=settings.eta,
+        )
+        progress(1, 1)
+        made = (edited * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        return replace(known.photo, images=made)
+
+    def score(
+        self, subject: str, exploited: ImageSet, reference: ImageSet | None
+    ) -> dict[str, float]:
+        """SSIM, PSNR (dB) and VIFp of the edit against the clean photo's, raw as in the paper, and
+        of the background alone: the head of both is taken from the reference first."""
+        from impress_bench.metrics import psnr, ssim, vif_p
+
+        assert reference is not None
+        if np.array_equal(exploited.images, reference.images):
+            raise PluginError(
+                self.name, "this edit is the one that others are compared with", State.SKIPPED
+            )
+        keep = atelier_photo(subject).photo.masks
+        assert keep is not None
+        behind = np.where(keep[..., None], reference.images, exploited.images)
+        scores = {}
+        for suffix, pixels in {"": exploited.images, "-background": behind}.items():
+            pair = _tensor(pixels), _tensor(reference.images)
+            for name, metric in {"ssim": ssim, "psnr": psnr, "vif-p": vif_p}.items():
+                scores[name + suffix] = float(metric(*pair).mean())
+        return scores
+
+
+def _tensor(pixels: np.ndarray) -> Tensor:
+    import torch
+
+    return torch.from_numpy(pixels.copy()).permute(0, 3, 1, 2).float() / 255

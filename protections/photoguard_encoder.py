@@ -1,0 +1,92 @@
+"""PhotoGuard's encoder attack (Salman et al. 2023), Eq. 3.2 of the IMPRESS paper.
+
+    min over |delta| <= budget of  || E(x + delta) - z_target ||^2
+
+The latents of the part of the photo that an editor keeps are drawn to those of an empty image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from impress_bench.benchmark.contract import Budget, Context
+from impress_bench.benchmark.models.inpainting import masked_out
+from impress_bench.benchmark.seeds import rand_per_image
+from impress_bench.protections.base import GradientProtection
+from impress_bench.protections.pgd import Pgd
+from impress_bench.protections.regions import kept_region
+
+if TYPE_CHECKING:
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+
+class EncoderState(NamedTuple):
+    """The surrogate, latents to approach, and what is kept, (B, 1, H, W)."""
+
+    model: LatentDiffusion
+    target: Tensor
+    kept: Tensor
+
+
+class PhotoGuardEncoder(GradientProtection[EncoderState]):
+    """Draws the latents of the masked photo to a target's, by PGD in L-infinity; Eq. 3.2.
+
+    Parameters, by default those of the released inpainting notebook, halved to [0, 1] pixels:
+
+    - `target`: "grey" or "noise" (uniform, each image's own), encoded, or "zero", latents of zero,
+      as in the released img2img notebook, which also has `decay=True` and `step=0.01`.
+    - `linf`: hard bound, 0.06 on [-1, 1]. `step`, `steps`: of the descent. `decay`: whether the
+      step shrinks linearly to a hundredth. `random_start`: uniform within the bound.
+
+    Only what the mask keeps is encoded and moves; without masks that is everything. The budget
+    counts over the whole image. Latents are unscaled posterior means. The released loss is the norm
+    and not its square, which steps along the gradient's sign cannot tell apart. Raises ValueError
+    for parameters out of range.
+    """
+
+    name: ClassVar[str] = "photoguard-encoder"
+
+    def __init__(
+        self,
+        *,
+        target: Literal["grey", "noise", "zero"] = "grey",
+        linf: float = 0.03,
+        step: float = 0.005,
+        steps: int = 1000,
+        decay: bool = False,
+        random_start: bool = True,
+    ) -> None:
+        if target not in ("grey", "noise", "zero"):
+            raise ValueError(f"target must be 'grey', 'noise' or 'zero', not {target!r}")
+        self.target = target
+        self.solver = Pgd(steps, step, linf=linf, decay=decay, random_start=random_start)
+        self.budget = Budget(linf=linf)
+
+    def movable(self, images: Tensor, context: Context) -> Tensor:
+        """What the editor keeps: the rest is thrown away."""
+        return kept_region(images, context)
+
+    def prepare(
+        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+    ) -> EncoderState:
+        """The target's latents."""
+        model = context.require_model(self.name)
+        with torch.no_grad():
+            if self.target == "noise":
+                target = model.encode(rand_per_image(generator, images))
+            else:
+                target = model.encode(torch.full_like(images, 0.5))
+        if self.target == "zero":
+            target = torch.zeros_like(target)
+        return EncoderState(model, target, kept_region(images, context))
+
+    def loss(
+        self, state: EncoderState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+    ) -> Tensor:
+        """Squared distance (B,) of the latents of the masked `x` to the target's."""
+        latents = state.model.encode(masked_out(x, state.kept))
+        return (latents - state.target).to(x.dtype).square().flatten(1).sum(dim=1)
