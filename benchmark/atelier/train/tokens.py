@@ -26,14 +26,20 @@ def build_tokenizer(folder: Path) -> CLIPTokenizer:
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token=END))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    letters = [chr(code) for code in range(33, 127)]
+    endings = [letter + "</w>" for letter in letters]
     trainer = trainers.BpeTrainer(
-        vocab_size=4096, min_frequency=1, end_of_word_suffix="</w>", show_progress=False
+        vocab_size=4096,
+        min_frequency=1,
+        end_of_word_suffix="</w>",
+        show_progress=False,
+        # Ties between merges fall by id, and endings would get theirs in an order that varies.
+        special_tokens=endings,
     )
     tokenizer.train_from_iterator(sorted(set(words)), trainer)
     merges = json.loads(tokenizer.to_str())["model"]["merges"]
     merges = [" ".join(pair) if isinstance(pair, list) else pair for pair in merges]
-    letters = [chr(code) for code in range(33, 127)]
-    symbols = [*letters, *(letter + "</w>" for letter in letters)]
+    symbols = [*letters, *endings]
     symbols += [merge.replace(" ", "") for merge in merges]
     vocabulary = [*dict.fromkeys(symbols), START, END]
     folder.mkdir(parents=True, exist_ok=True)

@@ -67,3 +67,9 @@ def test_everything_is_safetensors_and_small():
 
 def test_the_readable_card_is_the_measured_one():
     assert (PACK / "README.md").read_text() == render(CARD)
+
+
+def test_the_recipe_makes_the_shipped_tokenizer(tmp_path):
+    build_tokenizer(tmp_path)
+    for name in ("vocab.json", "merges.txt"):
+        assert (tmp_path / name).read_text() == (PACK / "tokenizer" / name).read_text()
