@@ -45,10 +45,11 @@ def record(part: str, work: Path, pack: Path, steps: int | None) -> None:
     """Train `part` for `steps` (default: the recipe's own) and update `pack`/model_card.json and
     README.md with commit, seed, hours and held-out figures."""
     recipe = getattr(importlib.import_module(f"{__package__}.{part}"), f"train_{part}")
+    commit = _commit()  # of what was imported, not of what the hours to come may bring
     figures = recipe(work, pack, steps or RECIPES[part])
     path = pack / "model_card.json"
     cards = json.loads(path.read_text()) if path.exists() else {}
-    cards[part] = {"commit": _commit(), "seed": 0, **figures}
+    cards[part] = {"commit": commit, "seed": 0, **figures}
     path.write_text(json.dumps(cards, indent=2, sort_keys=True) + "\n")
     (pack / "README.md").write_text(render(cards))
     print(json.dumps(cards[part], indent=2))

@@ -9,6 +9,7 @@ import torch
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import PACK, world
 from impress_bench.benchmark.atelier.train.card import render
+from impress_bench.benchmark.atelier.train.tokens import build_tokenizer
 from impress_bench.benchmark.models.style_classifier import pack_classifiers
 from impress_bench.metrics import lpips, psnr
 
