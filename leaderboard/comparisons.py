@@ -17,12 +17,14 @@ from impress_bench.leaderboard.statistics import Summary, paired_difference, rec
 Condition = tuple[str, str]
 
 TEXT = (
-    "Differences in the units of the table above (percentage points) with 95 % intervals, "
-    "Student's t over paired subject differences; an interval that contains 0 does not tell the"
-    " two apart. The recovered share is (purified − protected) / (clean − protected) in per "
-    "cent, with a bootstrap over subjects: 0 recovers nothing, 100 everything, and both can be "
-    "passed. It has no interval where the loss itself could be nothing, and a dash where there "
-    "was no loss. n counts the subjects that both sides have."
+    "Differences in the units of the table above with 95 % intervals, Student's t over paired "
+    "subject differences; an interval that contains 0 does not tell the two apart. n counts the "
+    "subjects that both sides have."
+)
+SHARES = (
+    " The recovered share is (purified − protected) / (clean − protected) in per cent, with a "
+    "bootstrap over subjects: 0 recovers nothing, 100 everything, and both can be passed. It has "
+    "no interval where the loss itself could be nothing, and a dash where there was no loss."
 )
 
 
@@ -37,16 +39,17 @@ class Comparison(NamedTuple):
 
 def block(heading: str, comparisons: Sequence[Comparison], metrics: Sequence[Metric]) -> Block:
     """The comparisons for reading."""
-    rows = []
+    rows, text = [], TEXT
     for line in comparisons:
         share = line.table.endswith("share")
+        text = TEXT + SHARES if share else text
         cells = [
             interval_text(summary, share or metric.percent, signed=not share)
             for metric, (summary, _, _) in zip(metrics, line.results, strict=True)
         ]
         sizes = dict.fromkeys(str(summary.n) for summary, _, _ in line.results)
         rows.append([line.label, *cells, " / ".join(sizes)])
-    return Block(heading, ["Comparison", *[metric.title for metric in metrics], "n"], rows, TEXT)
+    return Block(heading, ["Comparison", *[metric.title for metric in metrics], "n"], rows, text)
 
 
 def records(

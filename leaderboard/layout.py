@@ -27,6 +27,8 @@ TITLES = {
     "impress": "IMPRESS",
     "control:no-fine-tuning": "No fine-tuning",
     "control:other-movement": "Fine-tuned on another movement",
+    "control:other-seed": "Clean photo, another seed",
+    "control:grey-head": "Head replaced by grey",
     "style-mimicry": "Style mimicry",
     "malicious-editing": "Malicious editing",
     "vae-error": "VAE reconstruction error",
@@ -81,6 +83,12 @@ class Layout:
         if base(protection) == self.role("clean"):
             return "clean"
         return "noise" if base(protection) in self.role("noise") else "protection"
+
+    def matched(self, noise: str) -> str | None:
+        """The protection that noise is as visible as: the one it names, or the run's reference."""
+        if named := re.search(r"[\[,]match=([^,\]]+)", noise):
+            return named[1]
+        return self.meta.get("reference_protection") if noise == base(noise) else None
 
     def title(self, name: str) -> str:
         """What a reader sees: the known part translated, parameters kept."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from impress_bench.leaderboard import table_1, table_2
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, markdown_block
-from impress_bench.leaderboard.table_1 import NAME as TABLE_1
 
 MINIATURE = (
     "> **These numbers come from a miniature.** {model} is a small model of a small painted "
@@ -29,6 +29,9 @@ FROZEN = (
     "Settings that a preset carries were chosen on validation subjects and frozen before the "
     "test subjects were run. A run that overrides them on the command line is exploratory."
 )
+
+#: Boards whose first block is shown at once.
+MAIN = (table_1.TABLE.name, table_2.TABLE.name)
 
 PROVISIONAL = (
     "**These settings are provisional.** They have not been frozen after a choice on validation "
@@ -51,7 +54,7 @@ def overview(boards: Sequence[Board], cells: pd.DataFrame, layout: Layout) -> st
     parts.append("; ".join(facts) + "." if facts else "")
     parts += [READING, _chance(layout), _links(boards)]
     for board in boards:
-        if board.name == TABLE_1:
+        if board.name in MAIN:
             parts.append(markdown_block(_main(board, layout)))
     figures: Mapping[str, str] = meta.get("figures", {})
     parts += [f"![{text}](../figures/{name})\n\n{text}" for name, text in figures.items()]
@@ -89,18 +92,18 @@ def _main(board: Board, layout: Layout) -> Block:
 
 def _rows(cells: pd.DataFrame, layout: Layout) -> str:
     """What each protection of the run is."""
-    reference = layout.meta.get("reference_protection")
-    matched = f", as visible as {layout.title(reference)}" if reference else ""
     kinds = {
-        "clean": "the images as their author made them: what imitation scores without protection",
-        "noise": f"a perturbation that nobody optimised{matched}",
+        "clean": "the images as their author made them",
+        "noise": "a perturbation that nobody optimised",
         "protection": "a protection",
-        "control": "a control: what scores without learning from the subject's images",
+        "control": "a control",
     }
-    lines = [
-        f"- {layout.title(name)} (`{name}`): {kinds[layout.kind(name)]}"
-        for name in layout.protections(str(name) for name in cells["protection"])
-    ]
+    lines = []
+    for name in layout.protections(str(name) for name in cells["protection"]):
+        kind = layout.kind(name)
+        reference = layout.matched(name) if kind == "noise" else None
+        matched = f", as visible as {layout.title(reference)}" if reference else ""
+        lines.append(f"- {layout.title(name)} (`{name}`): {kinds[kind]}{matched}")
     lines += [
         f"- {layout.title(name)} (`{name}`): a purifier"
         for name in layout.purifiers(str(name) for name in cells["purifier"])

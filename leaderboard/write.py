@@ -8,7 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from impress_bench.leaderboard import inconsistency, matrix, table_1, visibility
+from impress_bench.leaderboard import (
+    inconsistency,
+    matrix,
+    table_1,
+    table_2,
+    task_table,
+    visibility,
+)
 from impress_bench.leaderboard.figures import plot_inconsistency
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.overview import overview
@@ -51,7 +58,7 @@ def write_boards(
     )
     layout = Layout(meta)
     built = [
-        table_1.build(cells, layout),
+        *[task_table.build(table, cells, layout) for table in (table_1.TABLE, table_2.TABLE)],
         *[matrix.build(cells, layout, task) for task in sorted(set(cells["task"]))],
         visibility.build(protections, layout),
         inconsistency.build(inspections, layout),

@@ -337,3 +337,40 @@ def test_settings_are_called_frozen_only_where_the_preset_says_so(
     for name, frozen in {"frozen": True, "provisional": False}.items():
         write_boards(cells, EMPTY, EMPTY, {**meta, "settings_frozen": frozen}, tmp_path / name)
         assert ("provisional" in text(tmp_path / name, "LEADERBOARD")) is not frozen
+
+
+@pytest.mark.parametrize("paper", [True, False])
+def test_table_2_has_the_papers_layout(build_cells: Any, meta: Any, tmp_path: Path, paper) -> None:
+    """No clean column; noise says what it is matched to; the paper's figures to two decimals."""
+    noise = "random-noise[match=photoguard-diffusion,within=mask]"
+    cells = build_cells(
+        {
+            (noise, "none"): [20.0, 22.0],
+            ("photoguard-diffusion", "none"): [14.0, 15.0],
+            ("photoguard-diffusion", "jpeg"): [16.0, 17.0],
+            ("photoguard-diffusion", "impress"): [15.0, 18.0],
+            ("identity", "jpeg"): [18.0, 18.0],
+            ("control:other-seed", ""): [12.0, 12.0],
+        }
+    ).assign(task="malicious-editing", metric="psnr")
+    described = {"name": "psnr", "title": "PSNR", "higher_is_better": True}
+    meta |= {
+        "metrics": {"malicious-editing": [described]},
+        "paper": paper,
+        "protections": ["identity", noise, "photoguard-diffusion"],
+        "purifiers": ["none", "jpeg", "impress"],
+    }
+    write_boards(cells, EMPTY, EMPTY, meta, tmp_path)
+    board = text(tmp_path, "table-2")
+    grid = rows(board)
+    assert grid[0][:4] == ["Metric", "Matched noise", "Protected", "Post-processed"]
+    assert [cell for cell in grid[2] if cell] == ["JPG", "IMPRESS"]
+    assert grid[3] == ["PSNR", "21.0 ± 1.4", "14.5 ± 0.7", "16.5 ± 0.7", "16.5 ± 2.1"]
+    assert ("15.61 ± 2.03" in board) == paper
+    assert ["Clean photo, another seed", "12.0 ± 0.0"] in grid
+    assert ["Clean, JPG", "18.0 ± 0.0"] in grid
+    assert ["Matched noise − Protected", "+6.5 [+0.1, +12.9]", "2"] in grid
+    assert "recovered share" not in board
+    leaderboard = text(tmp_path, "LEADERBOARD")
+    assert "as visible as PhotoGuard (diffusion)" in leaderboard
+    assert "## PhotoGuard (diffusion): 2 subjects" in leaderboard
