@@ -25,6 +25,17 @@ class MetricInfo(NamedTuple):
     higher_is_better: bool
 
 
+class Strip(NamedTuple):
+    """How a task's pictures are shown, a condition a row: `subjects` share a strip, each with
+    `given` of the images that were exploited and `made` of those that came of it."""
+
+    subjects: int = 1
+    given: int = 4
+    made: int = 6
+    given_title: str = "Given"
+    made_title: str = "Made of it"
+
+
 class TaskSettings(BaseModel):
     """Settings of a task; a subclass adds its own. Unknown keys are refused."""
 
@@ -41,6 +52,7 @@ class Task(ABC):
     controls: ClassVar[tuple[str, ...]] = ()
     #: Whether `score` compares with the exploit of the clean images (malicious editing does).
     needs_reference: ClassVar[bool] = False
+    strip: ClassVar[Strip] = Strip()
     Settings: ClassVar[type[TaskSettings]]
 
     def __init__(self, settings: TaskSettings) -> None:

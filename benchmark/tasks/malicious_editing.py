@@ -20,7 +20,7 @@ from pydantic import Field
 
 from impress_bench.benchmark.contract import ImageSet, PluginError, State
 from impress_bench.benchmark.datasets.photos import atelier_photo, atelier_photos
-from impress_bench.benchmark.tasks.base import MetricInfo, Task, TaskSettings
+from impress_bench.benchmark.tasks.base import MetricInfo, Strip, Task, TaskSettings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,6 +58,7 @@ class MaliciousEditing(Task):
     )
     controls: ClassVar[tuple[str, ...]] = ("other-seed", "grey-head")
     needs_reference: ClassVar[bool] = True
+    strip: ClassVar[Strip] = Strip(6, 1, 1, "Photo as the editor gets it", "Edited")
     Settings: ClassVar[type[TaskSettings]] = MaliciousEditingSettings
     settings: MaliciousEditingSettings
 

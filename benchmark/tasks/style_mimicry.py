@@ -21,7 +21,7 @@ from impress_bench.benchmark.datasets.mimicry import (
     atelier_artists,
     atelier_subject,
 )
-from impress_bench.benchmark.tasks.base import MetricInfo, Task, TaskSettings
+from impress_bench.benchmark.tasks.base import MetricInfo, Strip, Task, TaskSettings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,6 +55,7 @@ class StyleMimicry(Task):
         MetricInfo("second-top3", "Second classifier top-3", True),
     )
     controls: ClassVar[tuple[str, ...]] = ("no-fine-tuning", "other-movement")
+    strip: ClassVar[Strip] = Strip(1, 4, 6, "Learned from", "Painted after learning")
     Settings: ClassVar[type[TaskSettings]] = StyleMimicrySettings
     settings: StyleMimicrySettings
 

@@ -1,8 +1,10 @@
-"""A strip a subject: every condition that has pictures is a row, and the overview links to it."""
+"""Picture strips: every condition that has pictures is a row, and the overview links to it."""
+
+import importlib
 
 from PIL import Image
 
-from impress_bench.benchmark.harness.figures import LEARNED, PAINTED
+from impress_bench.benchmark.tasks.base import Strip
 
 
 def strips(result):
@@ -17,7 +19,7 @@ def test_every_subject_has_a_strip_that_the_overview_shows(bench):
     overview = (result.out / "boards" / "LEADERBOARD.md").read_text()
     for name, (width, _) in found.items():
         assert f"figures/{name}" in overview
-        assert width > (LEARNED + PAINTED) * 2 * 8
+        assert width > (Strip().given + Strip().made) * 2 * 8
 
 
 def test_a_condition_without_pictures_has_no_row(bench):
@@ -25,3 +27,16 @@ def test_a_condition_without_pictures_has_no_row(bench):
     fewer = strips(bench.run(out="fewer", protections=["clean", "raising"]))
     assert fewer.keys() == whole.keys()
     assert all(fewer[name][1] < whole[name][1] for name in whole)
+
+
+def test_subjects_can_share_a_strip(bench, monkeypatch):
+    """As photos do: one image each, given and made, side by side."""
+    apart = strips(bench.run(out="apart"))
+    task = importlib.import_module("fake_world").Copying
+    monkeypatch.setattr(task, "strip", Strip(subjects=2, given=1, made=1))
+    shared = strips(bench.run(out="shared"))
+    assert len(apart) == 2
+    assert len(shared) == 1
+    (name,) = shared
+    assert "-to-" in name
+    assert f"figures/{name}" in (bench.tmp_path / "shared/boards/LEADERBOARD.md").read_text()
