@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
+from impress_bench.benchmark.atelier import world
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 SHELL, PYTHON = (
@@ -25,7 +28,13 @@ def commands():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("readme")
+    """Where the commands run, in their order; it has some photos."""
+    place = tmp_path_factory.mktemp("readme")
+    (place / "photos").mkdir()
+    for index, photographer in enumerate(world.artists(movement="photography")[:2]):
+        photo = world.paint(photographer, "portrait", "heldout", 0).image
+        Image.fromarray(photo).resize((90, 120)).save(place / "photos" / f"{index}.jpg")
+    return place
 
 
 @pytest.mark.parametrize("command", [c for c in commands() if c not in MAKE])

@@ -46,9 +46,9 @@ def write_figures(plan: Plan, store: Store, meta: Mapping[str, object], folder: 
             given: list[Picture | None] = []
             made: list[Picture | None] = []
             for conditions in here:
-                cell = conditions.get(condition)
-                given += _pictures(store, cell.purified if cell else None, shape.given)
-                made += _pictures(store, cell.exploited if cell else None, shape.made)
+                found = conditions.get(condition)
+                given += _pictures(store, found.purified if found else None, shape.given)
+                made += _pictures(store, found.exploited if found else None, shape.made)
             if any(tile is not None for tile in given + made):
                 rows.append((layout.condition(*condition), given + made))
         if rows:

@@ -5,6 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from impress_bench.benchmark.harness.errors import ConfigError
+
+
+def make_folder(path: Path, flag: str) -> Path:
+    """The folder, made if need be; `flag` goes into the message. Raises ConfigError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{flag}: cannot make the folder {path}: {error.strerror}") from None
+    return path
+
 
 def write_durably(path: Path, data: bytes) -> None:
     """Write and wait until the disk has it."""

@@ -11,6 +11,8 @@ from impress_bench.benchmark.contract import NORMS, State
 from impress_bench.benchmark.harness.local import Outcome
 from impress_bench.benchmark.harness.plan import CONTROL, Cell, Plan
 
+#: The frames of a run, as its folder names them.
+TABLES = ("cells", "protections", "inspections")
 CELLS = (
     "task", "subject", "protection", "purifier", "seed", "metric", "value", "state", "reason"
 )  # fmt: skip

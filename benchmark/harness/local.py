@@ -1,4 +1,4 @@
-"""The executor that runs a plan in this process, stage by stage.
+"""The executor that runs a plan in this process, stage by stage, beside others that do the same.
 
 A stage that fails costs what depends on it and nothing else. `log.txt` gets one line a stage,
 written when its outcome is safe in the store: `executed KEY …`, `reused KEY …`, `failed KEY …` or,
@@ -19,6 +19,10 @@ from impress_bench.benchmark.harness.plan import Plan
 from impress_bench.benchmark.harness.progress import Estimate, Reporter
 from impress_bench.benchmark.harness.stage import Stage, perform
 from impress_bench.benchmark.harness.store import Result, Store, Stored
+from impress_bench.benchmark.harness.timings import Timings
+
+#: How long to wait where all that is left is being worked on by others.
+PATIENCE_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -41,46 +45,73 @@ class LocalExecutor:
         reporter: Reporter,
         log: Callable[[str], None],
         settled: Callable[[Stage], None] = lambda stage: None,
+        workers: int = 1,
     ) -> None:
         self.outcomes: dict[str, Outcome] = {}
         self._store = store
         self._reporter = reporter
         self._log = log
         self._settled = settled
+        self._workers = workers
 
     def run(self, plan: Plan) -> None:
-        """Settle every stage of the plan; an interrupt leaves the outcomes so far."""
+        """Settle every stage of the plan; an interrupt leaves the outcomes so far.
+
+        A stage that another process works on is left to it, and looked for again later.
+        """
         preset = plan.preset
         env = Environment(preset.models.roles(), preset.time_limit_s, self._reporter.step)
-        estimate = Estimate(stage.kind for stage in plan.stages.values())
+        estimate = Estimate((stage.kind for stage in plan.stages.values()), self._workers)
         self._reporter.start(len(plan.stages))
+        pending = dict(plan.stages)
         try:
-            for stage in plan.stages.values():
-                outcome = self._settle(stage, env)
-                self.outcomes[stage.key] = outcome
-                estimate.finished(stage.kind, outcome.seconds)
-                line = f"{outcome.verb} {stage.key} {stage.kind} {stage.place}"
-                self._log(f"{line}: {outcome.reason}" if outcome.reason else line)
-                if outcome.verb == "failed":
-                    self._reporter.tell(f"failed {stage.kind} {stage.place}: {outcome.reason}")
-                seconds, left = outcome.seconds or 0.0, estimate.remaining()
-                self._reporter.settle(stage, outcome.verb, seconds, left)
-                self._settled(stage)
+            while pending:
+                settled = [
+                    key for key, stage in pending.items() if self._pass(stage, env, estimate)
+                ]
+                for key in settled:
+                    del pending[key]
+                if pending and not settled:
+                    time.sleep(PATIENCE_S)
         finally:
             self._reporter.close()
 
-    def _settle(self, stage: Stage, env: Environment) -> Outcome:
+    def _pass(self, stage: Stage, env: Environment, estimate: Estimate) -> bool:
+        """Settle a stage if that is possible now, and tell."""
+        outcome = self._settle(stage, env)
+        if outcome is None:
+            return False
+        self.outcomes[stage.key] = outcome
+        estimate.finished(stage.kind, outcome.seconds)
+        line = f"{outcome.verb} {stage.key} {stage.kind} {stage.place}"
+        self._log(f"{line}: {outcome.reason}" if outcome.reason else line)
+        if outcome.verb == "failed":
+            self._reporter.tell(f"failed {stage.kind} {stage.place}: {outcome.reason}")
+        self._reporter.settle(stage, outcome.verb, outcome.seconds or 0.0, estimate.remaining())
+        self._settled(stage)
+        return True
+
+    def _settle(self, stage: Stage, env: Environment) -> Outcome | None:
         for needed in stage.inputs.values():
+            if needed.key not in self.outcomes:
+                return None
             blocking = self.outcomes[needed.key]
             if blocking.state is not State.DONE:
                 return Outcome("blocked", blocking.state, blocking.reason)
         if stored := self._store.find(stage.key):
-            return _outcome("reused", stored)
-        with self._store.lock(stage.key):
+            return self._found(stored)
+        with self._store.lock(stage.key) as mine:
+            if not mine:
+                return None
             if stored := self._store.find(stage.key):
-                return _outcome("reused", stored)
+                return self._found(stored)
             self._store.discard(stage.key)
             return self._execute(stage, env)
+
+    def _found(self, stored: Stored) -> Outcome:
+        """What a worker of this run has made was executed, what was there before is reused."""
+        ours = self._store.run is not None and stored.run == self._store.run
+        return _outcome("executed" if ours else "reused", stored)
 
     def _execute(self, stage: Stage, env: Environment) -> Outcome:
         self._reporter.begin(stage)
@@ -94,7 +125,9 @@ class LocalExecutor:
             failure = {"state": error.state, "reason": str(error), "traceback": trace}
             self._store.fail(stage.key, stage.document, failure)
             return Outcome("failed", error.state, str(error))
-        self._store.put(stage.key, stage.document, result, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        self._store.put(stage.key, stage.document, result, seconds)
+        Timings(self._store.root).note(stage, seconds)
         stored = self._store.find(stage.key)
         if stored is None:
             raise OSError(f"{self._store.path(stage.key)} cannot be read back; is the disk full?")

@@ -13,9 +13,10 @@ from impress_bench.benchmark.harness.stage import Stage
 
 
 class Estimate:
-    """Seconds left, from the mean duration of each kind of stage seen so far."""
+    """Seconds left for some workers, from the mean duration of each kind of stage seen so far."""
 
-    def __init__(self, pending: Iterable[str]) -> None:
+    def __init__(self, pending: Iterable[str], workers: int = 1) -> None:
+        self._workers = workers
         self._pending = Counter(pending)
         self._seen: dict[str, list[float]] = defaultdict(list)
 
@@ -34,7 +35,9 @@ class Estimate:
         if not known:
             return "time left unknown"
         total = sum(pending[kind] * sum(v := self._seen[kind]) / len(v) for kind in known)
-        return f"{'' if known == set(pending) else 'at least '}{duration(total)} left"
+        return (
+            f"{'' if known == set(pending) else 'at least '}{duration(total / self._workers)} left"
+        )
 
 
 def duration(seconds: float) -> str:

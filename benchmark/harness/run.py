@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import time
+import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +22,10 @@ import pandas as pd
 
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.harness.costs import write_costs
-from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.figures import strip_captions, write_figures
-from impress_bench.benchmark.harness.files import write_atomically
+from impress_bench.benchmark.harness.files import make_folder, write_atomically
 from impress_bench.benchmark.harness.frames import (
+    TABLES,
     board_meta,
     cells_frame,
     inspections_frame,
@@ -37,10 +39,10 @@ from impress_bench.benchmark.harness.progress import Reporter
 from impress_bench.benchmark.harness.provenance import provenance
 from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.harness.stage import Stage
-from impress_bench.benchmark.harness.store import Store, default_root
+from impress_bench.benchmark.harness.store import Store, StoreError, default_root
+from impress_bench.benchmark.harness.workers import helpers
 from impress_bench.leaderboard import write_boards
 
-TABLES = ("cells", "protections", "inspections")
 #: Boards are written anew after this long even if no subject is finished.
 REFRESH_S = 30.0
 
@@ -82,39 +84,37 @@ def run(
     out: str | Path | None = None,
     store: str | Path | None = None,
     reporter: Reporter | None = None,
+    workers: int | None = None,
 ) -> RunResult:
     """Run a preset and write its boards; what the store holds already is not run again.
 
-    `out` defaults to runs/<preset>, `store` to `store.default_root()`. An interrupt writes the
+    `out` defaults to runs/<preset>, `store` to `store.default_root()`, `workers`, the number of
+    processes, to as many as there are cores for the preset's threads. An interrupt writes the
     boards of what is done and is raised again.
     """
     preset = preset if isinstance(preset, Preset) else load_preset(preset)
     reporter = reporter or Reporter()
-    folder = _folder(Path(out) if out is not None else Path("runs") / preset.name, "--out")
-    root = _folder(Path(store) if store is not None else default_root(), "--store")
+    folder = make_folder(Path(out) if out is not None else Path("runs") / preset.name, "--out")
+    root = make_folder(Path(store) if store is not None else default_root(), "--store")
     plan = make_plan(preset, Registry(memo=root / "resolved"))
     with (folder / "log.txt").open("a", buffering=1, encoding="utf-8") as log:
-        return _Run(plan, folder, root, reporter, log).run()
+        return _Run(plan, folder, root, reporter, log, workers or default_workers(preset)).run()
 
 
-def report(folder: str | Path) -> list[Path]:
-    """Write the boards of a run again, from the tables it stored."""
-    folder = Path(folder)
-    try:
-        meta = json.loads((folder / "provenance.json").read_bytes())["boards"]
-        cells, protections, inspections = (
-            pd.read_parquet(folder / f"{name}.parquet") for name in TABLES
-        )
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(
-            f"{folder} holds no results of a run ({error}); name the folder given to run as --out"
-        ) from None
-    return write_boards(cells, protections, inspections, meta, folder)
+def default_workers(preset: Preset) -> int:
+    """As many processes as have cores of their own."""
+    return max(1, (os.cpu_count() or 1) // preset.threads)
 
 
 class _Run:
     def __init__(
-        self, plan: Plan, folder: Path, root: Path, reporter: Reporter, log: TextIO
+        self,
+        plan: Plan,
+        folder: Path,
+        root: Path,
+        reporter: Reporter,
+        log: TextIO,
+        workers: int,
     ) -> None:
         self.plan = plan
         self.folder = folder
@@ -122,8 +122,11 @@ class _Run:
         self.meta["figures"] = strip_captions(plan)
         self._log = log
         self._reporter = reporter
-        self._store = Store(root, self._warn)
-        self._executor = LocalExecutor(self._store, reporter, self._note, self._settled)
+        self._store = Store(root, self._warn, run=uuid.uuid4().hex)
+        self._workers = workers
+        self._executor = LocalExecutor(
+            self._store, reporter, self._note, self._settled, self._workers
+        )
         self._written = time.monotonic()
         self._subject: tuple[str, str] | None = None
         self._fresh = False
@@ -134,13 +137,27 @@ class _Run:
         write_atomically(self.folder / "provenance.json", document)
         self._note(f"run {self.plan.preset.name} {origin['started']}")
         try:
-            self._executor.run(self.plan)
+            self._execute()
         except KeyboardInterrupt:
             self._note("interrupted")
             self._write()
             raise
+        except StoreError as error:
+            self._note(f"stopped: {error}")
+            self._write()
+            raise
         write_figures(self.plan, self._store, self.meta, self.folder)
         return self._write()
+
+    def _execute(self) -> None:
+        """With as many helpers as there is work for: a run that is stored needs none."""
+        missing = len(self.plan.stages) - len(self.plan.stored(self._store))
+        count = min(self._workers, missing) - 1
+        preset, root = self.plan.preset, self._store.root
+        with helpers(preset, root, str(self._store.run), count) as group:
+            self._executor.run(self.plan)
+            for complaint in group.complaints():
+                self._warn(complaint)
 
     def _settled(self, stage: Stage) -> None:
         """Keep the boards readable while it runs: after every subject, and every 30 seconds."""
@@ -173,11 +190,3 @@ class _Run:
     def _warn(self, message: str) -> None:
         self._note(message)
         self._reporter.tell(message)
-
-
-def _folder(path: Path, flag: str) -> Path:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"{flag}: cannot make the folder {path}: {error.strerror}") from None
-    return path

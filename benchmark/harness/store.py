@@ -8,8 +8,8 @@ resolved/                           parameters of components (see the registry)
 locks/, tmp/                        of running processes
 ```
 
-An object appears whole, by a rename, or not at all. Two processes may share a store: a lock for
-each key makes the second wait and then find what the first made.
+An object appears whole, by a rename, or not at all. Processes may share a store: a lock for each
+key tells the second to do something else and then to find what the first made.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ from impress_bench.benchmark.harness.files import sync_folder, write_atomically,
 from impress_bench.benchmark.harness.keys import canonical_json, sha256
 
 
+class StoreError(Exception):
+    """The store cannot be written; the message names the place and the way out."""
+
+
 class Result(NamedTuple):
     """What a stage hands on: 8-bit images, a record of plain values, or both."""
 
@@ -48,6 +52,11 @@ class Stored:
     def seconds(self) -> float:
         """How long the stage took when it was executed."""
         return float(self.manifest["seconds"])
+
+    @property
+    def run(self) -> str | None:
+        """Which run executed it."""
+        return self.manifest.get("run")
 
     def record(self) -> Mapping[str, Any] | None:
         data = self.files.get("record.json")
@@ -70,14 +79,34 @@ def default_root() -> Path:
 
 
 class Store:
-    """Objects by key. `tell` hears of damaged ones, each once."""
+    """Objects by key. `tell` hears of damaged ones, each once. `run` marks the objects that the
+    processes of one run make."""
 
-    def __init__(self, root: Path, tell: Callable[[str], None] = lambda message: None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        tell: Callable[[str], None] = lambda message: None,
+        run: str | None = None,
+    ) -> None:
         self.root = root
+        self.run = run
         self._tell = tell
         self._told: set[str] = set()
-        for name in ("objects", "failures", "locks", "tmp"):
-            (root / name).mkdir(parents=True, exist_ok=True)
+        with self._writing():
+            for name in ("objects", "failures", "locks", "tmp"):
+                (root / name).mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A full disk or a read-only folder is the user's to mend, and no stage's failure."""
+        try:
+            yield
+        except OSError as error:
+            place = error.filename or self.root
+            raise StoreError(
+                f"store {self.root}: {error.strerror or error} ({place}). What is stored stays; "
+                "make room or name another store with --store, and run the same command again"
+            ) from error
 
     def path(self, key: str) -> Path:
         return self.root / "objects" / key[:2] / key
@@ -114,12 +143,17 @@ class Store:
         return None if stored is None else stored.result()
 
     def put(self, key: str, inputs: Mapping[str, Any], result: Result, seconds: float) -> None:
-        """Store a result; if a sound one is there already, that one stays."""
+        """Store a result; if a sound one is there already, that one stays. Raises StoreError."""
+        with self._writing():
+            self._put(key, inputs, result, seconds)
+
+    def _put(self, key: str, inputs: Mapping[str, Any], result: Result, seconds: float) -> None:
         files = _files(result)
         manifest = {
             "inputs": inputs,
             "files": {name: sha256(data) for name, data in sorted(files.items())},
             "seconds": seconds,
+            "run": self.run,
         }
         files["manifest.json"] = json.dumps(manifest, indent=1, sort_keys=True).encode()
         temporary = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=self.root / "tmp"))
@@ -155,17 +189,25 @@ class Store:
     def fail(self, key: str, inputs: Mapping[str, Any], failure: Mapping[str, Any]) -> None:
         """Note why a stage failed, for people; no run reads it."""
         document = json.dumps({**failure, "inputs": inputs}, indent=1, sort_keys=True)
-        write_atomically(self.root / "failures" / f"{key}.json", document.encode())
+        with self._writing():
+            write_atomically(self.root / "failures" / f"{key}.json", document.encode())
 
     @contextmanager
-    def lock(self, key: str) -> Iterator[None]:
-        """Wait until no other process works on `key`. The system frees the lock of a killed one."""
+    def lock(self, key: str) -> Iterator[bool]:
+        """True while no other process works on `key`, False at once where one does. The system
+        frees the lock of a killed one. Raises StoreError."""
         path = self.root / "locks" / key
-        with path.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with self._writing():
+            file = path.open("w")
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
             for leftover in (self.root / "tmp").glob(f"{key}.*"):
                 shutil.rmtree(leftover, ignore_errors=True)
-            yield
+            yield True
             if self.holds(key):
                 path.unlink(missing_ok=True)
 

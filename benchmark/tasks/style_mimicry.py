@@ -88,7 +88,11 @@ class StyleMimicry(Task):
             others = self.subjects()
             images = self._known(others[(others.index(subject) + 1) % len(others)]).works
         generator = torch.Generator().manual_seed(seed)
-        work = settings.fine_tuning_steps + settings.sampling_steps
+        # Progress counts passes of one image through the U-Net; going back takes two more.
+        learned = 3 * settings.fine_tuning_batch
+        drawn = settings.sampling_steps * (2 if settings.guidance_scale > 1 else 1)
+        learning = 0 if control == "no-fine-tuning" else learned * settings.fine_tuning_steps
+        work = learning + drawn * settings.samples
         if control != "no-fine-tuning":
             model = fine_tune(
                 model,
@@ -98,7 +102,7 @@ class StyleMimicry(Task):
                 lr=settings.fine_tuning_lr,
                 batch_size=settings.fine_tuning_batch,
                 generator=generator,
-                progress=lambda done, total: progress(done, work),
+                progress=lambda done, total: progress(done * learned, work),
             )
         titles = known.held_out_titles if settings.prompts == "held-out" else known.works.titles
         titles = tuple(titles[i % len(titles)] for i in range(settings.samples))
@@ -107,8 +111,8 @@ class StyleMimicry(Task):
             torch.Generator().manual_seed(seed + 1),
             steps=settings.sampling_steps,
             guidance_scale=settings.guidance_scale,
+            progress=lambda done, total: progress(learning + done * drawn, work),
         )
-        progress(work, work)
         pixels = (painted * 255).round().byte().permute(0, 2, 3, 1).numpy()
         return ImageSet(pixels, tuple(f"{i:03d}" for i in range(len(pixels))), titles)
 

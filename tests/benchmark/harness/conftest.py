@@ -104,7 +104,7 @@ class Bench:
         return load_preset(self.preset_file).override({}, **values)
 
     def run(self, out="run", store=None, **values):
-        return run(self.preset(**values), self.tmp_path / out, store or self.store)
+        return run(self.preset(**values), self.tmp_path / out, store or self.store, workers=1)
 
     def log(self, out="run"):
         return log_lines(self.tmp_path / out)

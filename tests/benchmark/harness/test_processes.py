@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 import time
 from collections import Counter
 
@@ -36,7 +37,7 @@ def executed(lines):
 
 def test_killed_run_resumes(command, logged, preset_file, tmp_path):
     plain, out = tmp_path / "plain", tmp_path / "out"
-    arguments = ("run", "--preset", preset_file, "--quiet")
+    arguments = ("run", "--preset", preset_file, "--quiet", "--workers", "1")
     finish(command(*arguments, "--out", plain, "--store", tmp_path / "s1"))
     process = command(*arguments, "--out", out, "--store", tmp_path / "s2", **SLOW)
     stop_after(process, logged, out, 6, signal.SIGKILL)
@@ -86,6 +87,36 @@ def test_two_processes_share_the_work(command, logged, preset_file, tmp_path):
     stages = {key for verb, key in logged(outs[0])}
     assert set(done[0]) | set(done[1]) == stages
     assert boards(outs[0]) == boards(outs[1])
+
+
+def test_workers_share_one_run(command, logged, preset_file, tmp_path):
+    """Every stage is executed once, counted as this run's, and makes the same boards."""
+    outs = [tmp_path / "one", tmp_path / "two"]
+    for workers, out in enumerate(outs, 1):
+        arguments = ("run", "--preset", preset_file, "--out", out, "--workers", workers)
+        finish(command(*arguments, "--store", tmp_path / f"store-{workers}", **SLOW))
+    done = [executed(logged(out)) for out in outs]
+    assert len(done[1]) == len(set(done[1]))
+    assert set(done[0]) == set(done[1])
+    assert boards(outs[0]) == boards(outs[1])
+    makers = [json.loads(path.read_text())["run"] for path in tmp_path.glob("store-2/*/*/*/man*")]
+    assert len(makers) == len(done[1])
+    assert len(set(makers)) == 1
+
+
+def test_helpers_end_with_their_run(command, logged, preset_file, tmp_path):
+    out, store = tmp_path / "out", tmp_path / "store"
+    arguments = ("run", "--preset", preset_file, "--out", out, "--store", store, "--workers", "3")
+    process = command(*arguments, FAKE_DELAY="1")
+    stop_after(process, logged, out, 4, signal.SIGKILL)
+    process.communicate()
+    deadline = time.monotonic() + 10
+    while subprocess.run(["pgrep", "-f", str(store)], capture_output=True).stdout:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    before = executed(logged(out))
+    finish(command(*arguments))
+    assert not set(before) & set(executed(logged(out))[len(before) :])
 
 
 def test_rerun_imports_no_torch(command, preset_file, tmp_path):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from impress_bench.benchmark.harness.errors import ConfigError
-from impress_bench.benchmark.harness.run import report
+from impress_bench.benchmark.harness.reports import report
 
 CELL = ["task", "subject", "protection", "purifier", "seed"]
 

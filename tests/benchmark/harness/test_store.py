@@ -1,5 +1,4 @@
 import json
-import threading
 from dataclasses import replace
 
 import numpy as np
@@ -110,20 +109,16 @@ def test_failures_are_noted_but_never_found(store):
 def test_lock_excludes_and_clears_leftovers(store):
     leftover = store.root / "tmp" / f"{KEY}.killed"
     leftover.mkdir()
-    entered = []
-    with store.lock(KEY):
+    other = Store(store.root)
+    with store.lock(KEY) as mine:
+        assert mine
         assert not leftover.exists()
-        waiting = threading.Thread(target=lambda: _enter(store, entered))
-        waiting.start()
-        waiting.join(0.2)
-        assert not entered
-    waiting.join(5)
-    assert entered
-
-
-def _enter(store, entered):
-    with Store(store.root).lock(KEY):
-        entered.append(True)
+        with other.lock(KEY) as theirs:
+            assert not theirs
+        with other.lock("another") as theirs:
+            assert theirs
+    with other.lock(KEY) as theirs:
+        assert theirs
 
 
 def test_default_root_follows_the_environment(monkeypatch, tmp_path):

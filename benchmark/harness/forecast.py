@@ -1,0 +1,114 @@
+"""What a run will do and how long it will take, before it is started."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from impress_bench.benchmark.harness.plan import Plan
+from impress_bench.benchmark.harness.progress import duration
+from impress_bench.benchmark.harness.stage import Stage
+from impress_bench.benchmark.harness.store import Store
+from impress_bench.benchmark.harness.timings import Probe, Timings, work_key
+
+
+@dataclass
+class Work:
+    """Stages of a plan that do the same work: how many, how many stored, seconds of one."""
+
+    kind: str
+    component: str
+    stages: int = 0
+    stored: int = 0
+    seconds: float | None = None
+
+    @property
+    def missing(self) -> int:
+        """Stages still to be run."""
+        return self.stages - self.stored
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """`cells` of the plan, `cells_done` of them with stored scores, and the work in plan order."""
+
+    cells: int
+    cells_done: int
+    work: list[Work] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """Estimated time of the stages that are missing and whose time is known."""
+        return sum(item.missing * (item.seconds or 0.0) for item in self.work)
+
+    @property
+    def unknown(self) -> int:
+        """Missing stages of which nobody knows how long they take."""
+        return sum(item.missing for item in self.work if item.seconds is None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For scripts."""
+        fields = ("kind", "component", "stages", "stored", "missing", "seconds")
+        return {
+            "cells": {"all": self.cells, "stored": self.cells_done},
+            "stages": {
+                "all": sum(item.stages for item in self.work),
+                "stored": sum(item.stored for item in self.work),
+                "of unknown duration": self.unknown,
+            },
+            "seconds": self.seconds,
+            "work": [{name: getattr(item, name) for name in fields} for item in self.work],
+        }
+
+    def lines(self) -> list[str]:
+        """For people."""
+        rows = [("stage", "component", "stored", "to run", "each", "together")]
+        for item in self.work:
+            each = "unknown" if item.seconds is None else f"{item.seconds:.1f} s"
+            together = "" if item.seconds is None else duration(item.missing * item.seconds)
+            shown = (each, together) if item.missing else ("", "")
+            rows.append((item.kind, item.component, f"{item.stored}", f"{item.missing}", *shown))
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        told = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
+        lacking = f", and {self.unknown} stages of unknown duration" if self.unknown else ""
+        cells = f"{self.cells} cells, {self.cells_done} of them stored"
+        return [line.rstrip() for line in told] + [
+            f"{cells}. Estimated time: {duration(self.seconds)}{lacking}."
+        ]
+
+
+def forecast(
+    plan: Plan,
+    store: Store,
+    timings: Timings,
+    patience: float,
+    tell: Callable[[str], None] = lambda message: None,
+) -> Forecast:
+    """Look up what is stored; where it is not known how long a stage takes, run the first
+    `patience` seconds of one (0: do not)."""
+    stored = plan.stored(store)
+    found: dict[str, Work] = {}
+    samples: dict[str, Stage] = {}
+    for stage in plan.stages.values():
+        key = work_key(stage)
+        work = found.setdefault(key, Work(stage.kind, stage.component))
+        work.stages += 1
+        work.stored += stage.key in stored
+        if stage.key not in stored:
+            samples.setdefault(key, stage)
+    originals = {
+        (stage.task_name, stage.subject): stage
+        for stage in plan.stages.values()
+        if stage.kind == "original"
+    }
+    probe = Probe(plan.preset.models.roles(), patience)
+    for key, stage in samples.items():
+        found[key].seconds = timings.known(stage)
+        if found[key].seconds is None and patience > 0:
+            tell(f"timing {stage.kind} {stage.component}")
+            original = originals[stage.task_name, stage.subject]
+            found[key].seconds = probe.seconds(stage, original)
+    done = Counter(bool(cell.score and cell.score.key in stored) for cell in plan.cells)
+    return Forecast(len(plan.cells), done[True], list(found.values()))

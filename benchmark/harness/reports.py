@@ -1,0 +1,80 @@
+"""What can be had of a run without running it: a forecast, its boards again, its pictures again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from impress_bench.benchmark.harness.errors import ConfigError
+from impress_bench.benchmark.harness.figures import write_figures
+from impress_bench.benchmark.harness.files import make_folder
+from impress_bench.benchmark.harness.forecast import Forecast, forecast
+from impress_bench.benchmark.harness.frames import TABLES, board_meta
+from impress_bench.benchmark.harness.planner import make_plan
+from impress_bench.benchmark.harness.presets import Preset
+from impress_bench.benchmark.harness.registry import Registry
+from impress_bench.benchmark.harness.store import Store, default_root
+from impress_bench.benchmark.harness.timings import Timings
+from impress_bench.leaderboard import write_boards
+
+
+def forecast_run(
+    preset: Preset,
+    store: str | Path | None = None,
+    patience: float = 5.0,
+    tell: Callable[[str], None] = lambda message: None,
+) -> Forecast:
+    """What `run` would do with the same preset and store; nothing of it is run but the first
+    `patience` seconds of stages of which nobody knows how long they take."""
+    root = make_folder(Path(store) if store is not None else default_root(), "--store")
+    plan = make_plan(preset, Registry(memo=root / "resolved"))
+    return forecast(plan, Store(root, tell), Timings(root), patience, tell)
+
+
+def report(folder: str | Path) -> list[Path]:
+    """Write the boards of a run again, from the tables it stored."""
+    folder = Path(folder)
+    try:
+        meta = json.loads((folder / "provenance.json").read_bytes())["boards"]
+        cells, protections, inspections = (
+            pd.read_parquet(folder / f"{name}.parquet") for name in TABLES
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(
+            f"{folder} holds no results of a run ({error}); name the folder given to run as --out"
+        ) from None
+    return write_boards(cells, protections, inspections, meta, folder)
+
+
+def redraw(
+    folder: str | Path,
+    store: str | Path | None = None,
+    out: str | Path | None = None,
+    selection: Mapping[str, Any] | None = None,
+    flags: Mapping[str, str] | None = None,
+) -> list[Path]:
+    """Draw the picture strips of a run again, into `out` (default: the run's folder), from what the
+    store holds; `selection` replaces values of its preset, to show fewer rows or subjects."""
+    folder = Path(folder)
+    try:
+        document = json.loads((folder / "provenance.json").read_bytes())
+        preset = Preset.model_validate(document["preset"])
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(
+            f"{folder} holds no run ({error}); name the folder given to run as --out"
+        ) from None
+    preset = preset.override(flags or {}, **selection) if selection else preset
+    root = make_folder(Path(store) if store is not None else default_root(), "--store")
+    plan = make_plan(preset, Registry(memo=root / "resolved"))
+    target = make_folder(Path(out) if out is not None else folder, "--out")
+    written = write_figures(plan, Store(root), board_meta(plan), target)
+    if not written:
+        raise ConfigError(
+            f"--store: {root} holds nothing that {folder} was made of; name the store that it was"
+            " run with, and note that results belong to one version of the code"
+        )
+    return written

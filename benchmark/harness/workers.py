@@ -1,0 +1,97 @@
+"""Further processes of a run: each settles what stages of the plan nobody else works on.
+
+They share nothing but the store, so that one that dies costs the stage it was at. What they make
+they leave there; failures are found again by the process that asked for them, which reports them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from impress_bench.benchmark.harness.local import LocalExecutor
+from impress_bench.benchmark.harness.planner import make_plan
+from impress_bench.benchmark.harness.presets import Preset
+from impress_bench.benchmark.harness.progress import Reporter
+from impress_bench.benchmark.harness.registry import Registry
+from impress_bench.benchmark.harness.store import Store
+
+
+class Helpers:
+    """The further processes; `complaints` tells of those that ended before their time."""
+
+    def __init__(self) -> None:
+        self._processes: list[tuple[subprocess.Popen[str], IO[str]]] = []
+
+    def start(self, preset: Preset, root: Path, run: str) -> None:
+        """Start one more."""
+        # Open for as long as the process is.
+        errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        process = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(root), run],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            text=True,
+            start_new_session=True,  # an interrupt is ours to handle
+        )
+        assert process.stdin is not None
+        process.stdin.write(preset.model_dump_json() + "\n")
+        process.stdin.flush()
+        self._processes.append((process, errors))
+
+    def complaints(self) -> list[str]:
+        """The last words of those that failed."""
+        found = []
+        for process, errors in self._processes:
+            if process.poll():
+                errors.seek(0)
+                found.append(f"a worker stopped: {(errors.read().strip() or '?').splitlines()[-1]}")
+        return found
+
+    def stop(self) -> None:
+        """End them; what they were at is lost."""
+        for process, errors in self._processes:
+            process.kill()
+            process.wait()
+            assert process.stdin is not None
+            process.stdin.close()
+            errors.close()
+
+
+@contextmanager
+def helpers(preset: Preset, root: Path, run: str, count: int) -> Iterator[Helpers]:
+    """`count` further processes for as long as the block lasts."""
+    group = Helpers()
+    try:
+        for _ in range(count):
+            group.start(preset, root, run)
+        yield group
+    finally:
+        group.stop()
+
+
+def _end_with_parent() -> None:
+    """The parent holds the other end of our input: however it ends, this does too."""
+    sys.stdin.read()
+    os._exit(1)
+
+
+def main(root: str, run: str) -> None:
+    """One helper: the preset comes on the first line of the input."""
+    preset = Preset.model_validate_json(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    plan = make_plan(preset, Registry(memo=Path(root) / "resolved"))
+    store = Store(Path(root), run=run)
+    LocalExecutor(store, Reporter(), lambda line: None).run(plan)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,84 @@
+"""The verbs `protect` and `purify`: everything decided before the first image, then one by one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.harness.environment import load_model
+from impress_bench.benchmark.harness.errors import ConfigError
+from impress_bench.benchmark.harness.presets import load_preset
+from impress_bench.benchmark.harness.registry import Registry
+from impress_bench.benchmark.pictures.jobs import Job, Outcome, pairs, resolve
+
+
+def run_job(
+    kind: str,
+    spec: str,
+    source: Path,
+    target: Path,
+    *,
+    model: str,
+    preset: str,
+    fit: str,
+    masks: Path | None,
+    seed: int,
+    max_megapixels: float,
+    force: bool,
+    quiet: bool,
+) -> Iterator[Outcome]:
+    """Outcomes of a "protection" or "purifier" on the images in `source`, written to `target`.
+
+    Raises ConfigError for whatever is wrong before the first image.
+    """
+    files = pairs(source, target)
+    settings = load_preset(preset).settings
+    try:
+        component, required = resolve(Registry(), kind, spec, getattr(settings, f"{kind}s"))
+        component.create()
+        surrogate = load_model(model)
+    except PluginError as error:
+        raise ConfigError(str(error)) from None
+    if masks is not None and not masks.is_dir():
+        raise ConfigError(f"--masks: {masks} is no folder")
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot make the folder {target}: {error.strerror}") from None
+    shown = sys.stderr.isatty() and not quiet
+    bars = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    every = bars.add_task("images", total=len(files))
+    one = bars.add_task("steps", total=None)
+    job = Job(
+        component,
+        required,
+        surrogate,
+        fit,
+        seed,
+        masks,
+        max_megapixels,
+        force,
+        lambda done, total: bars.update(one, completed=done, total=total),
+    )
+    with bars if shown else nullcontext():
+        for outcome in job.run(files):
+            bars.advance(every)
+            yield outcome

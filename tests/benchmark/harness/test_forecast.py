@@ -1,0 +1,107 @@
+"""What a run will do and how long it will take, held against what it then took."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from impress_bench.benchmark.contract import ImageSet
+from impress_bench.benchmark.harness.registry import Component
+from impress_bench.benchmark.harness.reports import forecast_run
+from impress_bench.benchmark.harness.stage import Place, Stage
+from impress_bench.benchmark.harness.store import Result
+from impress_bench.benchmark.harness.timings import Probe
+
+IMAGES = ImageSet(np.zeros((1, 8, 8, 3), np.uint8), ("one",))
+
+
+class Clock:
+    """Time passes when somebody says so."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Slow(Stage):
+    """Takes `setup` seconds, then `steps` steps of `pace` seconds each, each reported."""
+
+    kind = "slow"
+    clock: Clock
+    setup: float = 3.0
+    pace: float = 2.0
+    steps: int = 500
+
+    @property
+    def component(self):
+        return "slow one"
+
+    def parts(self):
+        return {}
+
+    def run(self, inputs, env):
+        self.clock.now += self.setup
+        for step in range(self.steps):
+            self.clock.now += self.pace
+            env.progress(step + 1, self.steps)
+        return Result(IMAGES)
+
+
+def stage(clock, **more):
+    component = Component("task", "t", "t", "t:t", "d", "1", "s", {})
+    return Slow(
+        place=Place("t", "s"), task=component, task_name="t", subject="s", threads=1,
+        clock=clock, **more,
+    )  # fmt: skip
+
+
+def test_the_beginning_tells_the_whole():
+    clock = Clock()
+    probe = Probe({}, patience=10.0, clock=clock)
+    assert probe.seconds(stage(clock), stage(clock)) == pytest.approx(3 + 500 * 2)
+    assert clock.now < 20
+
+
+def test_a_quick_stage_is_run_to_its_end():
+    clock = Clock()
+    probe = Probe({}, patience=10.0, clock=clock)
+    assert probe.seconds(stage(clock, steps=2), stage(clock)) == pytest.approx(7)
+
+
+def test_a_forecast_comes_true(bench, monkeypatch):
+    """Within a quarter, on a matrix whose exploits take 0.2 s each."""
+    monkeypatch.setenv("FAKE_DELAY", "0.2")
+    guess = forecast_run(bench.preset(), bench.store, patience=5.0)
+    assert guess.cells_done == 0
+    assert guess.unknown == 0
+    result = bench.run()
+    costs = json.loads((result.out / "costs.json").read_text())["kinds"]
+    assert sum(item.stages for item in guess.work) == result.stages["executed"]
+    assert guess.seconds == pytest.approx(sum(k["seconds"] for k in costs.values()), rel=0.25)
+    assert guess.seconds > 1.5
+
+
+def test_what_is_stored_needs_no_time(bench):
+    bench.run(protections=["clean"])
+    half = forecast_run(bench.preset(), bench.store, patience=0)
+    assert 0 < half.cells_done < half.cells
+    assert half.unknown == 2  # the protection `shift` of two subjects; all else has been timed
+    bench.run()
+    whole = forecast_run(bench.preset(), bench.store, patience=0)
+    assert whole.cells_done == whole.cells
+    assert whole.seconds == 0
+    assert f"{whole.cells} cells, {whole.cells} of them stored" in whole.lines()[-1]
+
+
+def test_a_forecast_runs_nothing_of_the_plan(bench):
+    forecast_run(bench.preset(), bench.store, patience=1.0)
+    assert not list((bench.store / "objects").iterdir())
+    told = forecast_run(bench.preset(), bench.store, patience=0)
+    assert told.unknown == sum(item.stages for item in told.work)
+    assert "stages of unknown duration" in told.lines()[-1]
+    assert told.as_dict()["cells"] == {"all": told.cells, "stored": 0}

@@ -1,0 +1,195 @@
+"""Images as people have them, whole and broken, each with what is to come of it."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from impress_bench.benchmark.pictures.command import run_job
+
+HEIGHT, WIDTH = 40, 72
+
+
+def scene(height=HEIGHT, width=WIDTH) -> np.ndarray:
+    """A smooth colour picture whose corners can be told apart."""
+    y, x = np.mgrid[0:height, 0:width] / max(height, width)
+    return np.stack([255 * x, 255 * y, 128 + 100 * np.sin(6 * x)], axis=2).clip(0, 255).astype("u1")
+
+
+def encoded(image: Image.Image, form: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+RGB = Image.fromarray(scene())
+GREY = RGB.convert("L")
+ALPHA = np.linspace(0, 255, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype("u1")
+RGBA = Image.fromarray(np.dstack([scene(), ALPHA]))
+DEEP = Image.fromarray(np.asarray(GREY).astype("u2") * 257)
+FLOATS = Image.fromarray(np.asarray(GREY).astype("f4"))
+PALETTE = RGB.quantize(32)
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+PNG, JPEG = encoded(RGB, "PNG"), encoded(RGB, "JPEG", quality=95)
+
+
+def rotated(orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encoded(RGB, "JPEG", quality=95, exif=exif)
+
+
+def huge() -> bytes:
+    """A PNG that claims 60,000 x 60,000 pixels."""
+    header = (60000).to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
+    chunk = b"IHDR" + header
+    checked = len(header).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+    return PNG[:8] + checked + PNG[33:]
+
+
+def flipped(data: bytes, place: float) -> bytes:
+    """`data` with a run of bytes overwritten."""
+    start = int(len(data) * place)
+    return data[:start] + b"\xff\x00" * 20 + data[start + 40 :]
+
+
+#: Name -> (bytes, expected height and width, or part of the reason of the failure).
+CASES: dict[str, tuple[bytes, tuple[int, int] | str]] = {
+    "rgb.png": (PNG, (HEIGHT, WIDTH)),
+    "rgb.jpg": (JPEG, (HEIGHT, WIDTH)),
+    "UPPER.JPEG": (JPEG, (HEIGHT, WIDTH)),
+    "rgb.webp": (encoded(RGB, "WEBP", lossless=True), (HEIGHT, WIDTH)),
+    "rgb.bmp": (encoded(RGB, "BMP"), (HEIGHT, WIDTH)),
+    "rgb.tiff": (encoded(RGB, "TIFF"), (HEIGHT, WIDTH)),
+    "still.gif": (encoded(PALETTE, "GIF"), (HEIGHT, WIDTH)),
+    "grey.png": (encoded(GREY, "PNG"), (HEIGHT, WIDTH)),
+    "grey.jpg": (encoded(GREY, "JPEG"), (HEIGHT, WIDTH)),
+    "bits.png": (encoded(GREY.convert("1"), "PNG"), (HEIGHT, WIDTH)),
+    "palette.png": (encoded(PALETTE, "PNG"), (HEIGHT, WIDTH)),
+    "palette-clear.png": (encoded(PALETTE, "PNG", transparency=0), (HEIGHT, WIDTH)),
+    "rgba.png": (encoded(RGBA, "PNG"), (HEIGHT, WIDTH)),
+    "rgba.webp": (encoded(RGBA, "WEBP", lossless=True, exact=True), (HEIGHT, WIDTH)),
+    "grey-alpha.png": (encoded(RGBA.convert("LA"), "PNG"), (HEIGHT, WIDTH)),
+    "clear-colour.png": (encoded(RGB, "PNG", transparency=(0, 0, 128)), (HEIGHT, WIDTH)),
+    "deep.png": (encoded(DEEP, "PNG"), (HEIGHT, WIDTH)),
+    "deep.tif": (encoded(DEEP, "TIFF"), (HEIGHT, WIDTH)),
+    "cmyk.jpg": (encoded(RGB.convert("CMYK"), "JPEG"), (HEIGHT, WIDTH)),
+    "ycbcr.tif": (encoded(RGB.convert("YCbCr"), "TIFF"), (HEIGHT, WIDTH)),
+    "profile.png": (encoded(RGB, "PNG", icc_profile=SRGB), (HEIGHT, WIDTH)),
+    "turned.jpg": (rotated(6), (WIDTH, HEIGHT)),
+    "mirrored.jpg": (rotated(2), (HEIGHT, WIDTH)),
+    "nonsense-turn.jpg": (rotated(77), (HEIGHT, WIDTH)),
+    "a pixel.png": (encoded(RGB.crop((3, 3, 4, 4)), "PNG"), (1, 1)),
+    "line.png": (encoded(Image.fromarray(scene(1, 90)), "PNG"), (1, 90)),
+    "sixty-four.png": (encoded(Image.fromarray(scene(64, 64)), "PNG"), (64, 64)),
+    "odd size.png": (encoded(Image.fromarray(scene(67, 131)), "PNG"), (67, 131)),
+    "naïve ☂.png": (PNG, (HEIGHT, WIDTH)),
+    "really-a-png.jpg": (PNG, (HEIGHT, WIDTH)),
+    "empty.png": (b"", "empty"),
+    "text.png": (b"not an image at all", "no image format"),
+    "cut.png": (PNG[: len(PNG) // 2], "cannot be read"),
+    "cut.jpg": (JPEG[: len(JPEG) // 2], "cannot be read"),
+    "header-only.png": (PNG[:40], ""),
+    "broken.png": (flipped(PNG, 0.4), "cannot be read"),
+    "huge.png": (huge(), "megapixels"),
+    "floats.tif": (encoded(FLOATS, "TIFF"), "floating-point"),
+    "moving.gif": (
+        encoded(PALETTE, "GIF", save_all=True, append_images=[RGB.rotate(90).quantize(8)]),
+        "2 images",
+    ),
+    "signature.webp": (b"RIFF\x10\x00\x00\x00WEBPVP8 ", ""),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    source = tmp_path / "in"
+    source.mkdir()
+    for name, (data, _) in CASES.items():
+        (source / name).write_bytes(data)
+    (source / "notes.txt").write_text("not to be touched")
+    (source / ".hidden.png").write_bytes(b"")
+    (source / "folder.png").mkdir()
+    return source
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Callable[..., dict[str, object]]:
+    """Runs a plugin on a folder: outcomes by file name."""
+
+    def start(kind: str, spec: str, source: Path, target: str = "out", **options):
+        given = {
+            "model": "atelier", "preset": "paper", "fit": "resize", "masks": None, "seed": 0,
+            "max_megapixels": 100.0, "force": False, "quiet": True, **options,
+        }  # fmt: skip
+        outcomes = run_job(kind, spec, source, tmp_path / target, **given)
+        return {outcome.source.name: outcome for outcome in outcomes}
+
+    return start
+
+
+def test_there_are_enough_of_them():
+    assert len(CASES) >= 30
+    assert sum(isinstance(expected, str) for _, expected in CASES.values()) >= 10
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "fit"),
+    [
+        ("protection", "glaze[steps=1,transfer_steps=2]", "resize"),
+        ("protection", "identity", "tile"),
+        ("purifier", "resize", "tile"),
+        ("purifier", "vae-round-trip", "resize"),
+    ],
+)
+def test_every_image_ends_as_it_should(folder, job, tmp_path, kind, spec, fit):
+    outcomes = job(kind, spec, folder, fit=fit)
+    assert set(outcomes) == {*CASES, "notes.txt"}
+    assert outcomes["notes.txt"].state == "ignored"
+    for name, (_, expected) in CASES.items():
+        outcome = outcomes[name]
+        if isinstance(expected, str):
+            assert outcome.state == "failed", name
+            assert expected in outcome.reason, name
+            continue
+        assert outcome.state == "done", (name, outcome.reason)
+        with Image.open(outcome.target) as written:
+            assert written.format == "PNG"
+            assert written.size == expected[::-1], name
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    assert len(made) == sum(outcome.state == "done" for outcome in outcomes.values())
+
+
+def test_an_image_nothing_is_done_to_comes_back_as_it_was(folder, job):
+    """Through the identity: colours, transparency, depth, rotation and profile, pixel for pixel."""
+    outcomes = job("protection", "identity", folder)
+
+    def written(name):
+        with Image.open(outcomes[name].target) as image:
+            return np.asarray(image), image.info
+
+    assert np.array_equal(written("rgb.png")[0], scene())
+    assert np.array_equal(written("odd size.png")[0], scene(67, 131))
+    assert np.array_equal(written("rgba.png")[0], np.asarray(RGBA))
+    assert np.array_equal(written("rgba.webp")[0], np.asarray(RGBA))
+    assert np.array_equal(written("grey-alpha.png")[0][..., 3], ALPHA)
+    assert np.array_equal(written("deep.png")[0], np.asarray(GREY.convert("RGB")))
+    assert np.array_equal(written("palette.png")[0], np.asarray(PALETTE.convert("RGB")))
+    assert written("profile.png")[1]["icc_profile"] == SRGB
+    upright, stored = written("turned.jpg")[0], written("rgb.jpg")[0]
+    assert np.array_equal(upright, np.rot90(stored, -1))
+    assert np.array_equal(written("mirrored.jpg")[0], stored[:, ::-1])
+    assert "exif" not in written("turned.jpg")[1]
+
+
+def test_images_that_share_a_stem_keep_their_whole_names(folder, job):
+    outcomes = job("protection", "identity", folder)
+    assert outcomes["rgb.png"].target.name == "rgb.png.png"
+    assert outcomes["rgb.webp"].target.name == "rgb.webp.png"
+    assert outcomes["cmyk.jpg"].target.name == "cmyk.png"
