@@ -46,6 +46,7 @@ def overview(boards: Sequence[Board], cells: pd.DataFrame, layout: Layout) -> st
     parts = [f"# {meta.get('title', 'Leaderboard')}"]
     if meta.get("model_is_miniature"):
         parts.append(MINIATURE.format(model=f"`{model}`"))
+    parts.append(str(meta.get("model_note", "")))
     facts = [f"Preset `{meta['preset']}`"] if "preset" in meta else []
     facts += [f"model `{model}`"] if "model" in meta else []
     for task in sorted(set(cells["task"])):

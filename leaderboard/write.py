@@ -42,7 +42,7 @@ def write_boards(
 
     Boards go to `out_dir/boards`, pictures to `out_dir/figures`. Frames may be empty; `COLUMNS`
     says what they hold. Every key of `meta` is optional: preset, title, model, model_is_miniature,
-    settings_frozen, chance (level a metric), metrics (a list a task of name, title,
+    model_note (what a reader must know of it), settings_frozen, chance (level a metric), metrics (a list a task of name, title,
     higher_is_better and percent), protections and purifiers (display order), boards (names to
     write, default all that have data), paper (whether the model is the paper's),
     reference_protection, settings, titles (display names), roles (which registered names are

@@ -43,7 +43,7 @@ from impress_bench.benchmark.harness.store import Store, StoreError, default_roo
 from impress_bench.benchmark.harness.workers import helpers
 from impress_bench.leaderboard import write_boards
 
-#: Boards are written anew after this long even if no subject is finished.
+#: Boards are written anew after this long, so that they can be read while it runs.
 REFRESH_S = 30.0
 
 
@@ -128,7 +128,6 @@ class _Run:
             self._store, reporter, self._note, self._settled, self._workers
         )
         self._written = time.monotonic()
-        self._subject: tuple[str, str] | None = None
         self._fresh = False
 
     def run(self) -> RunResult:
@@ -160,13 +159,9 @@ class _Run:
                 self._warn(complaint)
 
     def _settled(self, stage: Stage) -> None:
-        """Keep the boards readable while it runs: after every subject, and every 30 seconds."""
-        subject = (stage.place.task, stage.subject)
-        finished = self._subject not in (None, subject)
-        self._subject = subject
+        """Keep the boards readable while it runs."""
         self._fresh |= self._executor.outcomes[stage.key].verb == "executed"
-        late = time.monotonic() - self._written > REFRESH_S
-        if self._fresh and (finished or late):
+        if self._fresh and time.monotonic() - self._written > REFRESH_S:
             self._write()
 
     def _write(self) -> RunResult:

@@ -7,6 +7,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from impress_bench.benchmark.contract import NORMS, PluginError
@@ -30,7 +31,8 @@ class Timings:
     def note(self, stage: Stage, seconds: float) -> None:
         """Remember what a stage took."""
         document = {"work": f"{stage.kind} {stage.component}", "seconds": seconds}
-        write_atomically(self._path(stage), json.dumps(document).encode())
+        with suppress(OSError):
+            write_atomically(self._path(stage), json.dumps(document).encode())
 
     def known(self, stage: Stage) -> float | None:
         """What such a stage took last, or None."""

@@ -267,9 +267,11 @@ def test_inconsistency_has_errors_areas_and_a_picture(
 def test_leaderboard_says_what_it_is(
     cells: Any, protections: Any, inspections: Any, meta: Any, tmp_path: Path
 ) -> None:
-    write_boards(cells, protections, inspections, {**meta, "settings_frozen": True}, tmp_path)
+    more = {"settings_frozen": True, "model_note": "It was trained on Sundays."}
+    write_boards(cells, protections, inspections, meta | more, tmp_path)
     board = text(tmp_path, "LEADERBOARD")
     for expected in (
+        "It was trained on Sundays.",
         "# A small run",
         "These numbers come from a miniature",
         "Effect sizes do not transfer",

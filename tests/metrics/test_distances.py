@@ -52,7 +52,7 @@ def test_package_binds_functions_without_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize(
+against_sewar = pytest.mark.parametrize(
     ("metric", "reference"),
     [
         (ssim, lambda p, t: sewar.ssim(t, p)[0]),
@@ -61,6 +61,45 @@ def test_package_binds_functions_without_torch() -> None:
     ],
     ids=["ssim", "psnr", "vif-p"],
 )
+
+
+def half_flat(image: Tensor) -> Tensor:
+    """Without any texture on its left half."""
+    image = image.clone()
+    image[..., : image.shape[-1] // 2] = 0.5
+    return image
+
+
+#: Images whose statistics are unlike a photo's, made of one.
+EDGES = {
+    "grey": lambda image: image.mean(1, keepdim=True).mul(255).round().div(255).expand_as(image),
+    "dark": lambda image: (image * 3).round() / 255,
+    "two levels": lambda image: (image > 0.5).double(),
+    "half flat": half_flat,
+    "one colour lacking": lambda image: image * torch.tensor([1.0, 0, 1])[:, None, None],
+    "oblong": lambda image: image[..., : image.shape[-1] * 2 // 3],
+}
+
+
+@against_sewar
+@pytest.mark.parametrize("side", [64, 100, 256, 512])
+def test_equals_sewar_at_any_size(metric, reference, side) -> None:
+    target = photo("astronaut", side)
+    preds = noisy(target, 0.08)
+    expected = reference(to_bytes(preds[0]), to_bytes(target[0]))
+    assert metric(preds, target).item() == pytest.approx(expected, abs=1e-6)
+
+
+@against_sewar
+@pytest.mark.parametrize("edge", list(EDGES))
+def test_equals_sewar_on_edge_cases(metric, reference, edge) -> None:
+    target = EDGES[edge](photo("chelsea", 96))
+    preds = noisy(target, 0.08)
+    expected = reference(to_bytes(preds[0]), to_bytes(target[0]))
+    assert metric(preds, target).item() == pytest.approx(expected, abs=1e-6)
+
+
+@against_sewar
 def test_equals_sewar(metric, reference, pair) -> None:
     preds, target = pair
     expected = [reference(to_bytes(p), to_bytes(t)) for p, t in zip(preds, target, strict=True)]

@@ -2,8 +2,11 @@
 
 import importlib
 
+import pytest
 from PIL import Image
 
+from impress_bench.benchmark.harness.errors import ConfigError
+from impress_bench.benchmark.harness.reports import redraw
 from impress_bench.benchmark.tasks.base import Strip
 
 
@@ -40,3 +43,23 @@ def test_subjects_can_share_a_strip(bench, monkeypatch):
     (name,) = shared
     assert "-to-" in name
     assert f"figures/{name}" in (bench.tmp_path / "shared/boards/LEADERBOARD.md").read_text()
+
+
+def test_strips_can_be_drawn_again_with_fewer_rows(bench):
+    result = bench.run()
+    folder = bench.tmp_path / "again"
+    redraw(result.out, bench.store, folder)
+    for path in folder.glob("figures/*.png"):
+        assert path.read_bytes() == (result.out / "figures" / path.name).read_bytes()
+    assert len(list(folder.glob("figures/*.png"))) == 2
+    fewer = {"protections": ["shift"], "subjects": 1}
+    (path,) = redraw(result.out, bench.store, bench.tmp_path / "fewer", fewer)
+    assert Image.open(path).size[1] < Image.open(result.out / "figures" / path.name).size[1]
+
+
+def test_strips_of_nothing_are_a_clear_error(bench, tmp_path):
+    result = bench.run()
+    with pytest.raises(ConfigError, match="holds nothing that"):
+        redraw(result.out, tmp_path / "other store")
+    with pytest.raises(ConfigError, match="holds no run"):
+        redraw(tmp_path, bench.store)
