@@ -41,13 +41,14 @@ def write_boards(
     """Write every board that the frames can fill, and say which files.
 
     Boards go to `out_dir/boards`, pictures to `out_dir/figures`. Frames may be empty; `COLUMNS`
-    says what they hold. Every key of `meta` is optional: preset, title, model, model_is_miniature,
-    model_note (what a reader must know of it), settings_frozen, chance (level a metric), metrics (a list a task of name, title,
-    higher_is_better and percent), protections and purifiers (display order), boards (names to
-    write, default all that have data), paper (whether the model is the paper's),
-    reference_protection, settings, titles (display names), roles (which registered names are
-    `clean`, `no_purifier`, `noise`, `purifier`), figures (captions of further pictures in
-    `figures/`). `formats` may add `tex` and `html`.
+    says what they hold. Every key of `meta` is optional: preset, title, model,
+    model_is_miniature, model_note (what a reader must know of it), settings_frozen, chance
+    (level a metric), metrics (a list a task of name, title, higher_is_better and percent),
+    protections and purifiers (display order), boards (names to write, default all that have
+    data), paper (whether the model is the paper's), reference_protection, settings, titles
+    (display names), roles (which registered names are `clean`, `no_purifier`, `noise`,
+    `purifier`), figures (captions of further pictures in `figures/`). `formats` may add `tex`
+    and `html`.
     """
     frames = {"cells": cells, "protections": protections, "inspections": inspections}
     for name, frame in frames.items():
