@@ -5,18 +5,14 @@ from __future__ import annotations
 import errno
 import json
 import sys
-from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.store import StoreError
-
-if TYPE_CHECKING:
-    from impress_bench.benchmark.harness.presets import Preset
+from impress_bench.benchmark.options import pictures, select, selection, values_of
 
 STOPPED = 1
 USAGE_ERROR = 2
@@ -56,34 +52,9 @@ def cli() -> None:
     purifiers that try to remove them."""
 
 
-def _selection(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that say what to run; `run` and `plan` have them in common."""
-    options = [
-        click.option("--preset", default="mini", show_default=True, help="A name or a TOML file."),
-        click.option("--protections", help="Instead of the preset's: glaze[p=0.05],mist"),
-        click.option("--purifiers", help="Instead of the preset's: none,jpeg[quality=75]"),
-        click.option("--tasks", help="Instead of the preset's: style-mimicry"),
-        click.option("--subjects", help="How many of each task, or their names: 2, or a,b"),
-        click.option("--seeds", help="Seeds of the exploit: 0,1,2"),
-        click.option(
-            "--store",
-            type=click.Path(file_okay=False),
-            help="Results by content. [default: IMPRESS_BENCH_STORE, or the user's cache folder]",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 @cli.command()
-@_selection
+@selection
 @click.option("--out", type=click.Path(file_okay=False), help="[default: runs/<preset>]")
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    help="Processes. [default: one for each of the preset's threads that has a core]",
-)
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.pass_context
@@ -96,12 +67,12 @@ def run(
     workers: int | None,
     as_json: bool,
     quiet: bool,
-    **selection: str | None,
+    **flags: str | None,
 ) -> None:
     """Run a preset and write its boards; what is stored already is not run again."""
     from impress_bench.benchmark.harness.presets import load_preset
 
-    chosen = _select(load_preset(preset), selection)
+    chosen = select(load_preset(preset), flags)
     from impress_bench.benchmark.harness.progress import Reporter, reporter_for
     from impress_bench.benchmark.harness.run import run as run_preset
 
@@ -125,7 +96,7 @@ def run(
 
 
 @cli.command()
-@_selection
+@selection
 @click.option(
     "--probe",
     type=click.FloatRange(min=0),
@@ -136,15 +107,22 @@ def run(
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def plan(
-    preset: str, store: str | None, probe: float, as_json: bool, **selection: str | None
+    preset: str,
+    store: str | None,
+    workers: int | None,
+    probe: float,
+    as_json: bool,
+    **flags: str | None,
 ) -> None:
     """Show what `run` would do with the same options, what is stored, and how long it will take."""
     from impress_bench.benchmark.harness.presets import load_preset
 
-    chosen = _select(load_preset(preset), selection)
+    chosen = select(load_preset(preset), flags)
     from impress_bench.benchmark.harness.reports import forecast_run
 
-    found = forecast_run(chosen, store, probe, lambda message: click.echo(message, err=True))
+    found = forecast_run(
+        chosen, store, probe, lambda message: click.echo(message, err=True), workers
+    )
     click.echo(json.dumps(found.as_dict(), indent=1) if as_json else "\n".join(found.lines()))
 
 
@@ -165,49 +143,18 @@ def report(run: str) -> None:
 @click.option("--purifiers", help="Only these rows: none,impress")
 @click.option("--out", type=click.Path(file_okay=False), help="[default: RUN]")
 @click.option("--store", type=click.Path(file_okay=False), help="The store that RUN was run with.")
-def figures(run: str, out: str | None, store: str | None, **selection: str | None) -> None:
+def figures(run: str, out: str | None, store: str | None, **flags: str | None) -> None:
     """Draw the picture strips of RUN again, from its stored results."""
     from impress_bench.benchmark.harness.reports import redraw
 
-    given = {name: text for name, text in selection.items() if text is not None}
-    values = {name: _value(name, text) for name, text in given.items()}
-    for path in redraw(run, store, out, values, {name: f"--{name}" for name in given}):
+    values = values_of(flags)
+    for path in redraw(run, store, out, values, {name: f"--{name}" for name in values}):
         click.echo(path)
-
-
-def _pictures(command: Callable[..., None]) -> Callable[..., None]:
-    """What `protect` and `purify` have in common."""
-    folder = click.Path(file_okay=False, path_type=Path)
-    options: list[Callable[[Any], Any]] = [
-        click.argument("source", type=click.Path(path_type=Path)),
-        click.argument("target", type=folder),
-        click.option("--model", default="atelier", show_default=True, help="The surrogate."),
-        click.option(
-            "--preset", default="paper", show_default=True, help="Whose settings plugins get."
-        ),
-        click.option(
-            "--fit",
-            type=click.Choice(["resize", "tile"]),
-            default="resize",
-            show_default=True,
-            help="Show the model the whole image at its size, or the image's own pixels in tiles.",
-        ),
-        click.option("--masks", type=folder, help="Images of the same names, white on heads."),
-        click.option("--seed", default=0, show_default=True),
-        click.option("--max-megapixels", default=100.0, show_default=True),
-        click.option("--force", is_flag=True, help="Write results again that are there already."),
-        click.option("--json", "as_json", is_flag=True, help="Print outcomes as JSON."),
-        click.option("--quiet", is_flag=True, help="Show no progress."),
-        click.pass_context,
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 @cli.command()
 @click.option("--protection", required=True, help="Such as glaze or glaze[p=0.05].")
-@_pictures
+@pictures
 def protect(context: click.Context, /, protection: str, **options: Any) -> None:
     """Protect the images in SOURCE (a folder or a file) and write PNGs of the same names and sizes
     into the folder TARGET."""
@@ -216,7 +163,7 @@ def protect(context: click.Context, /, protection: str, **options: Any) -> None:
 
 @cli.command()
 @click.option("--purifier", required=True, help="Such as impress or jpeg[quality=75].")
-@_pictures
+@pictures
 def purify(context: click.Context, /, purifier: str, **options: Any) -> None:
     """Purify the images in SOURCE (a folder or a file) and write PNGs of the same names and sizes
     into the folder TARGET."""
@@ -242,13 +189,6 @@ def list_command(as_json: bool) -> None:
             click.echo(f"  {item.name:{width}}  {told}  ({item.distribution} {item.version})")
 
 
-def _select(preset: Preset, selection: dict[str, str | None]) -> Preset:
-    """The preset with what the flags name instead; errors name the flag."""
-    given = {name: text for name, text in selection.items() if text is not None}
-    values = {name: _value(name, text) for name, text in given.items()}
-    return preset.override({name: f"--{name}" for name in given}, **values) if given else preset
-
-
 def _run_job(context: click.Context, kind: str, spec: str, as_json: bool, **options: Any) -> None:
     """Exit code 1 if an image failed; what is done stays done whatever happens to the others."""
     from impress_bench.benchmark.pictures.command import run_job
@@ -261,19 +201,3 @@ def _run_job(context: click.Context, kind: str, spec: str, as_json: bool, **opti
     if as_json:
         click.echo(json.dumps([outcome.as_dict() for outcome in found], indent=1))
     context.exit(1 if any(outcome.state == "failed" for outcome in found) else 0)
-
-
-def _value(name: str, text: str) -> Any:
-    from impress_bench.benchmark.harness.spec import parse_specs, split_top_level
-
-    try:
-        if name in ("protections", "purifiers", "tasks"):
-            return [str(spec) for spec in parse_specs(text)]
-        parts = split_top_level(text)
-    except ConfigError as error:
-        raise ConfigError(f"--{name}: {error}") from None
-    if name == "subjects":
-        return int(text) if text.strip().isdigit() else parts
-    if not parts or not all(part.isdigit() for part in parts):
-        raise ConfigError(f"--seeds: {text!r} is no list of whole numbers such as 0,1,2")
-    return [int(part) for part in parts]

@@ -37,11 +37,13 @@ class Forecast:
     cells: int
     cells_done: int
     work: list[Work] = field(default_factory=list)
+    workers: int = 1
 
     @property
     def seconds(self) -> float:
-        """Estimated time of the stages that are missing and whose time is known."""
-        return sum(item.missing * (item.seconds or 0.0) for item in self.work)
+        """Estimated time of the stages that are missing and whose time is known, shared by the
+        workers."""
+        return sum(item.missing * (item.seconds or 0.0) for item in self.work) / self.workers
 
     @property
     def unknown(self) -> int:
@@ -58,6 +60,7 @@ class Forecast:
                 "stored": sum(item.stored for item in self.work),
                 "of unknown duration": self.unknown,
             },
+            "workers": self.workers,
             "seconds": self.seconds,
             "work": [{name: getattr(item, name) for name in fields} for item in self.work],
         }
@@ -74,8 +77,9 @@ class Forecast:
         told = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
         lacking = f", and {self.unknown} stages of unknown duration" if self.unknown else ""
         cells = f"{self.cells} cells, {self.cells_done} of them stored"
+        workers = f"{self.workers} worker{'s' * (self.workers != 1)}"
         return [line.rstrip() for line in told] + [
-            f"{cells}. Estimated time: {duration(self.seconds)}{lacking}."
+            f"{cells}. Estimated time: {duration(self.seconds)} for {workers}{lacking}."
         ]
 
 
@@ -85,6 +89,7 @@ def forecast(
     timings: Timings,
     patience: float,
     tell: Callable[[str], None] = lambda message: None,
+    workers: int = 1,
 ) -> Forecast:
     """Look up what is stored; where it is not known how long a stage takes, run the first
     `patience` seconds of one (0: do not)."""
@@ -111,4 +116,4 @@ def forecast(
             original = originals[stage.task_name, stage.subject]
             found[key].seconds = probe.seconds(stage, original)
     done = Counter(bool(cell.score and cell.score.key in stored) for cell in plan.cells)
-    return Forecast(len(plan.cells), done[True], list(found.values()))
+    return Forecast(len(plan.cells), done[True], list(found.values()), workers)

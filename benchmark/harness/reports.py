@@ -19,6 +19,7 @@ from impress_bench.benchmark.harness.presets import Preset
 from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.harness.store import Store, default_root
 from impress_bench.benchmark.harness.timings import Timings
+from impress_bench.benchmark.harness.workers import default_workers
 from impress_bench.leaderboard import write_boards
 
 
@@ -27,12 +28,14 @@ def forecast_run(
     store: str | Path | None = None,
     patience: float = 5.0,
     tell: Callable[[str], None] = lambda message: None,
+    workers: int | None = None,
 ) -> Forecast:
     """What `run` would do with the same preset and store; nothing of it is run but the first
     `patience` seconds of stages of which nobody knows how long they take."""
     root = make_folder(Path(store) if store is not None else default_root(), "--store")
     plan = make_plan(preset, Registry(memo=root / "resolved"))
-    return forecast(plan, Store(root, tell), Timings(root), patience, tell)
+    count = workers or default_workers(preset.threads)
+    return forecast(plan, Store(root, tell), Timings(root), patience, tell, count)
 
 
 def report(folder: str | Path) -> list[Path]:

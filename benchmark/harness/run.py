@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import time
 import uuid
 from collections import Counter
@@ -40,7 +39,7 @@ from impress_bench.benchmark.harness.provenance import provenance
 from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.harness.stage import Stage
 from impress_bench.benchmark.harness.store import Store, StoreError, default_root
-from impress_bench.benchmark.harness.workers import helpers
+from impress_bench.benchmark.harness.workers import default_workers, helpers
 from impress_bench.leaderboard import write_boards
 
 #: Boards are written anew after this long, so that they can be read while it runs.
@@ -98,12 +97,9 @@ def run(
     root = make_folder(Path(store) if store is not None else default_root(), "--store")
     plan = make_plan(preset, Registry(memo=root / "resolved"))
     with (folder / "log.txt").open("a", buffering=1, encoding="utf-8") as log:
-        return _Run(plan, folder, root, reporter, log, workers or default_workers(preset)).run()
-
-
-def default_workers(preset: Preset) -> int:
-    """As many processes as have cores of their own."""
-    return max(1, (os.cpu_count() or 1) // preset.threads)
+        return _Run(
+            plan, folder, root, reporter, log, workers or default_workers(preset.threads)
+        ).run()
 
 
 class _Run:

@@ -24,6 +24,11 @@ from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.harness.store import Store
 
 
+def default_workers(threads: int) -> int:
+    """As many processes as have cores for their threads."""
+    return max(1, (os.cpu_count() or 1) // threads)
+
+
 class Helpers:
     """The further processes; `complaints` tells of those that ended before their time."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ def test_a_quick_stage_is_run_to_its_end():
 def test_a_forecast_comes_true(bench, monkeypatch):
     """Within a quarter, on a matrix whose exploits take 0.2 s each."""
     monkeypatch.setenv("FAKE_DELAY", "0.2")
-    guess = forecast_run(bench.preset(), bench.store, patience=5.0)
+    guess = forecast_run(bench.preset(), bench.store, patience=5.0, workers=1)
     assert guess.cells_done == 0
     assert guess.unknown == 0
     result = bench.run()
@@ -84,6 +84,7 @@ def test_a_forecast_comes_true(bench, monkeypatch):
     assert sum(item.stages for item in guess.work) == result.stages["executed"]
     assert guess.seconds == pytest.approx(sum(k["seconds"] for k in costs.values()), rel=0.25)
     assert guess.seconds > 1.5
+    assert replace(guess, workers=2).seconds == guess.seconds / 2
 
 
 def test_what_is_stored_needs_no_time(bench):

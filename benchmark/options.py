@@ -1,0 +1,100 @@
+"""Options that verbs have in common, and how their values are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from impress_bench.benchmark.harness.errors import ConfigError
+
+if TYPE_CHECKING:
+    from impress_bench.benchmark.harness.presets import Preset
+
+Command = Callable[..., None]
+
+
+def selection(command: Command) -> Command:
+    """The options that say what to run; `run` and `plan` have them in common."""
+    options: list[Callable[[Any], Any]] = [
+        click.option("--preset", default="mini", show_default=True, help="A name or a TOML file."),
+        click.option("--protections", help="Instead of the preset's: glaze[p=0.05],mist"),
+        click.option("--purifiers", help="Instead of the preset's: none,jpeg[quality=75]"),
+        click.option("--tasks", help="Instead of the preset's: style-mimicry"),
+        click.option("--subjects", help="How many of each task, or their names: 2, or a,b"),
+        click.option("--seeds", help="Seeds of the exploit: 0,1,2"),
+        click.option(
+            "--store",
+            type=click.Path(file_okay=False),
+            help="Results by content. [default: IMPRESS_BENCH_STORE, or the user's cache folder]",
+        ),
+        click.option(
+            "--workers",
+            type=click.IntRange(min=1),
+            help="Processes. [default: as many as have cores for the preset's threads]",
+        ),
+    ]
+    return _with(command, options)
+
+
+def pictures(command: Command) -> Command:
+    """What `protect` and `purify` have in common."""
+    folder = click.Path(file_okay=False, path_type=Path)
+    options: list[Callable[[Any], Any]] = [
+        click.argument("source", type=click.Path(path_type=Path)),
+        click.argument("target", type=folder),
+        click.option("--model", default="atelier", show_default=True, help="The surrogate."),
+        click.option(
+            "--preset", default="paper", show_default=True, help="Whose settings plugins get."
+        ),
+        click.option(
+            "--fit",
+            type=click.Choice(["resize", "tile"]),
+            default="resize",
+            show_default=True,
+            help="Show the model the whole image at its size, or the image's own pixels in tiles.",
+        ),
+        click.option("--masks", type=folder, help="Images of the same names, white on heads."),
+        click.option("--seed", default=0, show_default=True),
+        click.option("--max-megapixels", default=100.0, show_default=True),
+        click.option("--force", is_flag=True, help="Write results again that are there already."),
+        click.option("--json", "as_json", is_flag=True, help="Print outcomes as JSON."),
+        click.option("--quiet", is_flag=True, help="Show no progress."),
+        click.pass_context,
+    ]
+    return _with(command, options)
+
+
+def select(preset: Preset, flags: Mapping[str, str | None]) -> Preset:
+    """The preset with what the flags name instead; errors name the flag."""
+    values = values_of(flags)
+    return preset.override({name: f"--{name}" for name in values}, **values) if values else preset
+
+
+def values_of(flags: Mapping[str, str | None]) -> dict[str, Any]:
+    """What the flags that were given stand for."""
+    return {name: _value(name, text) for name, text in flags.items() if text is not None}
+
+
+def _with(command: Command, options: list[Callable[[Any], Any]]) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _value(name: str, text: str) -> Any:
+    from impress_bench.benchmark.harness.spec import parse_specs, split_top_level
+
+    try:
+        if name in ("protections", "purifiers", "tasks"):
+            return [str(spec) for spec in parse_specs(text)]
+        parts = split_top_level(text)
+    except ConfigError as error:
+        raise ConfigError(f"--{name}: {error}") from None
+    if name == "subjects":
+        return int(text) if text.strip().isdigit() else parts
+    if not parts or not all(part.isdigit() for part in parts):
+        raise ConfigError(f"--seeds: {text!r} is no list of whole numbers such as 0,1,2")
+    return [int(part) for part in parts]
