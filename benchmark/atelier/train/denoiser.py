@@ -1,11 +1,14 @@
 """Recipe of the atelier's denoiser: UNet2DConditionModel and its CLIPTextModel, trained together.
 
 Loss: epsilon prediction (Ho et al. 2020) on Stable Diffusion's noise schedule, weighted by
-min-SNR-5 (Hang et al. 2023), which reaches recognisable samples in far fewer steps.
+min-SNR-5 (Hang et al. 2023), which reaches recognisable samples in far fewer steps. First on
+latents of unit variance, from which composition and colour are learned, then at the scale at which
+it is used, where the details within an image have unit variance (see `vae.scaling_factors`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +26,9 @@ from impress_bench.benchmark.atelier.train.loop import (
     train,
 )
 from impress_bench.benchmark.atelier.train.tokens import MAX_LENGTH, build_tokenizer
-from impress_bench.benchmark.atelier.train.vae import to_model_range
+from impress_bench.benchmark.atelier.train.vae import scaling_factors, to_model_range
 
-WIDTH, BATCH, MIN_SNR = 128, 64, 5.0
+WIDTH, BATCH, MIN_SNR, FINE_STEPS = 128, 64, 5.0, 1600
 CONFIG = {
     "sample_size": 16,
     "block_out_channels": (64, 96, 128),
@@ -73,24 +76,35 @@ def train_denoiser(work: Path, pack: Path, steps: int) -> dict[str, Any]:
     weight = min_snr_weight(scheduler)
     modules = {"unet": unet, "text_encoder": text_encoder}
 
-    def loss(generator: torch.Generator) -> torch.Tensor:
-        index = batches(len(paintings), BATCH, generator)
-        clean = sample_latents(latents, index, vae.config.scaling_factor, generator)
-        noise = torch.randn(clean.shape, generator=generator)
-        timesteps = torch.randint(1000, (BATCH,), generator=generator)
-        noisy = scheduler.add_noise(clean, noise, timesteps)
-        with bfloat16_if_fast():
-            context = text_encoder(captions.draw(index, generator)).last_hidden_state
-            predicted = unet(noisy, timesteps, context).sample
-        error = (predicted.float() - noise).square().mean((1, 2, 3))
-        return (weight[timesteps] * error).mean()
+    def loss_at(scale: float) -> Callable[[torch.Generator], torch.Tensor]:
+        def loss(generator: torch.Generator) -> torch.Tensor:
+            index = batches(len(paintings), BATCH, generator)
+            clean = sample_latents(latents, index, scale, generator)
+            noise = torch.randn(clean.shape, generator=generator)
+            timesteps = torch.randint(1000, (BATCH,), generator=generator)
+            noisy = scheduler.add_noise(clean, noise, timesteps)
+            with bfloat16_if_fast():
+                context = text_encoder(captions.draw(index, generator)).last_hidden_state
+                predicted = unet(noisy, timesteps, context).sample
+            error = (predicted.float() - noise).square().mean((1, 2, 3))
+            return (weight[timesteps] * error).mean()
 
-    outcome = train(modules, loss, Schedule(steps=steps, lr=1e-3, ema=0.999), work / "denoiser")
-    load_ema(modules, outcome.ema)
+        return loss
+
+    hours = 0.0
+    rough, fine = scaling_factors(vae, paintings)
+    for name, scale, count, lr in (
+        ("denoiser", rough, steps, 1e-3),
+        ("denoiser-fine", fine, FINE_STEPS, 8e-4),
+    ):
+        schedule = Schedule(steps=count, lr=lr, ema=0.999 if name == "denoiser" else 0.998)
+        outcome = train(modules, loss_at(scale), schedule, work / name)
+        load_ema(modules, outcome.ema)
+        hours += outcome.hours
     unet.half().save_pretrained(pack / "unet")
     text_encoder.half().save_pretrained(pack / "text_encoder")
     scheduler.save_pretrained(pack / "scheduler")
-    return {"hours": outcome.hours, "steps": steps}
+    return {"hours": hours, "steps": steps + FINE_STEPS}
 
 
 class Captions:

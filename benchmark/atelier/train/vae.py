@@ -83,7 +83,7 @@ def train_vae(work: Path, pack: Path, steps: int) -> dict[str, Any]:
     )
     load_ema({"vae": vae}, second.ema)
     held_out = painted(work / "data", "pretrain", "heldout", 10)
-    vae.register_to_config(scaling_factor=_scaling_factor(vae, paintings))
+    vae.register_to_config(scaling_factor=scaling_factors(vae, paintings)[1])
     vae.save_pretrained(pack / "vae")
     return {
         "hours": first.hours + second.hours,
@@ -148,10 +148,12 @@ def evaluate(vae: AutoencoderKL, held_out: PaintedSet) -> dict[str, float]:
 
 
 @torch.no_grad()
-def _scaling_factor(vae: AutoencoderKL, paintings: PaintedSet) -> float:
-    """One over the latents' standard deviation, as Rombach et al. 2022, appendix G."""
+def scaling_factors(vae: AutoencoderKL, paintings: PaintedSet) -> tuple[float, float]:
+    """One over the latents' standard deviation, as Rombach et al. 2022, appendix G; and one over
+    that within an image. Of aligned latents most variance lies between images: at the first scale
+    an image's details would be gone after the first twentieth of the noise schedule."""
     index = np.linspace(0, len(paintings) - 1, 512).astype(int)
     images = to_model_range(paintings.images[index])
-    return (
-        1 / torch.cat([vae.encode(part).latent_dist.mean for part in images.split(32)]).std().item()
-    )
+    latents = torch.cat([vae.encode(part).latent_dist.mean for part in images.split(32)])
+    within = latents - latents.mean((2, 3), keepdim=True)
+    return 1 / latents.std().item(), 1 / within.std().item()
