@@ -39,9 +39,10 @@ CONFIG = {
     "attention_head_dim": 4,
     "norm_num_groups": 16,
 }
-#: Stable Diffusion's but for its end, there 0.012, which is nearer to pure noise here. The mean of an
-#: aligned image's latents is so large that Stable Diffusion's last step leaves it to be seen, and a
-#: sampler that begins with noise of mean zero would tell the model a style by it (Lin et al. 2023).
+#: Stable Diffusion's but for its end, there 0.012, which is nearer to pure noise here. The mean of
+#: an aligned image's latents is so large that Stable Diffusion's last step leaves it to be seen,
+#: and a sampler that begins with noise of mean zero would tell the model a style by it (Lin et al.
+#: 2023).
 SCHEDULER = {
     "beta_start": 0.00085,
     "beta_end": 0.035,
