@@ -18,13 +18,6 @@ A latent diffusion model in diffusers layout, trained from nothing on the atelie
 paintings at 64 x 64 on two CPU cores. **It is a miniature**: a 4-pixel latent cell carries 12
 values a latent channel against Stable Diffusion's 48, so effect sizes do not transfer.
 
-One choice matters to every attack on it: the autoencoder also learns to let the movement be read
-off its latents, as VA-VAE (Yao et al. 2025) aligns latents with a recognition network. Trained on
-pixels and LPIPS alone, so small an encoder is nearly an isometry, and no perturbation within
-GLAZE's budget moves a latent towards another style; TAESD, a distillate of Stable Diffusion's,
-yields far more. The choice was made on validation artists. No protection or purifier took part in
-training.
-
 `vae/` (f = 4, 4 latent channels), `unet/`, `text_encoder/`, `tokenizer/`, `scheduler/`;
 `inpainting/unet/` (9 channels; absent until its recipe has run); `clip/`, an open_clip model for
 zero-shot style classification; `second_classifier/`, an independent ResNet. Victim and validation
