@@ -15,8 +15,9 @@ def vif_p(preds: Tensor, target: Tensor) -> Tensor:
     unrelated ones, above 1 where `preds` is `target` with more contrast; higher is closer.
 
     Computed by torchmetrics and equal to `sewar.vifp(target, preds)` of the paper's evaluation. Not
-    symmetric. The noise variance of 2 holds on the scale 0-255, to which the images are brought
-    here: on [0, 1] the result would be nonsense. In float64, like sewar.
+    symmetric; NaN, there as here, where a channel of `target` is all one value. The noise variance
+    of 2 holds on the scale 0-255, to which the images are brought here: on [0, 1] the result would
+    be nonsense. In float64, like sewar.
     """
     from torchmetrics.functional.image import visual_information_fidelity
 
