@@ -1,8 +1,8 @@
 """Fine-tuning of the denoiser on a few captioned images, as style mimicry does.
 
 Follows diffusers' `train_text_to_image`, which the IMPRESS experiments use: only the U-Net learns,
-epsilon loss, constant rate, AdamW, gradient norm clipped at 1, and the averaged weights are kept.
-Departures: images are encoded once and latents sampled from the stored posteriors; no flips, since
+loss on noise or velocity, constant rate, AdamW, gradient norm clipped at 1, and the averaged weights
+are kept. Departures: images are encoded once and latents sampled from the stored posteriors; no flips, since
 where the light falls or a seal stands is part of a style.
 """
 
@@ -11,12 +11,16 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
 from diffusers.training_utils import EMAModel
 from torch import Tensor
 
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+if TYPE_CHECKING:
+    from diffusers import DDIMScheduler
 
 
 def fine_tune(
@@ -62,7 +66,7 @@ def fine_tune(
         timesteps = torch.randint(count, (batch_size,), generator=generator).to(model.device)
         noisy = scheduler.add_noise(clean, draw[1], timesteps)
         predicted = unet(noisy, timesteps, encoder_hidden_states=contexts[index]).sample
-        loss = (predicted - draw[1]).square().mean()
+        loss = (predicted - target(scheduler, clean, draw[1], timesteps)).square().mean()
         if not torch.isfinite(loss):
             raise FloatingPointError(f"fine-tuning diverged at step {step} with lr={lr}")
         optimizer.zero_grad(set_to_none=True)
@@ -74,3 +78,16 @@ def fine_tune(
     average.copy_to(unet.parameters())
     unet.requires_grad_(False).eval()
     return learner
+
+
+def target(scheduler: DDIMScheduler, clean: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+    """What a U-Net on this schedule is to predict: the noise, or the velocity (Salimans and Ho
+    2022), as Stable Diffusion 2 at 768 px does. Raises ValueError for another kind."""
+    kind = scheduler.config.prediction_type
+    if kind == "epsilon":
+        return noise
+    if kind == "v_prediction":
+        return scheduler.get_velocity(clean, noise, timesteps)
+    raise ValueError(
+        f"cannot fine-tune a model that predicts {kind!r}; known: epsilon, v_prediction"
+    )

@@ -5,10 +5,11 @@ import copy
 import numpy as np
 import pytest
 import torch
+from diffusers import DDIMScheduler
 
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import PACK, load_atelier, world
-from impress_bench.benchmark.models.fine_tuning import fine_tune
+from impress_bench.benchmark.models.fine_tuning import fine_tune, target
 from impress_bench.benchmark.models.inconsistency import measure
 from impress_bench.benchmark.seeds import per_image_generators
 
@@ -178,3 +179,17 @@ def test_inconsistency_is_measured_an_image(model, images):
     assert measured["vae-error"] == pytest.approx(expected, rel=1e-4)
     assert measured["lpips-to-clean"] == pytest.approx([0, 0, 0], abs=1e-6)
     assert len(measured["ldm-error"]) == 3
+
+
+def test_a_u_net_learns_what_its_schedule_says():
+    """Noise, or sqrt(a) noise - sqrt(1 - a) x of Salimans and Ho 2022."""
+    clean, noise = torch.randn(2, 3, 4, 8, 8, generator=seeded())
+    timesteps = torch.tensor([0, 500, 999])
+    plain = DDIMScheduler()
+    assert torch.equal(target(plain, clean, noise, timesteps), noise)
+    share = plain.alphas_cumprod[timesteps][:, None, None, None]
+    velocity = share.sqrt() * noise - (1 - share).sqrt() * clean
+    scheduler = DDIMScheduler(prediction_type="v_prediction")
+    torch.testing.assert_close(target(scheduler, clean, noise, timesteps), velocity)
+    with pytest.raises(ValueError, match="'sample'"):
+        target(DDIMScheduler(prediction_type="sample"), clean, noise, timesteps)
