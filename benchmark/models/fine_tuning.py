@@ -1,9 +1,9 @@
 """Fine-tuning of the denoiser on a few captioned images, as style mimicry does.
 
 Follows diffusers' `train_text_to_image`, which the IMPRESS experiments use: only the U-Net learns,
-loss on noise or velocity, constant rate, AdamW, gradient norm clipped at 1, and the averaged weights
-are kept. Departures: images are encoded once and latents sampled from the stored posteriors; no flips, since
-where the light falls or a seal stands is part of a style.
+loss on noise or velocity, constant rate, AdamW, gradient norm clipped at 1, and the averaged
+weights are kept. Departures: images are encoded once and latents sampled from the stored
+posteriors; no flips, since where the light falls or a seal stands is part of a style.
 """
 
 from __future__ import annotations
