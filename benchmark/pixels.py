@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,6 +32,17 @@ def check_images(plugin: str, what: str, images: object, like: Tensor | None = N
         clip = "clip it with .clamp(0, 1)"
         raise PluginError(plugin, f"{what} must lie in [0, 1], not [{low:.4g}, {high:.4g}]; {clip}")
     return images
+
+
+def to_tensor(pixels: np.ndarray) -> Tensor:
+    """uint8 (N, H, W, 3) as float32 (N, 3, H, W) in [0, 1]."""
+    return torch.from_numpy(pixels.copy()).permute(0, 3, 1, 2).float() / 255
+
+
+def to_pixels(images: Tensor) -> np.ndarray:
+    """Images (N, 3, H, W) in [0, 1] as the nearest uint8 (N, H, W, 3)."""
+    pixels: np.ndarray = (images * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    return pixels
 
 
 def round_to_8bit(images: Tensor) -> Tensor:

@@ -65,9 +65,9 @@ def check(images: ImageSet) -> None:
 
 def to_tensor(images: ImageSet) -> torch.Tensor:
     """Float32 (B, 3, H, W) in [0, 1]."""
-    import torch
+    from impress_bench.benchmark.pixels import to_tensor as of_pixels
 
-    return torch.from_numpy(images.images.copy()).permute(0, 3, 1, 2).float() / 255
+    return of_pixels(images.images)
 
 
 def from_tensor(images: torch.Tensor, like: ImageSet) -> ImageSet:

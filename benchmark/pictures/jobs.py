@@ -29,7 +29,12 @@ from impress_bench.benchmark.pictures.files import (
     write_picture,
 )
 from impress_bench.benchmark.pictures.fitting import FITTINGS
-from impress_bench.benchmark.pixels import round_to_8bit, round_toward
+from impress_bench.benchmark.pixels import (
+    round_to_8bit,
+    round_toward,
+    to_pixels,
+    to_tensor,
+)
 from impress_bench.metrics import l2, linf, lpips_budget
 
 
@@ -93,10 +98,9 @@ class Job:
         try:
             picture = read_picture(path, self.max_megapixels)
             mask = self._mask(path, picture)
-            before = _tensor(picture)
+            before = to_tensor(picture.rgb[None])
             after = self._apply(path.name, before, mask)
-            pixels = (after * 255).round().byte()[0].permute(1, 2, 0).numpy()
-            write_picture(out, Picture(pixels, picture.alpha, picture.profile))
+            write_picture(out, Picture(to_pixels(after)[0], picture.alpha, picture.profile))
         except (UnreadablePictureError, PluginError, OSError) as error:
             return Outcome(path, None, "failed", _reason(error))
         norms = {"linf": linf, "l2": l2, "lpips": lpips_budget}
@@ -156,7 +160,7 @@ class Job:
         mask = read_picture(found[0], self.max_megapixels)
         if mask.rgb.shape != picture.rgb.shape:
             raise UnreadablePictureError(f"{found[0]} is not of its size")
-        return _tensor(mask).mean(dim=1, keepdim=True)
+        return to_tensor(mask.rgb[None]).mean(dim=1, keepdim=True)
 
 
 def resolve(
@@ -202,10 +206,6 @@ def pairs(source: Path, target: Path) -> dict[Path, Path]:
         path: target / f"{path.stem if stems.count(path.stem) == 1 else path.name}.png"
         for path in files
     }
-
-
-def _tensor(picture: Picture) -> Tensor:
-    return torch.from_numpy(picture.rgb.copy()).permute(2, 0, 1)[None].float() / 255
 
 
 def _reason(error: Exception) -> str:

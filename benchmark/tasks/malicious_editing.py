@@ -23,8 +23,6 @@ from impress_bench.benchmark.datasets.photos import atelier_photo, atelier_photo
 from impress_bench.benchmark.tasks.base import MetricInfo, Strip, Task, TaskSettings
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
 GREY = 128
@@ -86,6 +84,7 @@ class MaliciousEditing(Task):
         import torch
 
         from impress_bench.benchmark.models.inpainting import repaint
+        from impress_bench.benchmark.pixels import to_pixels, to_tensor
 
         known, settings = atelier_photo(subject), self.settings
         keep = known.photo.masks
@@ -96,7 +95,7 @@ class MaliciousEditing(Task):
         generator = torch.Generator().manual_seed(seed + (control == "other-seed"))
         edited = repaint(
             model,
-            _tensor(pixels),
+            to_tensor(pixels),
             torch.from_numpy(keep.copy()),
             [settings.prompt.format(sitter=known.sitter, place=known.place)] * len(pixels),
             generator,
@@ -105,14 +104,14 @@ class MaliciousEditing(Task):
             eta=settings.eta,
         )
         progress(1, 1)
-        made = (edited * 255).round().byte().permute(0, 2, 3, 1).numpy()
-        return replace(known.photo, images=made)
+        return replace(known.photo, images=to_pixels(edited))
 
     def score(
         self, subject: str, exploited: ImageSet, reference: ImageSet | None
     ) -> dict[str, float]:
         """SSIM, PSNR (dB) and VIFp of the edit against the clean photo's, raw as in the paper, and
         of the background alone: the head of both is taken from the reference first."""
+        from impress_bench.benchmark.pixels import to_tensor
         from impress_bench.metrics import psnr, ssim, vif_p
 
         assert reference is not None
@@ -125,13 +124,7 @@ class MaliciousEditing(Task):
         behind = np.where(keep[..., None], reference.images, exploited.images)
         scores = {}
         for suffix, pixels in {"": exploited.images, "-background": behind}.items():
-            pair = _tensor(pixels), _tensor(reference.images)
+            pair = to_tensor(pixels), to_tensor(reference.images)
             for name, metric in {"ssim": ssim, "psnr": psnr, "vif-p": vif_p}.items():
                 scores[name + suffix] = float(metric(*pair).mean())
         return scores
-
-
-def _tensor(pixels: np.ndarray) -> Tensor:
-    import torch
-
-    return torch.from_numpy(pixels.copy()).permute(0, 3, 1, 2).float() / 255

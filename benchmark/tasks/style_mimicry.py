@@ -24,8 +24,6 @@ from impress_bench.benchmark.datasets.mimicry import (
 from impress_bench.benchmark.tasks.base import MetricInfo, Strip, Task, TaskSettings
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
 
@@ -82,6 +80,7 @@ class StyleMimicry(Task):
         import torch
 
         from impress_bench.benchmark.models.fine_tuning import fine_tune
+        from impress_bench.benchmark.pixels import to_pixels, to_tensor
 
         settings, known = self.settings, self._known(subject)
         if control == "other-movement":
@@ -96,7 +95,7 @@ class StyleMimicry(Task):
         if control != "no-fine-tuning":
             model = fine_tune(
                 model,
-                _tensor(images),
+                to_tensor(images.images),
                 [self._prompt(title, subject) for title in images.titles],
                 steps=settings.fine_tuning_steps,
                 lr=settings.fine_tuning_lr,
@@ -113,7 +112,7 @@ class StyleMimicry(Task):
             guidance_scale=settings.guidance_scale,
             progress=lambda done, total: progress(learning + done * drawn, work),
         )
-        pixels = (painted * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        pixels = to_pixels(painted)
         return ImageSet(pixels, tuple(f"{i:03d}" for i in range(len(pixels))), titles)
 
     def score(
@@ -138,11 +137,12 @@ class StyleMimicry(Task):
     def _ranks(self, subject: str, images: ImageSet) -> dict[str, np.ndarray]:
         """Where the artist's true style comes among each image's labels, 0 first."""
         from impress_bench.benchmark.models.style_classifier import pack_classifiers
+        from impress_bench.benchmark.pixels import to_tensor
 
         style = self._known(subject).style
         ranks = {}
         for name, classifier in pack_classifiers(PACK).items():
-            scores = classifier.scores(_tensor(images)).numpy()
+            scores = classifier.scores(to_tensor(images.images)).numpy()
             own = scores[:, [classifier.labels.index(style)]]
             ranks[name] = (scores > own).sum(axis=1)
         return ranks
@@ -152,9 +152,3 @@ class StyleMimicry(Task):
 
     def _known(self, subject: str) -> MimicrySubject:
         return atelier_subject(subject, self.settings.works, self.settings.samples)
-
-
-def _tensor(images: ImageSet) -> Tensor:
-    import torch
-
-    return torch.from_numpy(images.images.copy()).permute(0, 3, 1, 2).float() / 255
