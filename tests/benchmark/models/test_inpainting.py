@@ -53,7 +53,8 @@ def test_the_chain_is_the_pipeline_s(checkpointing):
     painted = repaint(
         model, images, keep, [""] * 2, streams(), steps=3, guidance_scale=1.0, eta=1.0
     )
-    assert (chained - painted).abs().max() < 1e-5
+    # Rounding in float32 differs between CPUs, by up to 1.3e-5; another order of draws gives 1.
+    assert (chained - painted).abs().max() < 1e-4
     assert painted.std() > 0.01
 
 
