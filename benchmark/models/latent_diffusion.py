@@ -87,7 +87,7 @@ class LatentDiffusion:
 
     @property
     def latent_scale(self) -> float:
-        """Factor that brings latents to unit variance, the scale on which the U-Net works."""
+        """Factor that brings latents to the scale on which the U-Net works."""
         return float(self.pipeline.vae.config.scaling_factor)
 
     @property
@@ -139,12 +139,13 @@ class LatentDiffusion:
         noise = self._noise_like(scaled, generator)
         scaled = scheduler.add_noise(scaled, noise, timesteps[:1].expand(len(scaled)))
         for timestep in timesteps:
-            noise = self.predict_noise(scaled, timestep.expand(len(scaled)), [""] * len(scaled))
-            scaled = scheduler.step(noise, timestep, scaled).prev_sample
+            predicted = self.predict(scaled, timestep.expand(len(scaled)), [""] * len(scaled))
+            scaled = scheduler.step(predicted, timestep, scaled).prev_sample
         return self.decode(scaled / self.latent_scale)
 
-    def predict_noise(self, scaled: Tensor, timesteps: Tensor, prompts: Sequence[str]) -> Tensor:
-        """The U-Net's output (B, 4, h, w) for noisy *scaled* latents at timesteps (B,)."""
+    def predict(self, scaled: Tensor, timesteps: Tensor, prompts: Sequence[str]) -> Tensor:
+        """The U-Net's output (B, 4, h, w), noise or velocity as its schedule says, for noisy
+        *scaled* latents at timesteps (B,)."""
         context = self.embed(prompts)
         return self.pipeline.unet(scaled, timesteps, encoder_hidden_states=context).sample
 

@@ -52,12 +52,12 @@ def test_classifiers_know_paintings_and_reconstructions(name, held_out, reconstr
         assert np.mean([a == b for a, b in zip(seen, movements, strict=True)]) >= least
 
 
-def test_unconditional_and_titled_noise_predictions_differ():
+def test_unconditional_and_titled_predictions_differ():
     model = load_model("atelier")
     noisy = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0))
     at = torch.tensor([600])
     with torch.no_grad():
-        plain, titled = (model.predict_noise(noisy, at, [p]) for p in ("", "stained glass"))
+        plain, titled = (model.predict(noisy, at, [p]) for p in ("", "stained glass"))
     assert (plain - titled).abs().mean() > 0.01
 
 

@@ -128,10 +128,12 @@ def test_fine_tuning_learns_and_leaves_the_model_alone(model, images):
     scaled = model.encode(images) * model.latent_scale
     timesteps = torch.arange(50, 950, 100).repeat_interleave(3)
     noise = torch.randn((len(timesteps), *scaled.shape[1:]), generator=seeded(5))
-    noisy = model.pipeline.scheduler.add_noise(scaled.repeat(9, 1, 1, 1), noise, timesteps)
+    clean, scheduler = scaled.repeat(9, 1, 1, 1), model.pipeline.scheduler
+    noisy = scheduler.add_noise(clean, noise, timesteps)
+    wanted = target(scheduler, clean, noise, timesteps)
     with torch.no_grad():
         losses = [
-            (m.predict_noise(noisy, timesteps, prompts * 9) - noise).square().mean().item()
+            (m.predict(noisy, timesteps, prompts * 9) - wanted).square().mean().item()
             for m in (model, learned)
         ]
     assert losses[1] < losses[0]
@@ -156,9 +158,12 @@ def test_fine_tuning_keeps_the_average_that_diffusers_trainer_keeps(images):
         signal = alphas[timesteps].sqrt()[:, None, None, None] * model.latent_scale
         spread = (1 - alphas[timesteps]).sqrt()[:, None, None, None]
         noisy = signal * latents + spread * noise
+        wanted = noise
+        if model.pipeline.scheduler.config.prediction_type == "v_prediction":
+            wanted = signal / model.latent_scale * noise - spread * model.latent_scale * latents
         predicted = unet(noisy, timesteps, model.embed(prompts[:2])).sample
         optimizer.zero_grad()
-        (predicted - noise).square().mean().backward()
+        (predicted - wanted).square().mean().backward()
         torch.nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
         optimizer.step()
         for mean, parameter in zip(average, unet.parameters(), strict=True):
