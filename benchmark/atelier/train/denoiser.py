@@ -1,11 +1,7 @@
 """Recipe of the atelier's denoiser: UNet2DConditionModel and its CLIPTextModel, trained together.
 
-First on the latents of the VAE before its alignment, by epsilon prediction (Ho et al. 2020) on
-Stable Diffusion's noise schedule: composition is learned there. Learned from nothing on aligned
-latents, where most variance lies between images, 1,500 steps paint colours and marks but no motif.
-Then on the aligned latents, by velocity prediction (Salimans and Ho 2022), as Stable Diffusion 2 at
-768 px, on the same schedule ended in pure noise (Lin et al. 2023). Both are weighted as min-SNR-5
-(Hang et al. 2023), which reaches recognisable samples in far fewer steps.
+Loss: epsilon prediction (Ho et al. 2020) on Stable Diffusion's noise schedule, weighted by
+min-SNR-5 (Hang et al. 2023), which reaches recognisable samples in far fewer steps.
 """
 
 from __future__ import annotations
@@ -27,10 +23,9 @@ from impress_bench.benchmark.atelier.train.loop import (
     train,
 )
 from impress_bench.benchmark.atelier.train.tokens import MAX_LENGTH, build_tokenizer
-from impress_bench.benchmark.atelier.train.vae import PLAIN_VAE, to_model_range
-from impress_bench.benchmark.models.fine_tuning import target
+from impress_bench.benchmark.atelier.train.vae import to_model_range
 
-WIDTH, BATCH, MIN_SNR, ALIGNED_STEPS = 128, 64, 5.0, 1600
+WIDTH, BATCH, MIN_SNR = 128, 64, 5.0
 CONFIG = {
     "sample_size": 16,
     "block_out_channels": (64, 96, 128),
@@ -41,7 +36,7 @@ CONFIG = {
     "attention_head_dim": 4,
     "norm_num_groups": 16,
 }
-FIRST_SCHEDULER = {
+SCHEDULER = {
     "beta_start": 0.00085,
     "beta_end": 0.012,
     "beta_schedule": "scaled_linear",
@@ -49,18 +44,12 @@ FIRST_SCHEDULER = {
     "set_alpha_to_one": False,
     "steps_offset": 1,
 }
-#: Stable Diffusion's last step leaves an image's mean to be seen. The means of aligned latents say
-#: much about a style, and a sampler beginning with noise of mean zero would tell a wrong one.
-SCHEDULER = FIRST_SCHEDULER | {
-    "prediction_type": "v_prediction",
-    "rescale_betas_zero_snr": True,
-    "timestep_spacing": "trailing",
-}
 
 
 def train_denoiser(work: Path, pack: Path, steps: int) -> dict[str, Any]:
     """Train, write `pack`/{unet,text_encoder,tokenizer,scheduler}, return what the card records."""
     torch.manual_seed(0)
+    vae = AutoencoderKL.from_pretrained(pack / "vae").eval()
     tokenizer = build_tokenizer(pack / "tokenizer")
     text_encoder = CLIPTextModel(
         CLIPTextConfig(
@@ -77,40 +66,31 @@ def train_denoiser(work: Path, pack: Path, steps: int) -> dict[str, Any]:
         )
     )
     unet = UNet2DConditionModel(**CONFIG)
+    scheduler = DDIMScheduler(**SCHEDULER)
     paintings = painted(work / "data", "pretrain", "pretrain", 400)
+    latents = encode_all(vae, paintings.images)
     captions = Captions(paintings, tokenizer)
+    weight = min_snr_weight(scheduler)
     modules = {"unet": unet, "text_encoder": text_encoder}
 
-    def learn(vae: AutoencoderKL, scheduler: DDIMScheduler, schedule: Schedule, name: str) -> float:
-        latents = encode_all(vae.eval(), paintings.images)
-        weight = loss_weight(scheduler)
+    def loss(generator: torch.Generator) -> torch.Tensor:
+        index = batches(len(paintings), BATCH, generator)
+        clean = sample_latents(latents, index, vae.config.scaling_factor, generator)
+        noise = torch.randn(clean.shape, generator=generator)
+        timesteps = torch.randint(1000, (BATCH,), generator=generator)
+        noisy = scheduler.add_noise(clean, noise, timesteps)
+        with bfloat16_if_fast():
+            context = text_encoder(captions.draw(index, generator)).last_hidden_state
+            predicted = unet(noisy, timesteps, context).sample
+        error = (predicted.float() - noise).square().mean((1, 2, 3))
+        return (weight[timesteps] * error).mean()
 
-        def loss(generator: torch.Generator) -> torch.Tensor:
-            index = batches(len(paintings), BATCH, generator)
-            clean = sample_latents(latents, index, vae.config.scaling_factor, generator)
-            noise = torch.randn(clean.shape, generator=generator)
-            timesteps = torch.randint(1000, (BATCH,), generator=generator)
-            noisy = scheduler.add_noise(clean, noise, timesteps)
-            with bfloat16_if_fast():
-                context = text_encoder(captions.draw(index, generator)).last_hidden_state
-                predicted = unet(noisy, timesteps, context).sample
-            error = predicted.float() - target(scheduler, clean, noise, timesteps)
-            return (weight[timesteps] * error.square().mean((1, 2, 3))).mean()
-
-        outcome = train(modules, loss, schedule, work / name)
-        load_ema(modules, outcome.ema)
-        return outcome.hours
-
-    plain = AutoencoderKL.from_pretrained(work / PLAIN_VAE)
-    aligned = AutoencoderKL.from_pretrained(pack / "vae")
-    first, scheduler = DDIMScheduler(**FIRST_SCHEDULER), DDIMScheduler(**SCHEDULER)
-    hours = learn(plain, first, Schedule(steps=steps, lr=1e-3, ema=0.999), "denoiser")
-    second = Schedule(steps=ALIGNED_STEPS, lr=1e-3, ema=0.998)
-    hours += learn(aligned, scheduler, second, "denoiser-aligned")
+    outcome = train(modules, loss, Schedule(steps=steps, lr=1e-3, ema=0.999), work / "denoiser")
+    load_ema(modules, outcome.ema)
     unet.half().save_pretrained(pack / "unet")
     text_encoder.half().save_pretrained(pack / "text_encoder")
     scheduler.save_pretrained(pack / "scheduler")
-    return {"hours": hours, "steps": steps + ALIGNED_STEPS}
+    return {"hours": outcome.hours, "steps": steps}
 
 
 class Captions:
@@ -167,11 +147,7 @@ def sample_latents(
     return (mean + (log_variance / 2).clamp(-15, 10).exp() * noise) * scale
 
 
-def loss_weight(scheduler: DDIMScheduler) -> torch.Tensor:
-    """Weight of the squared error at each of the 1,000 timesteps: min(SNR, 5), in terms of the
-    image, for epsilon prediction; for velocity never below 1 there (Salimans and Ho 2022, truncated
-    SNR), since where SNR comes to 0 the means of images are still to be learned."""
+def min_snr_weight(scheduler: DDIMScheduler) -> torch.Tensor:
+    """min(SNR, 5) / SNR for each of the 1,000 timesteps, for epsilon prediction."""
     snr = scheduler.alphas_cumprod / (1 - scheduler.alphas_cumprod)
-    if scheduler.config.prediction_type == "v_prediction":
-        return snr.clamp(1, MIN_SNR) / (snr + 1)
     return snr.clamp(max=MIN_SNR) / snr

@@ -23,7 +23,7 @@ from impress_bench.benchmark.atelier.train.data import PaintedSet, painted
 from impress_bench.benchmark.atelier.train.denoiser import (
     Captions,
     encode_all,
-    loss_weight,
+    min_snr_weight,
     sample_latents,
 )
 from impress_bench.benchmark.atelier.train.loop import (
@@ -33,7 +33,6 @@ from impress_bench.benchmark.atelier.train.loop import (
     train,
 )
 from impress_bench.benchmark.atelier.train.vae import to_model_range
-from impress_bench.benchmark.models.fine_tuning import target
 from impress_bench.metrics import psnr
 
 BATCH = 48
@@ -52,7 +51,7 @@ def train_inpainter(work: Path, pack: Path, steps: int) -> dict[str, Any]:
     latents = encode_all(vae, portraits.images)
     masked = encode_all(vae, _grey_outside(portraits.images, portraits.masks))
     captions = Captions(portraits, tokenizer)
-    weight = loss_weight(scheduler)
+    weight = min_snr_weight(scheduler)
     scale = vae.config.scaling_factor
     photographs = torch.tensor([movement == "photography" for movement in portraits.movements])
     chance = torch.where(photographs, PHOTOGRAPHS / photographs.sum(), 0.0)
@@ -72,8 +71,8 @@ def train_inpainter(work: Path, pack: Path, steps: int) -> dict[str, Any]:
         joined = torch.cat([noisy, repaint[index], kept], dim=1)
         with bfloat16_if_fast():
             predicted = unet(joined, timesteps, context).sample
-        error = predicted.float() - target(scheduler, clean, noise, timesteps)
-        return (weight[timesteps] * error.square().mean((1, 2, 3))).mean()
+        error = (predicted.float() - noise).square().mean((1, 2, 3))
+        return (weight[timesteps] * error).mean()
 
     schedule = Schedule(steps=steps, lr=6e-4, ema=0.999)
     outcome = train({"unet": unet}, loss, schedule, work / "inpainter")
