@@ -6,11 +6,8 @@ nothing else in the process is measured.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
-from diffusers import UNet2DConditionModel
 
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.models.inpainting import inpainting_chain
@@ -19,9 +16,7 @@ from impress_bench.benchmark.seeds import per_image_generators
 
 @pytest.fixture(scope="module")
 def inpainter():
-    model = load_model("atelier")
-    unet = UNet2DConditionModel.from_config({**model.pipeline.unet.config, "in_channels": 9})
-    return replace(model, inpainting_unet=unet.eval().requires_grad_(False))
+    return load_model("atelier")
 
 
 def kept_bytes(model, steps, checkpointing):

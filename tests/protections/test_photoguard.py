@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from diffusers import UNet2DConditionModel
 
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import world
@@ -37,11 +36,7 @@ def photos():
 
 @pytest.fixture(scope="module")
 def inpainter():
-    """The embedded model with an inpainting U-Net of random weights."""
-    model = load_model("atelier")
-    torch.manual_seed(0)
-    unet = UNet2DConditionModel.from_config({**model.pipeline.unet.config, "in_channels": 9})
-    return replace(model, inpainting_unet=unet.eval().requires_grad_(False))
+    return load_model("atelier")
 
 
 @pytest.mark.parametrize("target", ["grey", "noise", "zero"])

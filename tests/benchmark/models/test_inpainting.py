@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from diffusers import UNet2DConditionModel
 
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import world
@@ -15,14 +14,11 @@ from impress_bench.benchmark.models.inpainting import inpainting_chain, inpainti
 from impress_bench.benchmark.seeds import per_image_generators
 
 
-def random_inpainter(dtype=torch.float32):
-    """The embedded model with an inpainting U-Net of random weights."""
+def inpainter(dtype=torch.float32):
+    """The embedded model, its inpainting parts in `dtype`."""
     model = load_model("atelier")
-    torch.manual_seed(0)
-    unet = UNet2DConditionModel.from_config({**model.pipeline.unet.config, "in_channels": 9})
-    model = replace(model, inpainting_unet=unet.eval().requires_grad_(False))
-    for module in (model.pipeline.vae, model.pipeline.unet, model.pipeline.text_encoder, unet):
-        module.to(dtype)
+    for part in (model.pipeline.vae, model.pipeline.text_encoder, model.inpainting_unet):
+        part.to(dtype)
     return model
 
 
@@ -46,7 +42,7 @@ def test_a_model_without_inpainting_says_what_to_do():
 
 @pytest.mark.parametrize("checkpointing", [True, False])
 def test_the_chain_is_the_pipeline_s(checkpointing):
-    model, (images, keep) = random_inpainter(), photos()
+    model, (images, keep) = inpainter(), photos()
     chained = inpainting_chain(
         model, images, keep, streams(), steps=3, checkpointing=checkpointing
     ).clamp(0, 1)
@@ -59,7 +55,7 @@ def test_the_chain_is_the_pipeline_s(checkpointing):
 
 
 def test_gradient_through_two_steps_equals_finite_differences():
-    model, (images, keep) = random_inpainter(torch.float64), photos(1, torch.float64)
+    model, (images, keep) = inpainter(torch.float64), photos(1, torch.float64)
     direction = torch.randn(images.shape, generator=torch.Generator().manual_seed(1)).double()
 
     def value(at):
@@ -77,7 +73,7 @@ def test_gradient_through_two_steps_equals_finite_differences():
 
 
 def test_an_image_is_repainted_alike_in_any_batch():
-    model, (images, keep) = random_inpainter(), photos()
+    model, (images, keep) = inpainter(), photos()
     settings = {"steps": 2, "guidance_scale": 2.0, "eta": 1.0}
     together = repaint(model, images, keep, ["on a beach"] * 2, streams(), **settings)
     alone = repaint(model, images[1:], keep[1:], ["on a beach"], streams()[1:], **settings)

@@ -7,8 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import sewar
-import torch
-from diffusers import UNet2DConditionModel
 
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import world
@@ -30,10 +28,7 @@ def task():
 
 @pytest.fixture(scope="module")
 def model():
-    model = load_model("atelier")
-    torch.manual_seed(0)
-    unet = UNet2DConditionModel.from_config({**model.pipeline.unet.config, "in_channels": 9})
-    return replace(model, inpainting_unet=unet.eval().requires_grad_(False))
+    return load_model("atelier")
 
 
 def test_test_and_validation_photos_are_apart_and_new_to_every_model(task):
