@@ -87,7 +87,7 @@ class LatentDiffusion:
 
     @property
     def latent_scale(self) -> float:
-        """Factor that brings latents to the scale on which the U-Net works."""
+        """Factor that brings latents to unit variance, the scale on which the U-Net works."""
         return float(self.pipeline.vae.config.scaling_factor)
 
     @property

@@ -19,9 +19,8 @@ paintings at 64 x 64 on two CPU cores. **It is a miniature**: a 4-pixel latent c
 values a latent channel against Stable Diffusion's 48, so effect sizes do not transfer.
 
 `vae/` (f = 4, 4 latent channels), `unet/`, `text_encoder/`, `tokenizer/`, `scheduler/`;
-`inpainting/unet/` (9 channels); `clip/`, an open_clip model for
-zero-shot style classification; `second_classifier/`, an independent ResNet. Victim and validation
-artists are in no training set.
+`inpainting/unet/` (9 channels); `clip/`, an open_clip model for zero-shot style classification;
+`second_classifier/`, an independent ResNet. Victim and validation artists are in no training set.
 
 Retrain a part from seed, in a checkout, with
 `python -m impress_bench.benchmark.atelier.train {parts} --pack benchmark/atelier/pack`.

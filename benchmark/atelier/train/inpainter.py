@@ -117,7 +117,9 @@ def evaluate(pipeline: StableDiffusionInpaintPipeline, held_out: PaintedSet) -> 
 
 def _widened(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     """The same U-Net with 9 input channels, the new five at zero weight."""
-    wide = UNet2DConditionModel.from_config({**unet.config, "in_channels": 9})
+    config = {**unet.config, "in_channels": 9}
+    config.pop("_name_or_path")  # a folder of the machine that trains
+    wide = UNet2DConditionModel.from_config(config)
     weights = unet.state_dict()
     first = weights["conv_in.weight"]
     weights["conv_in.weight"] = torch.cat([first, first.new_zeros(len(first), 5, 3, 3)], dim=1)

@@ -67,6 +67,11 @@ def test_everything_is_safetensors_and_small():
     assert sum(path.stat().st_size for path in PACK.rglob("*") if path.is_file()) < 40e6
 
 
+def test_no_config_names_a_folder_of_the_machine_that_trained():
+    for path in PACK.rglob("*.json"):
+        assert "_name_or_path" not in path.read_text(), path
+
+
 def test_the_readable_card_is_the_measured_one():
     assert (PACK / "README.md").read_text() == render(CARD)
 
