@@ -81,6 +81,13 @@ class Block(_Table):
     purifiers: list[str]
     tasks: list[str] | None = None
 
+    def about(self, tasks: Sequence[Spec]) -> Block | None:
+        """This block for these tasks alone; None if it is about none of them."""
+        if self.tasks is None:
+            return self
+        left = [text for text in self.tasks if parse_spec(text) in tasks]
+        return self.model_copy(update={"tasks": left}) if left else None
+
 
 class Preset(_Table):
     """What to run. `origin` names the file, `overrides` the flags, for messages."""
@@ -125,11 +132,15 @@ class Preset(_Table):
     def override(self, flags: Mapping[str, str], **values: Any) -> Preset:
         """A preset with some values replaced; `flags` names what replaced each.
 
-        Naming protections or purifiers asks for all their combinations, so the matrix goes.
+        Naming protections or purifiers asks for all their combinations, so the matrix goes;
+        naming tasks leaves of the matrix what is about them.
         """
         changed = {**self.model_dump(), "origin": self.origin, **values}
         if "protections" in values or "purifiers" in values:
             changed["matrix"] = []
+        elif "tasks" in values:
+            chosen = self._parse("tasks", values["tasks"])
+            changed["matrix"] = [part for block in self.matrix if (part := block.about(chosen))]
         return _validate({**changed, "overrides": dict(flags)}, self.origin)
 
     def _parse(self, field: str, texts: Sequence[str]) -> list[Spec]:

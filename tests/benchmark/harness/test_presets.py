@@ -58,6 +58,15 @@ def test_matrix_restricts_and_flags_lift_it(preset_file):
     assert crossed(chosen, "clean", "smooth")
 
 
+def test_choosing_a_task_leaves_what_the_matrix_says_about_it():
+    preset = load_preset("paper").override({"tasks": "--tasks"}, tasks=["malicious-editing"])
+    task, glaze, encoder, none = map(
+        parse_spec, ("malicious-editing", "glaze", "photoguard-encoder", "none")
+    )
+    assert preset.crossed(task, encoder, none)
+    assert not preset.crossed(task, glaze, none)
+
+
 def test_matrix_must_stay_within_the_lists(preset_file):
     block = '\n[[matrix]]\nprotections = ["shft"]\npurifiers = ["keep"]\n'
     preset_file.write_text(preset_file.read_text() + block)
