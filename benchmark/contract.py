@@ -108,6 +108,10 @@ def _silent(done: int, total: int) -> None:
     """Progress that nobody watches."""
 
 
+def _unread(name: str, values: Sequence[float]) -> None:
+    """A note that nobody reads."""
+
+
 @dataclass(frozen=True)
 class Context:
     """What a plugin may know and use besides the images.
@@ -116,8 +120,9 @@ class Context:
     neither titles nor masks. Nobody but the task knows edit prompts, held-out titles or labels.
 
     `model` is the surrogate, None where the caller has none. `generator` is the only source of
-    randomness. `progress(done, total)` reports steps. `results` maps the registered name of another
-    protection to what it did to the same images.
+    randomness. `progress(done, total)` reports steps. `note(name, values)` hands over what a plugin
+    found out on the way, a finite number an image: how often an attack succeeded, say. `results`
+    maps the registered name of another protection to what it did to the same images.
     """
 
     generator: torch.Generator
@@ -126,6 +131,7 @@ class Context:
     masks: torch.Tensor | None = None
     results: Mapping[str, Protected] = field(default_factory=dict)
     progress: Callable[[int, int], None] = _silent
+    note: Callable[[str, Sequence[float]], None] = _unread
 
     def require_model(self, plugin: str) -> LatentDiffusion:
         """The surrogate, or a clear error naming the plugin that cannot work without one."""

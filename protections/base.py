@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, final
 
 import torch
 from torch import Tensor
 
 from impress_bench.benchmark.contract import NORMS, Budget, Context, PluginError, Protected, State
 from impress_bench.benchmark.pixels import check_images, round_to_8bit, round_toward
+from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.metrics import l2, linf, lpips_budget
 
 if TYPE_CHECKING:
@@ -123,15 +124,42 @@ class GradientProtection(Protection, Generic[S]):
     def update(self, state: S, x: Tensor) -> None:
         """Called after each step with the new images, for objectives that train a surrogate."""
 
+    def use_means(self) -> None:
+        """From now on take posterior means where `loss` would draw samples, if there is a choice:
+        asked for by solvers that compare its values between steps."""
+
+    @final
+    def pose(self, images: Tensor, context: Context) -> Problem[S]:
+        """What a solver starts from, on the model's device and in its dtype, at least float32."""
+        model = context.require_model(self.name)
+        images = images.to(model.device, torch.promote_types(model.dtype, torch.float32))
+        generators = per_image_generators(context.generator, len(images))
+        state = self.prepare(images, context, generators)
+        return Problem(images, generators, state, self.movable(images, context))
+
     @final
     def perturb(self, images: Tensor, context: Context) -> Tensor:
         """Images that the solver found."""
         return self.solver.solve(self, images, context)
 
 
-class Solver(Protocol):
+class Problem(NamedTuple, Generic[S]):
+    """Clean images (B, 3, H, W), a generator an image, the objective's state, where a perturbation
+    may lie."""
+
+    images: Tensor
+    generators: list[torch.Generator]
+    state: S
+    movable: Tensor
+
+
+class Solver(ABC):
     """Minimises an objective over perturbations."""
 
+    @abstractmethod
     def solve(self, objective: GradientProtection[Any], images: Tensor, context: Context) -> Tensor:
         """Protected images for `images`, both (B, 3, H, W) in [0, 1]."""
-        ...
+
+    def penalty(self, x: Tensor, images: Tensor) -> Tensor:
+        """What this solver adds to the objective (B,) at `x`: a soft budget, say."""
+        return x.new_zeros(len(x))

@@ -100,6 +100,10 @@ class Glaze(GradientProtection[GlazeState]):
             latents = None if self.sample else model.encode(redrawn)
         return GlazeState(model, redrawn, latents)
 
+    def use_means(self) -> None:
+        """Latents are posterior means from now on."""
+        self.sample = False
+
     def loss(
         self, state: GlazeState, x: Tensor, step: int, generator: Sequence[torch.Generator]
     ) -> Tensor:

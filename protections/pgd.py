@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.contract import Context
-from impress_bench.benchmark.seeds import per_image_generators, rand_per_image
-from impress_bench.protections.base import GradientProtection
+from impress_bench.benchmark.seeds import rand_per_image
+from impress_bench.protections.base import GradientProtection, Solver
 
 
 @dataclass(frozen=True)
-class Pgd:
+class Pgd(Solver):
     """Steepest descent within a ball around the image and within the pixel range.
 
     Exactly one of `linf` and `l2` is the ball's radius, on [0, 1] pixels like every budget; `step`
@@ -49,11 +49,7 @@ class Pgd:
 
     def solve(self, objective: GradientProtection[Any], images: Tensor, context: Context) -> Tensor:
         """Protected images, on the device and in the dtype of the model, at least float32."""
-        model = context.require_model(objective.name)
-        images = images.to(model.device, torch.promote_types(model.dtype, torch.float32))
-        generators = per_image_generators(context.generator, len(images))
-        state = objective.prepare(images, context, generators)
-        movable = objective.movable(images, context)
+        images, generators, state, movable = objective.pose(images, context)
         delta = torch.zeros_like(images)
         if self.random_start:
             assert self.linf is not None

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.contract import Context
-from impress_bench.benchmark.seeds import per_image_generators, rand_per_image
+from impress_bench.benchmark.seeds import rand_per_image
 from impress_bench.metrics import lpips_budget
-from impress_bench.protections.base import GradientProtection
+from impress_bench.protections.base import GradientProtection, Solver
 
 
 @dataclass(frozen=True)
-class AdamHinge:
+class AdamHinge(Solver):
     """Adam on the perturbation, with a hinge on LPIPS as a soft budget (the paper's Eq. 3.4).
 
     Minimises objective(x + delta) + alpha * max(LPIPS(x + delta, x) - p, 0), summed over the batch.
@@ -51,18 +51,14 @@ class AdamHinge:
 
     def solve(self, objective: GradientProtection[Any], images: Tensor, context: Context) -> Tensor:
         """Protected images, on the device and in the dtype of the model, at least float32."""
-        model = context.require_model(objective.name)
-        images = images.to(model.device, torch.promote_types(model.dtype, torch.float32))
-        generators = per_image_generators(context.generator, len(images))
-        state = objective.prepare(images, context, generators)
-        movable = objective.movable(images, context)
+        images, generators, state, movable = objective.pose(images, context)
         delta = self.project((2 * rand_per_image(generators, images) - 1) * self.p) * movable
         delta.requires_grad_(True)
         optimiser = torch.optim.Adam([delta], lr=self.lr)
         for step in range(self.steps):
             with torch.enable_grad():
                 x = straight_through_clamp(images + delta / 2)
-                losses = objective.loss(state, x, step, generators) + self.hinge(x, images)
+                losses = objective.loss(state, x, step, generators) + self.penalty(x, images)
                 (delta.grad,) = torch.autograd.grad(losses.sum(), delta)
             optimiser.step()
             with torch.no_grad():
@@ -71,7 +67,7 @@ class AdamHinge:
             context.progress(step + 1, self.steps)
         return (images + delta.detach() / 2).clamp(0, 1)
 
-    def hinge(self, x: Tensor, images: Tensor) -> Tensor:
+    def penalty(self, x: Tensor, images: Tensor) -> Tensor:
         """alpha * max(LPIPS - p, 0) of each image (B,)."""
         excess = lpips_budget(x, images, net=self.lpips_net) - self.p
         return self.alpha * excess.clamp(min=0)

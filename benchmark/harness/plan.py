@@ -35,10 +35,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class PlannedTask:
-    """A task of the plan; `subjects` are all that it offers."""
+    """A task of the plan; `subjects` are all that it offers.
+
+    `component` is what exploits, `judge` the same with what matters to judging alone: the judge's
+    own code and settings.
+    """
 
     spec: Spec
     component: Component
+    judge: Component
     task: Task
     subjects: tuple[str, ...]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.environment import model_digest
 from impress_bench.benchmark.harness.errors import ConfigError, plugin_error, unknown
+from impress_bench.benchmark.harness.keys import sha256
 from impress_bench.benchmark.harness.plan import Plan, PlannedTask
 from impress_bench.benchmark.harness.presets import Preset
 from impress_bench.benchmark.harness.registry import Component, Registry
@@ -105,7 +107,14 @@ class Planner:
                 raise plugin_error("task", str(spec), "failed to name subjects", error) from error
         except PluginError as error:
             raise ConfigError(f"{self.preset.where('tasks')}: {error}") from None
-        return PlannedTask(spec, component, task, subjects)
+        judge = component
+        if task.judge:
+            digest = self.registry.index.digest(task.judge.partition(":")[0])
+            judge = replace(component, source=sha256(f"{component.source} {digest}".encode()))
+            self.plan.components[f"task {spec}"] = judge
+        exploiting = {k: value for k, value in component.parameters.items() if k != "judging"}
+        component = replace(component, parameters=exploiting)
+        return PlannedTask(spec, component, judge, task, subjects)
 
     def _choose_subjects(self) -> dict[str, tuple[str, ...]]:
         wanted = self.preset.subjects

@@ -54,6 +54,7 @@ class Protect(Stage):
 
     def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
         clean = images_of(inputs["original"])
+        notes: dict[str, list[float]] = {}
         context = Context(
             generator=generator("protect", self.task_name, self.subject),
             model=env.model("protection"),
@@ -61,6 +62,7 @@ class Protect(Stage):
             masks=_masks(clean),
             results={k: _as_protected(inputs[f"requires {k}"]) for k in self.required},
             progress=env.progress,
+            note=lambda name, values: notes.update({name: [float(value) for value in values]}),
         )
         plugin = self.protection.create()
         ask_to_skip(self, plugin, env.model("protection"))
@@ -74,9 +76,11 @@ class Protect(Stage):
         try:
             images = from_tensor(answer.images, clean)
             measured = _distances(clean, images, answer.lpips)
+            _check_an_image("note", notes, clean)
         except (ValueError, AttributeError) as error:
             raise PluginError(self.component, f"returned no valid result: {error}") from error
-        return Result(images, {**measured, **self._verdict(measured, plugin, reason)})
+        verdict = self._verdict(measured, plugin, reason)
+        return Result(images, {**measured, **verdict, "notes": notes})
 
     def _verdict(
         self, measured: Mapping[str, list[float]], plugin: Any, worst: str
@@ -108,14 +112,20 @@ def _distances(clean: ImageSet, images: ImageSet, lpips: torch.Tensor) -> dict[s
     change = (images.images.astype(np.float64) - clean.images.astype(np.float64)) / 255
     flat = change.reshape(len(change), -1)
     perceived = [float(value) for value in lpips]
-    if len(perceived) != len(flat) or not all(map(math.isfinite, perceived)):
-        raise ValueError(f"lpips is no finite value an image: {perceived}")
+    _check_an_image("measure", {"lpips": perceived}, clean)
     return {
         "names": list(images.names),
         "linf": [float(value) for value in np.abs(flat).max(axis=1)],
         "l2": [float(value) for value in np.sqrt((flat**2).sum(axis=1))],
         "lpips": perceived,
     }
+
+
+def _check_an_image(what: str, named: Mapping[str, list[float]], images: ImageSet) -> None:
+    """Raise ValueError unless each list holds a finite number an image."""
+    for name, values in named.items():
+        if len(values) != len(images.names) or not all(map(math.isfinite, values)):
+            raise ValueError(f"{what} {name} is no finite value an image: {values}")
 
 
 def _as_protected(result: Result) -> Protected:

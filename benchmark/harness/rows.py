@@ -129,7 +129,7 @@ class SubjectPlanner:
             reference = self._exploit(("", ""), self.original, seed)
         return self.planner.add(
             Score(
-                **self._common(*names, seed),
+                **{**self._common(*names, seed), "task": self.planned.judge},
                 exploited=exploited,
                 reference=reference,
                 metrics=tuple(metric.name for metric in self.planned.task.metrics),
@@ -141,7 +141,7 @@ class SubjectPlanner:
             return None
         return self.planner.add(
             Inspect(
-                **self._common(*names),
+                **{**self._common(*names), "task": self.planned.judge},
                 original=self.original,
                 images=images,
                 source=self.planner.inconsistency_source(),

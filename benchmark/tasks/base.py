@@ -37,7 +37,10 @@ class Strip(NamedTuple):
 
 
 class TaskSettings(BaseModel):
-    """Settings of a task; a subclass adds its own. Unknown keys are refused."""
+    """Settings of a task; a subclass adds its own. Unknown keys are refused.
+
+    What is in `judging`, where a task has that, matters to its judge alone.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -47,7 +50,9 @@ class Task(ABC):
     arguments, so that its result can be stored and shared."""
 
     name: ClassVar[str]
-    metrics: ClassVar[tuple[MetricInfo, ...]]
+    metrics: tuple[MetricInfo, ...]
+    #: `module:class` of the judge, where that is code of its own: exploits do not depend on it.
+    judge: ClassVar[str] = ""
     #: Exploits that use no protected images: floors such as "no-fine-tuning".
     controls: ClassVar[tuple[str, ...]] = ()
     #: Whether `score` compares with the exploit of the clean images (malicious editing does).

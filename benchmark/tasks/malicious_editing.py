@@ -46,7 +46,7 @@ class MaliciousEditing(Task):
     """Edits a photo and compares with the same edit of the clean photo."""
 
     name: ClassVar[str] = "malicious-editing"
-    metrics: ClassVar[tuple[MetricInfo, ...]] = (
+    metrics = (
         MetricInfo("ssim", "SSIM", True),
         MetricInfo("psnr", "PSNR", True),
         MetricInfo("vif-p", "VIFp", True),

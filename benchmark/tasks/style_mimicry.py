@@ -7,24 +7,25 @@ chosen; held-out is the default, since a model may repeat its training images un
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
-from pydantic import Field
+from pydantic import Field, ValidationError, field_validator
 
-from impress_bench.benchmark.atelier import PACK
 from impress_bench.benchmark.contract import ImageSet
 from impress_bench.benchmark.datasets.mimicry import (
     MimicrySubject,
     atelier_artists,
     atelier_subject,
 )
-from impress_bench.benchmark.tasks.base import MetricInfo, Strip, Task, TaskSettings
+from impress_bench.benchmark.tasks.base import Strip, Task, TaskSettings
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+
+JUDGE = "impress_bench.benchmark.tasks.style_judge:StyleJudge"
 
 
 class StyleMimicrySettings(TaskSettings):
@@ -40,22 +41,35 @@ class StyleMimicrySettings(TaskSettings):
     fine_tuning_batch: int = Field(default=32, ge=1)
     sampling_steps: int = Field(default=100, ge=1)
     guidance_scale: float = Field(default=7.5, ge=1)
+    judging: dict[str, Any] = Field(default={}, description="the judge's own settings")
+
+    @field_validator("judging")
+    @classmethod
+    def _all_decided(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Every setting of the judge; a wrong one is named."""
+        try:
+            decided: dict[str, Any] = _load_judge().Settings(**given).model_dump(mode="json")
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        return decided
 
 
 class StyleMimicry(Task):
     """Learns an artist's style from images and is judged by what it paints next."""
 
     name: ClassVar[str] = "style-mimicry"
-    metrics: ClassVar[tuple[MetricInfo, ...]] = (
-        MetricInfo("clip-top1", "CLIP top-1", True),
-        MetricInfo("clip-top3", "CLIP top-3", True),
-        MetricInfo("second-top1", "Second classifier top-1", True),
-        MetricInfo("second-top3", "Second classifier top-3", True),
-    )
+    judge: ClassVar[str] = JUDGE
     controls: ClassVar[tuple[str, ...]] = ("no-fine-tuning", "other-movement")
     strip: ClassVar[Strip] = Strip(1, 4, 6, "Learned from", "Painted after learning")
     Settings: ClassVar[type[TaskSettings]] = StyleMimicrySettings
     settings: StyleMimicrySettings
+
+    def __init__(self, settings: StyleMimicrySettings) -> None:
+        super().__init__(settings)
+        judge = _load_judge()
+        self._judge = judge(judge.Settings(**settings.judging))
+        self.metrics = self._judge.metrics
 
     def subjects(self) -> tuple[str, ...]:
         return atelier_artists(self.settings.split)
@@ -119,36 +133,26 @@ class StyleMimicry(Task):
         self, subject: str, exploited: ImageSet, reference: ImageSet | None
     ) -> dict[str, float]:
         """Share of the painted works whose style falls into a classifier's first or first three."""
-        return {
-            f"{name}-top{k}": float((ranks < k).mean())
-            for name, ranks in self._ranks(subject, exploited).items()
-            for k in (1, 3)
-        }
+        scores: dict[str, float] = self._judge.scores(self._known(subject).style, exploited.images)
+        return scores
 
     def chance(self) -> dict[str, float]:
         """A guess among all styles."""
-        styles = len(json.loads((PACK / "labels.json").read_text())["labels"])
-        return {metric.name: int(metric.name[-1]) / styles for metric in self.metrics}
+        chance: dict[str, float] = self._judge.chance()
+        return chance
 
     def inspect(self, subject: str, images: ImageSet) -> dict[str, list[float]]:
         """Whether each training image is itself still seen as the artist's style (1.0 or 0.0)."""
-        return {"own-style": (self._ranks(subject, images)["clip"] < 1).astype(float).tolist()}
-
-    def _ranks(self, subject: str, images: ImageSet) -> dict[str, np.ndarray]:
-        """Where the artist's true style comes among each image's labels, 0 first."""
-        from impress_bench.benchmark.models.style_classifier import pack_classifiers
-        from impress_bench.benchmark.pixels import to_tensor
-
-        style = self._known(subject).style
-        ranks = {}
-        for name, classifier in pack_classifiers(PACK).items():
-            scores = classifier.scores(to_tensor(images.images)).numpy()
-            own = scores[:, [classifier.labels.index(style)]]
-            ranks[name] = (scores > own).sum(axis=1)
-        return ranks
+        return {"own-style": self._judge.recognised(self._known(subject).style, images.images)}
 
     def _prompt(self, title: str, artist: str) -> str:
         return self.settings.prompt.format(title=title, artist=artist)
 
     def _known(self, subject: str) -> MimicrySubject:
         return atelier_subject(subject, self.settings.works, self.settings.samples)
+
+
+def _load_judge() -> Any:
+    """The judge's class, found by name: what is imported here counts as code of the exploit."""
+    module, name = JUDGE.split(":")
+    return getattr(import_module(module), name)

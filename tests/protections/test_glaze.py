@@ -67,8 +67,8 @@ def test_hinge_is_free_below_p_and_exact_above(smooth_images) -> None:
     distance = lpips_budget(x, images)
     assert (distance > 0.01).all()
     high, low = (AdamHinge(steps=1, lr=0.01, p=p, alpha=30.0) for p in (2.0, 0.01))
-    assert high.hinge(x, images).tolist() == [0, 0]
-    assert low.hinge(x, images).tolist() == pytest.approx((30 * (distance - 0.01)).tolist())
+    assert high.penalty(x, images).tolist() == [0, 0]
+    assert low.penalty(x, images).tolist() == pytest.approx((30 * (distance - 0.01)).tolist())
 
 
 def test_clamp_passes_gradient_straight_through() -> None:

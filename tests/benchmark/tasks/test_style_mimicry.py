@@ -3,10 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import PACK, world
 from impress_bench.benchmark.contract import ImageSet
+from impress_bench.benchmark.harness.planner import make_plan
+from impress_bench.benchmark.harness.presets import load_preset
+from impress_bench.benchmark.harness.registry import Registry
+from impress_bench.benchmark.harness.source import SourceIndex
 from impress_bench.benchmark.models.style_classifier import pack_classifiers
 from impress_bench.benchmark.tasks.style_mimicry import StyleMimicry, StyleMimicrySettings
 
@@ -87,3 +92,22 @@ def test_training_images_are_inspected_one_by_one(task):
     seen = task.inspect(subject, task.originals(subject))["own-style"]
     assert len(seen) == 4
     assert set(seen) <= {0.0, 1.0}
+
+
+def test_exploits_do_not_depend_on_the_judge():
+    """Neither on its code nor on its settings; scores depend on both."""
+    code = SourceIndex().closure("impress_bench.benchmark.tasks.style_mimicry")
+    assert "impress_bench.benchmark.models.fine_tuning" in code
+    assert "impress_bench.benchmark.tasks.style_judge" not in code
+    assert "impress_bench.benchmark.models.style_classifier" not in code
+    (planned,) = make_plan(
+        load_preset("quick").override({"tasks": ""}, tasks=["style-mimicry"]), Registry()
+    ).tasks
+    assert "judging" not in planned.component.parameters
+    assert planned.judge.parameters["judging"] == {}
+    assert planned.judge.source != planned.component.source
+
+
+def test_a_wrong_setting_of_the_judge_is_named():
+    with pytest.raises(ValidationError, match="judging.*\n.*classifer: Extra inputs"):
+        StyleMimicrySettings(judging={"classifer": "clip"})
