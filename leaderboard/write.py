@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from impress_bench.leaderboard import (
+    diagnostics,
     inconsistency,
     matrix,
     table_1,
@@ -27,6 +28,7 @@ COLUMNS = {
     "cells": [*KEY, "value", "state", "reason"],
     "protections": ["task", "subject", "protection", "image", "linf", "l2", "lpips", "state"],
     "inspections": ["task", "subject", "protection", "purifier", "image", "measure", "value"],
+    "notes": ["task", "subject", "protection", "image", "note", "value"],
 }
 
 
@@ -37,6 +39,7 @@ def write_boards(
     meta: Mapping[str, Any],
     out_dir: Path | str,
     formats: Sequence[str] = FORMATS,
+    notes: pd.DataFrame | None = None,
 ) -> list[Path]:
     """Write every board that the frames can fill, and say which files.
 
@@ -50,10 +53,11 @@ def write_boards(
     `purifier`), figures (captions of further pictures in `figures/`). `formats` may add `tex`
     and `html`.
     """
-    frames = {"cells": cells, "protections": protections, "inspections": inspections}
+    given = (cells, protections, inspections, pd.DataFrame() if notes is None else notes)
+    frames = dict(zip(COLUMNS, given, strict=True))
     for name, frame in frames.items():
         _check(name, frame)
-    cells, protections, inspections = (
+    cells, protections, inspections, notes = (
         frame if len(frame.columns) else pd.DataFrame(columns=COLUMNS[name])
         for name, frame in frames.items()
     )
@@ -63,6 +67,7 @@ def write_boards(
         *[matrix.build(cells, layout, task) for task in sorted(set(cells["task"]))],
         visibility.build(protections, layout),
         inconsistency.build(inspections, layout),
+        diagnostics.build(notes, layout),
     ]
     boards = [board for board in built if board and _wanted(board, meta)]
     folder = Path(out_dir) / "boards"

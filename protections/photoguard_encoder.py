@@ -8,17 +8,17 @@ The latents of the part of the photo that an editor keeps are drawn to those of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.benchmark.models.inpainting import masked_out
-from impress_bench.benchmark.seeds import rand_per_image
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.pgd import Pgd
 from impress_bench.protections.regions import kept_region
+from impress_bench.protections.targets import target_images
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
@@ -37,8 +37,9 @@ class PhotoGuardEncoder(GradientProtection[EncoderState]):
 
     Parameters, by default those of the released inpainting notebook, halved to [0, 1] pixels:
 
-    - `target`: "grey" or "noise" (uniform, each image's own), encoded, or "zero", latents of zero,
-      as in the released img2img notebook, which also has `decay=True` and `step=0.01`.
+    - `target`: an image to encode: "grey", "noise" (uniform, each image's own), "pattern" (black
+      and white), or the path of one, resized to fit; or "zero", latents of zero, as in the released
+      img2img notebook, which also has `decay=True` and `step=0.01`.
     - `linf`: hard bound, 0.06 on [-1, 1]. `step`, `steps`: of the descent. `decay`: whether the
       step shrinks linearly to a hundredth. `random_start`: uniform within the bound.
 
@@ -49,19 +50,18 @@ class PhotoGuardEncoder(GradientProtection[EncoderState]):
     """
 
     name: ClassVar[str] = "photoguard-encoder"
+    files: ClassVar[tuple[str, ...]] = ("target",)
 
     def __init__(
         self,
         *,
-        target: Literal["grey", "noise", "zero"] = "grey",
+        target: str = "grey",
         linf: float = 0.03,
         step: float = 0.005,
         steps: int = 1000,
         decay: bool = False,
         random_start: bool = True,
     ) -> None:
-        if target not in ("grey", "noise", "zero"):
-            raise ValueError(f"target must be 'grey', 'noise' or 'zero', not {target!r}")
         self.target = target
         self.solver = Pgd(steps, step, linf=linf, decay=decay, random_start=random_start)
         self.budget = Budget(linf=linf)
@@ -75,11 +75,9 @@ class PhotoGuardEncoder(GradientProtection[EncoderState]):
     ) -> EncoderState:
         """The target's latents."""
         model = context.require_model(self.name)
+        name = "grey" if self.target == "zero" else self.target
         with torch.no_grad():
-            if self.target == "noise":
-                target = model.encode(rand_per_image(generator, images))
-            else:
-                target = model.encode(torch.full_like(images, 0.5))
+            target = model.encode(target_images(self.name, name, images, generator))
         if self.target == "zero":
             target = torch.zeros_like(target)
         return EncoderState(model, target, kept_region(images, context))

@@ -12,12 +12,13 @@ from impress_bench.benchmark.harness.local import Outcome
 from impress_bench.benchmark.harness.plan import CONTROL, Cell, Plan
 
 #: The frames of a run, as its folder names them.
-TABLES = ("cells", "protections", "inspections")
+TABLES = ("cells", "protections", "inspections", "notes")
 CELLS = (
     "task", "subject", "protection", "purifier", "seed", "metric", "value", "state", "reason"
 )  # fmt: skip
 PROTECTIONS = ("task", "subject", "protection", "image", *NORMS, "state")
 INSPECTIONS = ("task", "subject", "protection", "purifier", "image", "measure", "value")
+NOTES = ("task", "subject", "protection", "image", "note", "value")
 
 Outcomes = Mapping[str, Outcome]
 
@@ -67,6 +68,20 @@ def inspections_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
                 where = (place.task, place.subject, place.protection, place.purifier)
                 rows.append((*where, name, measure, value))
     return pd.DataFrame(rows, columns=list(INSPECTIONS))
+
+
+def notes_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
+    """What protections found out about each image while they worked."""
+    rows: list[tuple[Any, ...]] = []
+    for cell in plan.protections:
+        outcome = outcomes.get(cell.protected.key) if cell.protected else None
+        if outcome is None or outcome.record is None:
+            continue
+        place = cell.place
+        for note, values in outcome.record["notes"].items():
+            for name, value in zip(outcome.record["names"], values, strict=True):
+                rows.append((place.task, place.subject, place.protection, name, note, value))
+    return pd.DataFrame(rows, columns=list(NOTES))
 
 
 def board_meta(plan: Plan) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Planner:
         """A component, or why it is broken, which is then the reason of its cells."""
         name = (field, str(spec))
         if name not in self._resolved:
-            settings = getattr(self.preset.settings, field).get(spec.name)
+            settings = self.preset.settings.model_dump()
             try:
                 component = self.registry.resolve(field, spec, settings)
             except PluginError as error:
@@ -74,12 +74,13 @@ class Planner:
 
     def _resolve_named(self) -> None:
         """What is unknown or set wrongly is the user's to mend, before any work is done."""
-        for field in ("tasks", "protections", "purifiers"):
+        for field, named in self.preset.settings.model_dump().items():
             known = sorted(self.registry.entries[field])
-            for name in getattr(self.preset.settings, field):
+            for name in named:
                 if name not in known:
                     what = f"name in settings.{field}:"
                     raise ConfigError(f"{self.preset.origin}: {unknown(what, name, known)}")
+        for field in ("tasks", "protections", "purifiers"):
             for spec in self.preset.specs(field):
                 try:
                     self.resolve(field, spec)

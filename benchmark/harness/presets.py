@@ -71,6 +71,7 @@ class Settings(_Table):
 
     protections: dict[str, dict[str, Value]] = {}
     purifiers: dict[str, dict[str, Value]] = {}
+    adaptations: dict[str, dict[str, Value]] = {}
     tasks: dict[str, dict[str, Any]] = {}
 
 

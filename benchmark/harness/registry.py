@@ -8,22 +8,24 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.errors import ConfigError, plugin_error, unknown
 from impress_bench.benchmark.harness.files import write_atomically
 from impress_bench.benchmark.harness.keys import canonical_json, sha256
 from impress_bench.benchmark.harness.parameters import bind_parameters, task_parameters
 from impress_bench.benchmark.harness.source import SourceIndex
-from impress_bench.benchmark.harness.spec import Spec
+from impress_bench.benchmark.harness.spec import Spec, parse_spec
 
 KINDS = {
     "protections": "protection",
     "purifiers": "purifier",
+    "adaptations": "adaptation",
     "tasks": "task",
     "models": "model",
 }
@@ -31,7 +33,11 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Component:
-    """A plugin with every parameter decided; picklable, and created only where it runs."""
+    """A plugin with every parameter decided; picklable, and created only where it runs.
+
+    `adaptations` are applied to a protection from left to right. `injected` are the plugins that a
+    parameter of that name stands for; `files` the digests of files that one names.
+    """
 
     kind: str
     name: str
@@ -42,16 +48,26 @@ class Component:
     source: str
     parameters: Mapping[str, Any]
     requires: tuple[str, ...] = ()
+    adaptations: tuple[Component, ...] = ()
+    injected: Mapping[str, Component] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def identity(self) -> dict[str, Any]:
         """What of it decides a result. The registered name does not."""
-        return {
+        identity: dict[str, Any] = {
             "target": self.target,
             "distribution": self.distribution,
             "version": self.version,
             "source": self.source,
-            "parameters": dict(self.parameters),
+            "parameters": {k: v for k, v in self.parameters.items() if k not in self.injected},
         }
+        if self.adaptations:
+            identity["adaptations"] = [adaptation.identity() for adaptation in self.adaptations]
+        if self.files:
+            identity["files"] = dict(self.files)
+        if self.injected:
+            identity["injected"] = {k: part.identity() for k, part in self.injected.items()}
+        return identity
 
     def create(self) -> Any:
         """The plugin object; whatever goes wrong in its code becomes a `PluginError`."""
@@ -59,9 +75,18 @@ class Component:
         try:
             if self.kind == "task":
                 return factory(factory.Settings(**self.parameters))  # type: ignore[attr-defined]
-            return factory(**{key: _plain(value) for key, value in self.parameters.items()})
+            parameters = {key: _plain(value) for key, value in self.parameters.items()}
+            parameters |= {key: part.create() for key, part in self.injected.items()}
+            plugin = factory(**parameters)
+            label = self.label.removesuffix("".join(f"+{part.label}" for part in self.adaptations))
+            for adaptation in self.adaptations:
+                plugin = adaptation.create()(plugin, label)
+                label = f"{label}+{adaptation.label}"
+        except PluginError:
+            raise
         except Exception as error:
             raise plugin_error(self.kind, self.label, "could not be created", error) from error
+        return plugin
 
 
 def load_target(kind: str, label: str, target: str) -> Callable[..., Any]:
@@ -103,42 +128,65 @@ class Registry:
         return named[name][0]
 
     def resolve(
-        self, group: str, spec: Spec, settings: Mapping[str, Any] | None = None
+        self, group: str, spec: Spec, settings: Mapping[str, Mapping[str, Any]] | None = None
     ) -> Component:
-        """Decide every parameter: the spec's over the preset's `settings` over the defaults.
+        """Decide every parameter: the spec's over `settings`, by group and name, over the defaults.
 
         Raises `ConfigError` for what the user got wrong, `PluginError` for a broken plugin.
         """
-        kind, label = KINDS[group], str(spec)
-        entry = self.entry(group, spec.name)
-        given = {**(settings or {}), **dict(spec.parameters)}
-        name, version, source = self._provenance(kind, entry)
-        known = {"kind": kind, "target": entry.value, "version": version, "source": source}
-        memo = self._memo_path({**known, "given": given, "python": sys.version})
-        resolved = _read_memo(memo)
-        if resolved is None:
-            factory = load_target(kind, label, entry.value)
-            if kind == "task":
-                parameters = task_parameters(spec.name, factory, given)
-            else:
-                parameters = bind_parameters(kind, spec.name, factory, given)
-            draft = Component(
-                kind, spec.name, label, entry.value, name, version, source, parameters
-            )
-            resolved = {"parameters": parameters, "requires": _requires(draft)}
-            if memo is not None:
-                write_atomically(memo, canonical_json(resolved).encode())
-        return Component(
-            kind=kind,
-            name=spec.name,
-            label=label,
-            target=entry.value,
-            distribution=name,
-            version=version,
-            source=source,
-            parameters=resolved["parameters"],
-            requires=tuple(resolved["requires"]),
+        kind, settings = KINDS[group], settings or {}
+        if spec.adaptations and kind != "protection":
+            raise ConfigError(f"{spec}: only a protection can be adapted; drop the '+'")
+        adaptations = tuple(
+            self.resolve("adaptations", adaptation, settings) for adaptation in spec.adaptations
         )
+        entry = self.entry(group, spec.name)
+        given = {**settings.get(group, {}).get(spec.name, {}), **dict(spec.parameters)}
+        name, version, source = self._provenance(kind, entry)
+        draft = Component(
+            kind, spec.name, str(spec), entry.value, name, version, source, given,
+            adaptations=adaptations,
+        )  # fmt: skip
+        memo = self._memo_path({**draft.identity(), "label": str(spec), "python": sys.version})
+        decided = _read_memo(memo)
+        if decided is None:
+            decided = self._decide(draft, settings)
+            if memo is not None:
+                write_atomically(memo, canonical_json(decided).encode())
+        return replace(
+            draft,
+            parameters=decided["parameters"],
+            requires=tuple(decided["requires"]),
+            injected=self._injected(decided, settings),
+            files=_digests(decided),
+        )
+
+    def _decide(
+        self, draft: Component, settings: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        """What only the plugin itself can tell: its parameters, what it requires and injects."""
+        factory = load_target(draft.kind, draft.label, draft.target)
+        bind = task_parameters if draft.kind == "task" else partial(bind_parameters, draft.kind)
+        decided: dict[str, Any] = {
+            "parameters": bind(draft.name, factory, draft.parameters),
+            "injects": dict(getattr(factory, "injects", {})),
+            "files": list(getattr(factory, "files", ())),
+        }
+        drafted = replace(
+            draft,
+            parameters=decided["parameters"],
+            injected=self._injected(decided, settings),
+        )
+        return {**decided, "requires": _requires(drafted)}
+
+    def _injected(
+        self, decided: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, Component]:
+        """The plugins that parameters name."""
+        return {
+            key: self.resolve(group, parse_spec(decided["parameters"][key]), settings)
+            for key, group in decided["injects"].items()
+        }
 
     def _provenance(self, kind: str, entry: EntryPoint) -> tuple[str, str, str]:
         """Name and version of an entry point's distribution, and the digest of its source."""
@@ -178,7 +226,7 @@ def conflict(kind: str, entries: list[EntryPoint]) -> str:
 def _requires(component: Component) -> list[str]:
     """Other protections a protection names in `requires()`; asked only of those that define it."""
     factory = load_target(component.kind, component.label, component.target)
-    if not hasattr(factory, "requires"):
+    if not component.adaptations and not hasattr(factory, "requires"):
         return []
     plugin = component.create()
     try:
@@ -189,6 +237,15 @@ def _requires(component: Component) -> list[str]:
         ) from error
 
 
+def _digests(decided: Mapping[str, Any]) -> dict[str, str]:
+    """Digests of the files that parameters name: what is in a file decides a result, not its name.
+
+    A parameter that may name a file need not.
+    """
+    named = {key: Path(str(decided["parameters"][key])) for key in decided["files"]}
+    return {key: sha256(path.read_bytes()) for key, path in named.items() if path.is_file()}
+
+
 def _read_memo(path: Path | None) -> dict[str, Any] | None:
     """What was resolved before; a damaged file counts as none."""
     if path is None or not path.is_file():
@@ -197,4 +254,4 @@ def _read_memo(path: Path | None) -> dict[str, Any] | None:
         found: dict[str, Any] = json.loads(path.read_bytes())
     except ValueError:
         return None
-    return found if set(found) == {"parameters", "requires"} else None
+    return found if set(found) == {"parameters", "requires", "injects", "files"} else None

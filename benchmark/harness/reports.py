@@ -43,14 +43,14 @@ def report(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     try:
         meta = json.loads((folder / "provenance.json").read_bytes())["boards"]
-        cells, protections, inspections = (
+        cells, protections, inspections, notes = (
             pd.read_parquet(folder / f"{name}.parquet") for name in TABLES
         )
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(
             f"{folder} holds no results of a run ({error}); name the folder given to run as --out"
         ) from None
-    return write_boards(cells, protections, inspections, meta, folder)
+    return write_boards(cells, protections, inspections, meta, folder, notes=notes)
 
 
 def redraw(

@@ -28,6 +28,7 @@ from impress_bench.benchmark.harness.frames import (
     board_meta,
     cells_frame,
     inspections_frame,
+    notes_frame,
     protections_frame,
 )
 from impress_bench.benchmark.harness.local import LocalExecutor
@@ -165,12 +166,13 @@ class _Run:
         cells = cells_frame(self.plan, outcomes)
         protections = protections_frame(self.plan, outcomes)
         inspections = inspections_frame(self.plan, outcomes)
-        for name, frame in zip(TABLES, (cells, protections, inspections), strict=True):
+        notes = notes_frame(self.plan, outcomes)
+        for name, frame in zip(TABLES, (cells, protections, inspections, notes), strict=True):
             buffer = io.BytesIO()
             frame.to_parquet(buffer, index=False)
             write_atomically(self.folder / f"{name}.parquet", buffer.getvalue())
         write_costs(self.plan, outcomes, self.folder)
-        boards = write_boards(cells, protections, inspections, self.meta, self.folder)
+        boards = write_boards(cells, protections, inspections, self.meta, self.folder, notes=notes)
         self._written, self._fresh = time.monotonic(), False
         verbs = Counter(outcome.verb for outcome in outcomes.values())
         return RunResult(self.folder, cells, protections, inspections, boards, dict(verbs))

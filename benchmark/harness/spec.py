@@ -1,5 +1,6 @@
 """How a component is written: `name[key=value, ...]`, several separated by commas.
 
+A protection may be adapted: `glaze[p=0.05]+consistency[weight=40]`, applied from left to right.
 Values are integers, floats, fractions such as `16/255`, booleans and strings. A string needs quotes
 only where it would read as something else; brackets inside one must balance, so that a value may
 itself be a component: `random-noise[match=glaze[p=0.05]]`.
@@ -8,7 +9,7 @@ itself be a component: `random-noise[match=glaze[p=0.05]]`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from impress_bench.benchmark.harness.errors import ConfigError
 
@@ -28,17 +29,30 @@ class Spec:
 
     name: str
     parameters: tuple[tuple[str, Value], ...] = ()
+    adaptations: tuple[Spec, ...] = ()
 
     def __str__(self) -> str:
-        if not self.parameters:
-            return self.name
         inside = ",".join(f"{key}={format_value(value)}" for key, value in self.parameters)
-        return f"{self.name}[{inside}]"
+        own = f"{self.name}[{inside}]" if inside else self.name
+        return "+".join([own, *map(str, self.adaptations)])
+
+    @property
+    def adapted(self) -> Spec:
+        """What the last adaptation is applied to."""
+        return replace(self, adaptations=self.adaptations[:-1])
 
 
 def parse_spec(text: str) -> Spec:
-    """One component; a `ConfigError` says what is wrong with it."""
-    text = text.strip()
+    """One component, with its adaptations; a `ConfigError` says what is wrong with it."""
+    parts = split_top_level(text, "+")
+    if not parts:
+        raise ConfigError("a name is empty; write name or name[key=value]")
+    first, *adaptations = map(_parse_part, parts)
+    return replace(first, adaptations=tuple(adaptations))
+
+
+def _parse_part(text: str) -> Spec:
+    """One component without adaptations."""
     name, bracket, rest = text.partition("[")
     name = name.strip()
     if not _NAME.fullmatch(name):
@@ -107,8 +121,8 @@ def format_value(value: Value) -> str:
     return f"'{value}'" if '"' in value else f'"{value}"'
 
 
-def split_top_level(text: str) -> list[str]:
-    """Parts of `text` between commas outside brackets and quotes; an empty text has none."""
+def split_top_level(text: str, separator: str = ",") -> list[str]:
+    """Parts of `text` between separators outside brackets and quotes; an empty text has none."""
     parts, depth, quote, start = [], 0, "", 0
     for position, character in enumerate(text):
         if quote:
@@ -119,7 +133,7 @@ def split_top_level(text: str) -> list[str]:
             depth += 1 if character == "[" else -1
             if depth < 0:
                 raise ConfigError(f"{text!r} closes a bracket that it did not open")
-        elif character == "," and depth == 0:
+        elif character == separator and depth == 0:
             parts.append(text[start:position])
             start = position + 1
     if depth or quote:
@@ -128,7 +142,7 @@ def split_top_level(text: str) -> list[str]:
     if len(parts) == 1 and not text.strip():
         return []
     if any(not part.strip() for part in parts):
-        raise ConfigError(f"{text!r} has an empty entry between commas")
+        raise ConfigError(f"{text!r} has an empty entry around a {separator!r}")
     return [part.strip() for part in parts]
 
 

@@ -44,9 +44,9 @@ def run_job(
     Raises ConfigError for whatever is wrong before the first image.
     """
     files = pairs(source, target)
-    settings = load_preset(preset).settings
+    settings = load_preset(preset).settings.model_dump()
     try:
-        component, required = resolve(Registry(), kind, spec, getattr(settings, f"{kind}s"))
+        component, required = resolve(Registry(), kind, spec, settings)
         component.create()
         surrogate = load_model(model)
     except PluginError as error:

@@ -166,26 +166,19 @@ class Job:
 def resolve(
     registry: Registry, kind: str, text: str, settings: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Component, dict[str, Component]]:
-    """A plugin as it was written, with the `settings` of its name for what that leaves open, and
-    the protections it requires, each after those that it requires itself. Raises ConfigError and
-    PluginError."""
-    component = _component(registry, f"{kind}s", text, settings)
+    """A plugin as it was written, with `settings`, by group and name, for what that leaves open,
+    and the protections it requires, each after those that it requires itself. Raises ConfigError
+    and PluginError."""
+    component = registry.resolve(f"{kind}s", parse_spec(text), settings)
     required: dict[str, Component] = {}
     asked = list(component.requires)
     while asked:
         name = asked.pop()
         if name not in required:
-            other = _component(registry, "protections", name, settings)
+            other = registry.resolve("protections", parse_spec(name), settings)
             required = {name: other, **required}
             asked.extend(other.requires)
     return component, required
-
-
-def _component(
-    registry: Registry, group: str, text: str, settings: Mapping[str, Mapping[str, Any]]
-) -> Component:
-    spec = parse_spec(text)
-    return registry.resolve(group, spec, settings.get(spec.name))
 
 
 def pairs(source: Path, target: Path) -> dict[Path, Path]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import world
@@ -39,14 +40,17 @@ def inpainter():
     return load_model("atelier")
 
 
-@pytest.mark.parametrize("target", ["grey", "noise", "zero"])
-def test_encoder_loss_is_the_squared_latent_distance(inpainter, photos, target):
+@pytest.mark.parametrize("target", ["grey", "noise", "zero", "a file"])
+def test_encoder_loss_is_the_squared_latent_distance(inpainter, photos, target, tmp_path):
     images, keep = photos
-    plugin = PhotoGuardEncoder(target=target)
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "aim.png")
+    plugin = PhotoGuardEncoder(target=str(tmp_path / "aim.png") if target == "a file" else target)
     state = plugin.prepare(images, context(inpainter, masks=keep), streams())
     aims = {
         "grey": torch.full_like(images, 0.5),
         "noise": torch.stack([torch.rand(3, 64, 64, generator=g) for g in streams()]),
+        "a file": torch.from_numpy(pixels).permute(2, 0, 1)[None].expand(2, -1, -1, -1) / 255,
     }
     masked = images.clone()
     masked[~keep[:, None].expand_as(images)] = 0.5
@@ -54,6 +58,13 @@ def test_encoder_loss_is_the_squared_latent_distance(inpainter, photos, target):
     aim = inpainter.encode(aims[target]) if target in aims else 0 * latents
     expected = [((a - b) ** 2).sum().item() for a, b in zip(latents, aim, strict=True)]
     assert plugin.loss(state, images, 0, streams()).tolist() == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_target_that_is_no_image_is_named(inpainter, photos, tmp_path):
+    (tmp_path / "note.txt").write_text("not a picture")
+    for target in ("black", str(tmp_path / "note.txt")):
+        with pytest.raises(PluginError, match=f"photoguard-encoder: target '{target}' is none of"):
+            PhotoGuardEncoder(target=target)(photos[0], context(inpainter))
 
 
 def test_encoder_moves_the_head_alone_and_further_than_noise(inpainter, photos):
@@ -133,7 +144,6 @@ def test_noise_can_be_kept_to_the_mask(inpainter, photos):
 
 def test_bad_parameters():
     for match, build in {
-        "target must be": lambda: PhotoGuardEncoder(target="black"),
         "norm must be": lambda: PhotoGuardDiffusion(norm="l1"),
         "source must be": lambda: PhotoGuardDiffusion(source="code"),
     }.items():

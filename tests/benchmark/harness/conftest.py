@@ -27,6 +27,8 @@ shift = fake_plugins:Shift
 matched = fake_plugins:Matched
 careless = fake_plugins:Careless
 loud = fake_plugins:Loud
+miscounting = fake_plugins:Miscounting
+filed = fake_plugins:Filed
 not-a-number = fake_plugins:NotANumber
 unrounded = fake_plugins:Unrounded
 raising = fake_plugins:Raising
@@ -36,6 +38,9 @@ endless = fake_plugins:Endless
 crash = fake_crash:Crash
 absent = fake_absent:Absent
 misnamed = fake_plugins:Misnamed
+
+[impress_bench.adaptations]
+halved = fake_plugins:Halving
 
 [impress_bench.purifiers]
 keep = fake_plugins:Keep

@@ -10,7 +10,8 @@ from impress_bench.benchmark.harness.spec import parse_spec
 
 
 def resolve(registry, text, group="protections", settings=None):
-    return registry.resolve(group, parse_spec(text), settings)
+    spec = parse_spec(text)
+    return registry.resolve(group, spec, {group: {spec.name: settings or {}}})
 
 
 def test_every_parameter_is_decided(registry):

@@ -122,6 +122,11 @@ def test_exploit_noise_is_paired(bench):
             "failed",
             "protection unrounded: returned no valid result: images a",
         ),
+        (
+            "miscounting",
+            "failed",
+            "protection miscounting: returned no valid result: note odd is no finite value",
+        ),
         ("raising", "failed", "protection raising: failed in protect (RuntimeError: the paint ran"),
         (
             "unbuildable",
@@ -201,6 +206,47 @@ def test_required_result_is_shared_and_delivered(bench):
     protections = result.protections.set_index(["subject", "protection", "image"])["linf"]
     assert protections["ada", "matched", "one"] == pytest.approx(4 / 255)
     assert result.stages["executed"] == bench.run(protections=["matched", "shift"]).stages["reused"]
+
+
+def test_adaptation_gets_its_base_and_what_it_names(bench):
+    """Half the way of `shift`, through the purifier that a parameter stands for."""
+    adapted = "shift+halved[through=smooth[radius=2]]"
+    result = bench.run(protections=["shift", "shift+halved", adapted])
+    moved = result.protections.set_index(["subject", "protection", "image"])["linf"]
+    assert moved["ada", "shift", "one"] == pytest.approx(8 / 255)
+    assert moved["ada", "shift+halved", "one"] == pytest.approx(4 / 255)
+    assert moved["ada", adapted, "one"] > 16 / 255
+    settings = {"adaptations": {"halved": {"share": 0.25}}}
+    result = bench.run(protections=["shift+halved"], settings=settings)
+    moved = result.protections.set_index(["subject", "protection", "image"])["linf"]
+    assert moved["ada", "shift+halved", "one"] == pytest.approx(2 / 255)
+
+
+def test_settings_of_what_is_injected_count(bench):
+    adapted = ["shift+halved[through=smooth]"]
+    before = bench.run(protections=adapted)
+    settings = {"purifiers": {"smooth": {"radius": 3}}}
+    after = bench.run(protections=adapted, settings=settings)
+    assert not before.protections["l2"].equals(after.protections["l2"])
+
+
+def test_what_is_in_a_named_file_counts(bench, tmp_path):
+    """A result belongs to its content and not to its name."""
+    path = tmp_path / "levels.txt"
+    moved = []
+    for levels in (1, 2):
+        path.write_text(str(levels))
+        moved.append(bench.run(protections=[f"filed[path={path}]"]).protections["linf"].max())
+    assert moved == pytest.approx([1 / 255, 2 / 255])
+
+
+def test_notes_reach_the_tables_and_a_board(bench):
+    result = bench.run(protections=["shift", "clean"])
+    notes = pd.read_parquet(result.out / "notes.parquet")
+    assert set(notes["protection"]) == {"shift"}
+    assert set(notes["image"]) == {"one", "two"}
+    assert notes["value"].between(0.3, 0.7).all()
+    assert "| shift" in (result.out / "boards" / "diagnostics.md").read_text()
 
 
 def test_matrix_block_runs_nothing_else(bench):
@@ -285,6 +331,9 @@ def test_tables_read_back(bench):
     ("values", "complaint"),
     [
         ({"protections": ["shft"]}, "protections: Unknown protection 'shft'. Did you mean: shift"),
+        ({"protections": ["shift+halvd"]}, "Unknown adaptation 'halvd'. Did you mean: halved"),
+        ({"purifiers": ["smooth+halved"]}, "only a protection can be adapted"),
+        ({"protections": ["shift+halved[through=smoth]"]}, "Unknown purifier 'smoth'"),
         ({"purifiers": ["smooth[r=1]"]}, "purifiers: .*'smooth': 'r'.* Available: radius"),
         ({"subjects": ["ad"]}, "subjects: Unknown subject 'ad'. Did you mean: ada"),
         ({"models": {"target": "tny"}}, "models"),

@@ -41,6 +41,16 @@ def test_spec_is_canonical():
     assert parse_spec("a[eps=16/255]") == parse_spec("a[eps=0.06274509803921569]")
 
 
+def test_adaptations_follow_outside_brackets():
+    spec = parse_spec("glaze[p=1e+0] + consistency[ weight=40 ]+o-pgd")
+    assert str(spec) == "glaze[p=1.0]+consistency[weight=40]+o-pgd"
+    assert [part.name for part in spec.adaptations] == ["consistency", "o-pgd"]
+    assert parse_spec(str(spec)) == spec
+    noise = parse_spec("noise[match=glaze+o-pgd[tau=1]]")
+    assert dict(noise.parameters) == {"match": "glaze+o-pgd[tau=1]"}
+    assert not noise.adaptations
+
+
 @pytest.mark.parametrize("value", ["", "true", "3", "a,b", "a]", 'say "x"', "x=y"])
 def test_strings_survive(value):
     spec = Spec("a", (("k", value),))
@@ -63,6 +73,8 @@ def test_several_specs_split_outside_brackets_only():
         ("glaze[p=]", "empty"),
         ("glaze[p=1/0]", "zero"),
         ("glaze,,mist", "empty entry"),
+        ("glaze++mist", "empty entry"),
+        ("glaze+[w=1]", "does not start with a name"),
         ("", "names nothing"),
         ("glaze]", "did not open"),
         ("glaze[p='x]", "open"),

@@ -109,5 +109,5 @@ def test_exploits_do_not_depend_on_the_judge():
 
 
 def test_a_wrong_setting_of_the_judge_is_named():
-    with pytest.raises(ValidationError, match="judging.*\n.*classifer: Extra inputs"):
+    with pytest.raises(ValidationError, match=r"judging\s.*classifer: Extra inputs"):
         StyleMimicrySettings(judging={"classifer": "clip"})

@@ -1,6 +1,8 @@
 """Plugins of a pretended third party: small, fast, and each with one habit that tests look at."""
 
 import time
+from dataclasses import replace
+from typing import ClassVar
 
 import fake_helper
 import numpy as np
@@ -36,6 +38,7 @@ class Shift:
         for done in range(self.rounds):
             context.progress(done, self.rounds)
         signs = torch.randint(2, images.shape, generator=context.generator) * 2 - 1
+        context.note("heads", (signs > 0).flatten(1).float().mean(1).tolist())
         return published(images, images + fake_helper.SCALE * signs * self.step)
 
 
@@ -51,6 +54,55 @@ class Matched:
     def __call__(self, images, context):
         other = context.results[self.match]
         return published(images, images + other.linf.view(-1, 1, 1, 1) / 2)
+
+
+class Miscounting:
+    """Notes one value, however many images there are."""
+
+    def __call__(self, images, context):
+        context.note("odd", [0.5])
+        return published(images, images)
+
+
+class Filed:
+    """Moves every value by the number of levels that stands in a file."""
+
+    files = ("path",)
+
+    def __init__(self, *, path: str):
+        self.path = path
+
+    def __call__(self, images, context):
+        with open(self.path) as file:
+            return published(images, images + int(file.read()) / 255)
+
+
+class Halving:
+    """An adaptation: goes a share of the way that another protection went on the same images."""
+
+    injects: ClassVar = {"through": "purifiers"}
+
+    def __init__(self, *, share: float = 0.5, through: str = "keep"):
+        self.share = share
+        self.through = through
+
+    def __call__(self, base, label):
+        return Halved(base, label, self.share, self.through)
+
+
+class Halved:
+    """What becomes of a protection; looks through a purifier first."""
+
+    def __init__(self, base, label, share, through):
+        self.base, self.label, self.share, self.through = base, label, share, through
+
+    def requires(self):
+        return (self.label,)
+
+    def __call__(self, images, context):
+        blind = replace(context, titles=(), results={})
+        there = self.through(context.results[self.label].images, blind).images
+        return published(images, images + self.share * (there - images))
 
 
 class Careless:

@@ -1,0 +1,149 @@
+"""The consistency term of Section 5.4: a protection that does not betray itself.
+
+    min over delta of  L(x + delta) + gamma * || (x + delta) - D(E(x + delta)) ||^2
+
+IMPRESS finds a protection by the disagreement of an image with its reconstruction. The adaptive
+protection keeps that disagreement small while it pursues its own objective L.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from impress_bench.benchmark.contract import Context
+from impress_bench.benchmark.models.inpainting import inpainting_chain, masked_out
+from impress_bench.protections.adaptive import Adaptation, Adapted
+from impress_bench.protections.base import GradientProtection
+from impress_bench.protections.regions import kept_region
+
+if TYPE_CHECKING:
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+Chain = Literal["vae", "ldm", "inpainting"]
+CHAINS = ("vae", "ldm", "inpainting")
+
+
+class Consistency(Adaptation):
+    """Adds `weight` times the squared disagreement with the reconstruction; Section 5.4, Table 3.
+
+    - `weight`: gamma. The paper sweeps 1, 10, 40, 100, 1000 and takes 40 for Table 4; the released
+      `glaze_adapt` has 30. What it means depends on the scale of the base's objective, so the share
+      of the term in the total is noted as "consistency-share", for each image at the last step.
+    - `share`: instead of a weight, the share (0 to 1) that the term's gradient has in the sum of
+      both gradients' norms, kept at every step; costs a second pass back.
+    - `chain`: what reconstructs. "vae" is D(E(x)); "ldm" adds noising and denoising without a
+      prompt; "inpainting" is the whole chain of PhotoGuard's diffusion attack against the masked
+      photo, as in the adaptive attack of Table 5.
+    - `source`: "released" takes the mean of squared differences on [-1, 1] pixels, as the code
+      does, "paper" their sum, as the equation is written.
+
+    The base's hinge, where its solver has one, is no part of the shares. Raises ValueError for
+    parameters out of range.
+    """
+
+    name: ClassVar[str] = "consistency"
+
+    def __init__(
+        self,
+        *,
+        weight: float = 40.0,
+        share: float | None = None,
+        chain: Chain = "vae",
+        source: Literal["released", "paper"] = "released",
+    ) -> None:
+        if not weight >= 0:
+            raise ValueError(f"weight must be at least 0, not {weight}")
+        if share is not None and not 0 <= share < 1:
+            raise ValueError(f"share must be in [0, 1), not {share}")
+        if source not in ("released", "paper"):
+            raise ValueError(f"source must be 'released' or 'paper', not {source!r}")
+        if chain not in CHAINS:
+            raise ValueError(f"chain must be one of {', '.join(CHAINS)}, not {chain!r}")
+        self.weight = weight
+        self.share = share
+        self.chain: Chain = chain
+        self.source = source
+
+    def adapt(self, base: GradientProtection[Any], label: str) -> GradientProtection[Any]:
+        """`base` with the term."""
+        return Consistent(base, self)
+
+
+class ConsistentState(NamedTuple):
+    """The base's state, the surrogate, what an editor keeps (B, 1, H, W), where notes go."""
+
+    base: Any
+    model: LatentDiffusion
+    kept: Tensor
+    note: Callable[[str, Sequence[float]], None]
+
+
+class Consistent(Adapted):
+    """A protection with the consistency term."""
+
+    def __init__(self, base: GradientProtection[Any], adaptation: Consistency) -> None:
+        super().__init__(base, adaptation)
+        self.adaptation = adaptation
+
+    def prepare(
+        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+    ) -> ConsistentState:
+        """The base's state beside what the term needs."""
+        return ConsistentState(
+            self.base.prepare(images, context, generator),
+            context.require_model(self.name),
+            kept_region(images, context),
+            context.note,
+        )
+
+    def update(self, state: ConsistentState, x: Tensor) -> None:
+        """What the base trains on the way."""
+        self.base.update(state.base, x)
+
+    def loss(
+        self,
+        state: ConsistentState,
+        x: Tensor,
+        step: int,
+        generator: Sequence[torch.Generator],
+    ) -> Tensor:
+        """The base's objective and the weighted term (B,)."""
+        adaptation = self.adaptation
+        own = self.base.loss(state.base, x, step, generator)
+        squares = disagreement(state.model, x, state.kept, generator, adaptation.chain)
+        term = squares.mean(dim=1) if adaptation.source == "released" else squares.sum(dim=1)
+        weight: float | Tensor = adaptation.weight
+        if adaptation.share is not None:
+            weight = _balancing_weight(own, term, x, adaptation.share)
+        added = weight * term
+        shares = added / (own.abs() + added).clamp(min=1e-30)
+        state.note("consistency-share", shares.detach().tolist())
+        return own + added
+
+
+def disagreement(
+    model: LatentDiffusion,
+    x: Tensor,
+    kept: Tensor,
+    generators: Sequence[torch.Generator],
+    chain: Chain = "vae",
+) -> Tensor:
+    """Squared differences (B, 3HW) of `x`, (B, 3, H, W) in [0, 1], and its reconstruction, on
+    [-1, 1] pixels, with gradient on both sides, as IMPRESS minimises them."""
+    if chain == "inpainting":
+        made = inpainting_chain(model, x, kept[:, 0] > 0, generators, steps=4)
+        x = masked_out(x, kept)
+    else:
+        made = model.reconstruct(x, chain, generator=generators)
+    return (2 * (x - made.to(x.dtype))).square().flatten(1)
+
+
+def _balancing_weight(own: Tensor, term: Tensor, x: Tensor, share: float) -> Tensor:
+    """The weight (B,) at which the term's gradient has `share` of the sum of both norms."""
+    slopes = (torch.autograd.grad(part.sum(), x, retain_graph=True)[0] for part in (own, term))
+    ours, its = (torch.linalg.vector_norm(slope.flatten(1), dim=1) for slope in slopes)
+    return share / (1 - share) * ours / its.clamp(min=1e-30)

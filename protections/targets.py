@@ -1,0 +1,53 @@
+"""Images whose latents a protection can aim at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.seeds import rand_per_image
+
+NAMED = ("grey", "noise", "pattern")
+
+
+def target_images(
+    plugin: str, target: str, images: Tensor, generators: Sequence[torch.Generator]
+) -> Tensor:
+    """What `target` names, in the shape (B, 3, H, W) of `images` and in [0, 1].
+
+    "grey" is mid-grey; "noise" uniform, each image's own; "pattern" a fixed chequerboard of black
+    and white with diagonal strokes, high contrast at the scale of a few latent cells, as the target
+    that Mist (Liang and Wu 2023) ships is; anything else the path of an image, resized to fit.
+    Raises PluginError for a path that is no image.
+    """
+    if target == "grey":
+        return torch.full_like(images, 0.5)
+    if target == "noise":
+        return rand_per_image(generators, images)
+    height, width = images.shape[-2:]
+    if target == "pattern":
+        return _pattern(height, width).to(images).expand_as(images)
+    try:
+        with Image.open(target) as picture:
+            fitted = picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+    except (OSError, UnidentifiedImageError) as error:
+        choices = ", ".join(NAMED)
+        raise PluginError(
+            plugin, f"target {target!r} is none of {choices} and no image file: {error}"
+        ) from None
+    values = torch.from_numpy(np.asarray(fitted).copy()).permute(2, 0, 1) / 255
+    return values.to(images).expand_as(images)
+
+
+def _pattern(height: int, width: int) -> Tensor:
+    """Squares of an eighth of the shorter side, every other one crossed by diagonals, (H, W)."""
+    side = max(2, min(height, width) // 8)
+    row, column = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    squares = (row // side + column // side) % 2
+    strokes = ((row + column) // max(1, side // 4)) % 2
+    return (strokes * squares).float()
