@@ -146,4 +146,5 @@ def _balancing_weight(own: Tensor, term: Tensor, x: Tensor, share: float) -> Ten
     """The weight (B,) at which the term's gradient has `share` of the sum of both norms."""
     slopes = (torch.autograd.grad(part.sum(), x, retain_graph=True)[0] for part in (own, term))
     ours, its = (torch.linalg.vector_norm(slope.flatten(1), dim=1) for slope in slopes)
-    return share / (1 - share) * ours / its.clamp(min=1e-30)
+    weight: Tensor = share / (1 - share) * ours / its.clamp(min=1e-30)
+    return weight

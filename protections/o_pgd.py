@@ -125,8 +125,8 @@ def direction(f_slope: Tensor, g_slope: Tensor, success: Tensor, variant: Varian
     if variant == "orthogonal":
         f_slope, g_slope = _off(f_slope, g_slope), _off(g_slope, f_slope)
     slope = torch.where(success[:, None], g_slope, f_slope)
-    norms = torch.linalg.vector_norm(slope, dim=1, keepdim=True)
-    return slope / norms.clamp(min=1e-30)
+    unit: Tensor = slope / torch.linalg.vector_norm(slope, dim=1, keepdim=True).clamp(min=1e-30)
+    return unit
 
 
 def _off(slope: Tensor, other: Tensor) -> Tensor:
