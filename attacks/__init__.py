@@ -7,25 +7,54 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from impress_bench.attacks.adverse_cleaner import AdverseCleaner
     from impress_bench.attacks.base import Purifier
+    from impress_bench.attacks.bit_depth import BitDepth
+    from impress_bench.attacks.chain import Chain
+    from impress_bench.attacks.diffpure import DiffPure
     from impress_bench.attacks.gaussian_noise import GaussianNoise
+    from impress_bench.attacks.gridpure import GridPure
     from impress_bench.attacks.impress import Impress
     from impress_bench.attacks.jpeg import Jpeg
+    from impress_bench.attacks.noisy_upscaling import NoisyUpscaling
     from impress_bench.attacks.none import NoPurifier
     from impress_bench.attacks.resize import Resize
+    from impress_bench.attacks.total_variation import TotalVariation
     from impress_bench.attacks.vae_round_trip import VaeRoundTrip
 
 _HOMES = {
+    "AdverseCleaner": "impress_bench.attacks.adverse_cleaner",
+    "BitDepth": "impress_bench.attacks.bit_depth",
+    "Chain": "impress_bench.attacks.chain",
+    "DiffPure": "impress_bench.attacks.diffpure",
     "GaussianNoise": "impress_bench.attacks.gaussian_noise",
+    "GridPure": "impress_bench.attacks.gridpure",
     "Impress": "impress_bench.attacks.impress",
     "Jpeg": "impress_bench.attacks.jpeg",
     "NoPurifier": "impress_bench.attacks.none",
+    "NoisyUpscaling": "impress_bench.attacks.noisy_upscaling",
     "Purifier": "impress_bench.attacks.base",
     "Resize": "impress_bench.attacks.resize",
+    "TotalVariation": "impress_bench.attacks.total_variation",
     "VaeRoundTrip": "impress_bench.attacks.vae_round_trip",
 }
 
-__all__ = ["GaussianNoise", "Impress", "Jpeg", "NoPurifier", "Purifier", "Resize", "VaeRoundTrip"]
+__all__ = [
+    "AdverseCleaner",
+    "BitDepth",
+    "Chain",
+    "DiffPure",
+    "GaussianNoise",
+    "GridPure",
+    "Impress",
+    "Jpeg",
+    "NoPurifier",
+    "NoisyUpscaling",
+    "Purifier",
+    "Resize",
+    "TotalVariation",
+    "VaeRoundTrip",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -25,6 +25,7 @@ TITLES = {
     "resize": "Resize",
     "vae-round-trip": "VAE round trip",
     "impress": "IMPRESS",
+    "control:own-works": "The artist's own held-out works",
     "control:no-fine-tuning": "No fine-tuning",
     "control:other-movement": "Fine-tuned on another movement",
     "control:other-seed": "Clean photo, another seed",
@@ -64,6 +65,17 @@ class Metric(NamedTuple):
 def base(name: str) -> str:
     """The registered name in a specification: `glaze` of `glaze+consistency[weight=1]`."""
     return re.split(r"[\[+]", name, maxsplit=1)[0]
+
+
+def adapted(name: str) -> tuple[str, str] | None:
+    """What the last adaptation of a specification is applied to, and that adaptation's registered
+    name: `glaze[p=1]` and `consistency` of `glaze[p=1]+consistency[weight=1]`; None without one."""
+    depth, place = 0, None
+    for index, character in enumerate(name):
+        depth += (character == "[") - (character == "]")
+        if character == "+" and depth == 0:
+            place = index
+    return None if place is None else (name[:place], base(name[place + 1 :]))
 
 
 @dataclass(frozen=True)

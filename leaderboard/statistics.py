@@ -18,7 +18,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
-from scipy.stats import rankdata
 
 RESAMPLES = 10_000
 
@@ -92,8 +91,10 @@ def auc(negatives: Sequence[float], positives: Sequence[float]) -> float:
     n, m = len(negatives), len(positives)
     if not n or not m:
         raise ValueError(f"auc needs values on both sides, not {n} and {m}")
-    ranks = rankdata([*negatives, *positives])
-    return float((ranks[n:].sum() - m * (m + 1) / 2) / (n * m))
+    below = np.sort(np.asarray(negatives, float))
+    # A tie counts half: the mean of how many lie strictly below and how many not above.
+    beaten = sum(np.searchsorted(below, positives, side).sum() for side in ("left", "right")) / 2
+    return float(beaten / (n * m))
 
 
 def separation(

@@ -77,7 +77,7 @@ def strip(
             else:
                 canvas.paste(_enlarged(picture, scale, resample), (left, y))
     path.parent.mkdir(parents=True, exist_ok=True)
-    canvas.save(path)  # optimize=True takes ten times as long to save 0.2 % here
+    canvas.save(path, compress_level=2)  # 6 takes four times as long and saves a tenth
     return path
 
 

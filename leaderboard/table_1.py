@@ -14,7 +14,8 @@ TEXT = (
 )
 CONTROLS = (
     "Clean images through a purifier show the damage the purifier does by itself; noise through"
-    " a purifier, what it does to a perturbation nobody optimised. Models that never saw the "
+    " a purifier, what it does to a perturbation nobody optimised. The artist's own works show how "
+    "well the classifiers know the style. Models that never saw the "
     "subject's images, or learned from another movement, show how high a score is for free."
 )
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from impress_bench.leaderboard import comparisons
-from impress_bench.leaderboard.layout import Layout, Metric, base
+from impress_bench.leaderboard.layout import Layout, Metric, adapted, base
 from impress_bench.leaderboard.records import ABSENT, Entry, Key, Record, collect, entry_records
 from impress_bench.leaderboard.render import Block, Board, Notes, entry_text
 
@@ -56,7 +56,9 @@ def build(table: TaskTable, cells: pd.DataFrame, layout: Layout) -> Board | None
     )
     blocks: list[Block] = []
     records: list[Record] = []
-    for protection in [name for name in protections if layout.kind(name) == "protection"]:
+    shown = [name for name in protections if layout.kind(name) == "protection"]
+    # Adapted protections have Tables 3 to 6; they come here if there is nothing else.
+    for protection in [name for name in shown if adapted(name) is None] or shown:
         columns = _columns(table, layout, protection, protections, purifiers)
         protected = (protection, layout.role("no_purifier"))
         lines = comparisons.compare(table.name, entries, layout, columns, protected, metrics)

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from impress_bench.leaderboard import (
+    adaptive,
     diagnostics,
     inconsistency,
     matrix,
@@ -16,6 +17,7 @@ from impress_bench.leaderboard import (
     table_2,
     task_table,
     visibility,
+    worst_case,
 )
 from impress_bench.leaderboard.figures import plot_inconsistency
 from impress_bench.leaderboard.layout import Layout
@@ -48,10 +50,10 @@ def write_boards(
     model_is_miniature, model_note (what a reader must know of it), settings_frozen, chance
     (level a metric), metrics (a list a task of name, title, higher_is_better and percent),
     protections and purifiers (display order), boards (names to write, default all that have
-    data), paper (whether the model is the paper's), reference_protection, settings, titles
-    (display names), roles (which registered names are `clean`, `no_purifier`, `noise`,
-    `purifier`), figures (captions of further pictures in `figures/`). `formats` may add `tex`
-    and `html`.
+    data), paper (whether the model is the paper's), reference_protection, settings, adaptive
+    (the variants that Table 6 shows in brackets), titles (display names), roles (which registered
+    names are `clean`, `no_purifier`, `noise`, `purifier`), figures (captions of further pictures
+    in `figures/`). `formats` may add `tex` and `html`.
     """
     given = (cells, protections, inspections, pd.DataFrame() if notes is None else notes)
     frames = dict(zip(COLUMNS, given, strict=True))
@@ -64,7 +66,9 @@ def write_boards(
     layout = Layout(meta)
     built = [
         *[task_table.build(table, cells, layout) for table in (table_1.TABLE, table_2.TABLE)],
+        *adaptive.build(cells, notes, layout),
         *[matrix.build(cells, layout, task) for task in sorted(set(cells["task"]))],
+        worst_case.build(cells, layout),
         visibility.build(protections, layout),
         inconsistency.build(inspections, layout),
         diagnostics.build(notes, layout),

@@ -8,33 +8,66 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.contract import Budget
+    from impress_bench.protections.ace import Ace
+    from impress_bench.protections.adaptive import Adaptation
+    from impress_bench.protections.advdm import AdvDM
+    from impress_bench.protections.aspl import Aspl
     from impress_bench.protections.base import GradientProtection, Protection
+    from impress_bench.protections.caat import Caat
+    from impress_bench.protections.consistency import Consistency
+    from impress_bench.protections.fsmg import Fsmg
     from impress_bench.protections.glaze import Glaze
     from impress_bench.protections.identity import Identity
+    from impress_bench.protections.metacloak import MetaCloak
+    from impress_bench.protections.mist import Mist
+    from impress_bench.protections.o_pgd import OPgd
     from impress_bench.protections.photoguard_diffusion import PhotoGuardDiffusion
     from impress_bench.protections.photoguard_encoder import PhotoGuardEncoder
     from impress_bench.protections.random_noise import RandomNoise
+    from impress_bench.protections.sds import Sds
 
 _HOMES = {
+    "Ace": "impress_bench.protections.ace",
+    "Adaptation": "impress_bench.protections.adaptive",
+    "AdvDM": "impress_bench.protections.advdm",
+    "Aspl": "impress_bench.protections.aspl",
     "Budget": "impress_bench.benchmark.contract",
+    "Caat": "impress_bench.protections.caat",
+    "Consistency": "impress_bench.protections.consistency",
+    "Fsmg": "impress_bench.protections.fsmg",
     "Glaze": "impress_bench.protections.glaze",
     "GradientProtection": "impress_bench.protections.base",
     "Identity": "impress_bench.protections.identity",
+    "MetaCloak": "impress_bench.protections.metacloak",
+    "Mist": "impress_bench.protections.mist",
+    "OPgd": "impress_bench.protections.o_pgd",
     "PhotoGuardDiffusion": "impress_bench.protections.photoguard_diffusion",
     "PhotoGuardEncoder": "impress_bench.protections.photoguard_encoder",
     "Protection": "impress_bench.protections.base",
     "RandomNoise": "impress_bench.protections.random_noise",
+    "Sds": "impress_bench.protections.sds",
 }
 
 __all__ = [
+    "Ace",
+    "Adaptation",
+    "AdvDM",
+    "Aspl",
     "Budget",
+    "Caat",
+    "Consistency",
+    "Fsmg",
     "Glaze",
     "GradientProtection",
     "Identity",
+    "MetaCloak",
+    "Mist",
+    "OPgd",
     "PhotoGuardDiffusion",
     "PhotoGuardEncoder",
     "Protection",
     "RandomNoise",
+    "Sds",
 ]
 
 

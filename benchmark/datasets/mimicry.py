@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,12 +17,13 @@ SPLITS = {"victims": "victim", "validation": "validation"}
 
 @dataclass(frozen=True)
 class MimicrySubject:
-    """`works` and their titles are what a mimic finds; `held_out_titles` it never sees."""
+    """`works` and their titles are what a mimic finds; those `held_out`, of other titles, it never
+    sees."""
 
     artist: str
     style: str
     works: ImageSet
-    held_out_titles: tuple[str, ...]
+    held_out: ImageSet
 
 
 def atelier_artists(split: str) -> tuple[str, ...]:
@@ -30,25 +32,26 @@ def atelier_artists(split: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=32)
-def atelier_subject(name: str, works: int, titles: int) -> MimicrySubject:
-    """`works` paintings of an artist and `titles` distinct held-out titles."""
+def atelier_subject(name: str, works: int, held_out: int) -> MimicrySubject:
+    """`works` paintings of an artist, and `held_out` more under distinct titles."""
     artist = world.artist(name)
-    painted = world.paintings(artist, "finetune", works)
-    found: dict[str, None] = {}
+    found: dict[str, world.Painting] = {}
     start = 0
-    while len(found) < titles:
-        for work in world.paintings(artist, "evaluation", titles, start=start):
-            found.setdefault(work.title)
-        start += titles
+    while len(found) < held_out:
+        for work in world.paintings(artist, "evaluation", held_out, start=start):
+            found.setdefault(work.title, work)
+        start += held_out
     return MimicrySubject(
         artist=name,
         style=artist.movement,
-        works=ImageSet(
-            images=np.stack([work.image for work in painted]),
-            names=tuple(
-                f"{i:03d}-{work.subject.replace(' ', '-')}" for i, work in enumerate(painted)
-            ),
-            titles=tuple(work.title for work in painted),
-        ),
-        held_out_titles=tuple(found)[:titles],
+        works=_image_set(world.paintings(artist, "finetune", works)),
+        held_out=_image_set(list(found.values())[:held_out]),
+    )
+
+
+def _image_set(works: Sequence[world.Painting]) -> ImageSet:
+    return ImageSet(
+        images=np.stack([work.image for work in works]),
+        names=tuple(f"{i:03d}-{work.subject.replace(' ', '-')}" for i, work in enumerate(works)),
+        titles=tuple(work.title for work in works),
     )

@@ -31,11 +31,16 @@ KINDS = {
 }
 
 
+#: What purifiers that follow each other become.
+CHAIN = "impress_bench.attacks.chain:Chain"
+
+
 @dataclass(frozen=True)
 class Component:
     """A plugin with every parameter decided; picklable, and created only where it runs.
 
-    `adaptations` are applied to a protection from left to right. `injected` are the plugins that a
+    `adaptations` are applied to a protection, and `then` follow a purifier, from left to right.
+    `injected` are the plugins that a
     parameter of that name stands for; `files` the digests of files that one names.
     """
 
@@ -49,6 +54,7 @@ class Component:
     parameters: Mapping[str, Any]
     requires: tuple[str, ...] = ()
     adaptations: tuple[Component, ...] = ()
+    then: tuple[Component, ...] = ()
     injected: Mapping[str, Component] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -63,6 +69,8 @@ class Component:
         }
         if self.adaptations:
             identity["adaptations"] = [adaptation.identity() for adaptation in self.adaptations]
+        if self.then:
+            identity["then"] = [part.identity() for part in self.then]
         if self.files:
             identity["files"] = dict(self.files)
         if self.injected:
@@ -82,6 +90,10 @@ class Component:
             for adaptation in self.adaptations:
                 plugin = adaptation.create()(plugin, label)
                 label = f"{label}+{adaptation.label}"
+            if self.then:
+                plugin = load_target(self.kind, self.label, CHAIN)(
+                    plugin, *[part.create() for part in self.then]
+                )
         except PluginError:
             raise
         except Exception as error:
@@ -137,15 +149,18 @@ class Registry:
         kind, settings = KINDS[group], settings or {}
         if spec.adaptations and kind != "protection":
             raise ConfigError(f"{spec}: only a protection can be adapted; drop the '+'")
+        if spec.then and kind != "purifier":
+            raise ConfigError(f"{spec}: only purifiers follow each other; drop the '>'")
         adaptations = tuple(
             self.resolve("adaptations", adaptation, settings) for adaptation in spec.adaptations
         )
+        then = tuple(self.resolve(group, follower, settings) for follower in spec.then)
         entry = self.entry(group, spec.name)
         given = {**settings.get(group, {}).get(spec.name, {}), **dict(spec.parameters)}
         name, version, source = self._provenance(kind, entry)
         draft = Component(
             kind, spec.name, str(spec), entry.value, name, version, source, given,
-            adaptations=adaptations,
+            adaptations=adaptations, then=then,
         )  # fmt: skip
         memo = self._memo_path({**draft.identity(), "label": str(spec), "python": sys.version})
         decided = _read_memo(memo)

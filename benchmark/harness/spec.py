@@ -1,6 +1,7 @@
 """How a component is written: `name[key=value, ...]`, several separated by commas.
 
-A protection may be adapted: `glaze[p=0.05]+consistency[weight=40]`, applied from left to right.
+A protection may be adapted, `glaze[p=0.05]+consistency[weight=40]`, and purifiers may follow each
+other, `jpeg>impress`; both read from left to right.
 Values are integers, floats, fractions such as `16/255`, booleans and strings. A string needs quotes
 only where it would read as something else; brackets inside one must balance, so that a value may
 itself be a component: `random-noise[match=glaze[p=0.05]]`.
@@ -30,24 +31,27 @@ class Spec:
     name: str
     parameters: tuple[tuple[str, Value], ...] = ()
     adaptations: tuple[Spec, ...] = ()
+    then: tuple[Spec, ...] = ()
 
     def __str__(self) -> str:
         inside = ",".join(f"{key}={format_value(value)}" for key, value in self.parameters)
         own = f"{self.name}[{inside}]" if inside else self.name
-        return "+".join([own, *map(str, self.adaptations)])
-
-    @property
-    def adapted(self) -> Spec:
-        """What the last adaptation is applied to."""
-        return replace(self, adaptations=self.adaptations[:-1])
+        return ">".join(["+".join([own, *map(str, self.adaptations)]), *map(str, self.then)])
 
 
 def parse_spec(text: str) -> Spec:
-    """One component, with its adaptations; a `ConfigError` says what is wrong with it."""
-    parts = split_top_level(text, "+")
-    if not parts:
+    """One component, with its adaptations and what follows it; a `ConfigError` says what is wrong
+    with it."""
+    links = split_top_level(text, ">")
+    if not links:
         raise ConfigError("a name is empty; write name or name[key=value]")
-    first, *adaptations = map(_parse_part, parts)
+    first, *then = map(_parse_link, links)
+    return replace(first, then=tuple(then))
+
+
+def _parse_link(text: str) -> Spec:
+    """One component of a chain."""
+    first, *adaptations = map(_parse_part, split_top_level(text, "+"))
     return replace(first, adaptations=tuple(adaptations))
 
 

@@ -7,10 +7,11 @@ hours, are not redone where only the way they are judged has changed.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from impress_bench.benchmark.atelier import PACK
 from impress_bench.benchmark.tasks.base import MetricInfo
@@ -18,11 +19,30 @@ from impress_bench.benchmark.tasks.base import MetricInfo
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
 
 class JudgeSettings(BaseModel):
-    """Which classifiers judge, and how; unknown keys are refused."""
+    """Which classifiers judge, and how; unknown keys are refused.
+
+    The diffusion classifier is many times as dear as the others: it judges the first
+    `diffusion_images` of the painted works, and none by default.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    diffusion_images: int = Field(default=0, ge=0)
+    diffusion_prompt: str = "{}"
+    diffusion_rounds: tuple[int, ...] = (4, 8, 32)
+    diffusion_keep: tuple[int, ...] = (5, 3, 3)
+
+    @field_validator("diffusion_keep")
+    @classmethod
+    def _one_a_round(cls, keep: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        rounds = info.data.get("diffusion_rounds", ())
+        if len(rounds) != len(keep) or min(*rounds, *keep, 1) < 1:
+            raise ValueError(f"needs a positive number for each of diffusion_rounds {rounds}")
+        return keep
 
 
 class StyleJudge:
@@ -37,6 +57,8 @@ class StyleJudge:
     def metrics(self) -> tuple[MetricInfo, ...]:
         """What `scores` measures."""
         titles = {"clip": "CLIP", "second": "Second classifier"}
+        if self.settings.diffusion_images:
+            titles["diffusion"] = "Diffusion classifier"
         return tuple(
             MetricInfo(f"{name}-top{k}", f"{title} top-{k}", True)
             for name, title in titles.items()
@@ -48,7 +70,10 @@ class StyleJudge:
         three."""
         return {
             f"{name}-top{k}": float((ranks < k).mean())
-            for name, ranks in self._ranks(style, images).items()
+            for name, ranks in {
+                **self._ranks(style, images),
+                **self._diffusion_ranks(style, images[: self.settings.diffusion_images]),
+            }.items()
             for k in (1, 3)
         }
 
@@ -72,3 +97,32 @@ class StyleJudge:
             own = scores[:, [classifier.labels.index(style)]]
             ranks[name] = (scores > own).sum(axis=1)
         return ranks
+
+    def _diffusion_ranks(self, style: str, images: NDArray[np.uint8]) -> dict[str, np.ndarray]:
+        """The same of the diffusion classifier, the pack's own denoiser as it was trained."""
+        import torch
+
+        from impress_bench.benchmark.models.diffusion_classifier import DiffusionClassifier
+        from impress_bench.benchmark.pixels import to_tensor
+
+        if not len(images):
+            return {}
+        settings = self.settings
+        labels = tuple(json.loads((PACK / "labels.json").read_text())["labels"])
+        classifier = DiffusionClassifier(
+            _pretrained(),
+            labels,
+            settings.diffusion_prompt,
+            settings.diffusion_rounds,
+            settings.diffusion_keep,
+        )
+        # The same noise whatever was painted: conditions are compared pairwise.
+        ranks = classifier.ranks(to_tensor(images), torch.Generator().manual_seed(0))
+        return {"diffusion": ranks[:, labels.index(style)].numpy()}
+
+
+@lru_cache(maxsize=1)
+def _pretrained() -> LatentDiffusion:
+    from impress_bench.benchmark.atelier import load_atelier
+
+    return load_atelier()

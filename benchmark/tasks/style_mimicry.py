@@ -60,7 +60,7 @@ class StyleMimicry(Task):
 
     name: ClassVar[str] = "style-mimicry"
     judge: ClassVar[str] = JUDGE
-    controls: ClassVar[tuple[str, ...]] = ("no-fine-tuning", "other-movement")
+    controls: ClassVar[tuple[str, ...]] = ("own-works", "no-fine-tuning", "other-movement")
     strip: ClassVar[Strip] = Strip(1, 4, 6, "Learned from", "Painted after learning")
     Settings: ClassVar[type[TaskSettings]] = StyleMimicrySettings
     settings: StyleMimicrySettings
@@ -88,8 +88,9 @@ class StyleMimicry(Task):
     ) -> ImageSet:
         """`samples` images painted by a model that has learned `images` under the artist's name.
 
-        The control "no-fine-tuning" paints with the model as it is; "other-movement" learns the
-        next artist's works under this artist's name.
+        The control "own-works" are the artist's own held-out works, the ceiling of what a judge can
+        recognise; "no-fine-tuning" paints with the model as it is; "other-movement" learns the next
+        artist's works under this artist's name.
         """
         import torch
 
@@ -97,6 +98,8 @@ class StyleMimicry(Task):
         from impress_bench.benchmark.pixels import to_pixels, to_tensor
 
         settings, known = self.settings, self._known(subject)
+        if control == "own-works":
+            return known.held_out
         if control == "other-movement":
             others = self.subjects()
             images = self._known(others[(others.index(subject) + 1) % len(others)]).works
@@ -117,7 +120,7 @@ class StyleMimicry(Task):
                 generator=generator,
                 progress=lambda done, total: progress(done * learned, work),
             )
-        titles = known.held_out_titles if settings.prompts == "held-out" else known.works.titles
+        titles = (known.held_out if settings.prompts == "held-out" else known.works).titles
         titles = tuple(titles[i % len(titles)] for i in range(settings.samples))
         painted = model.generate(
             [self._prompt(title, subject) for title in titles],

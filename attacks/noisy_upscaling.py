@@ -1,0 +1,84 @@
+"""Noisy upscaling (Hönig et al. 2024): noise, then Stable Diffusion's fourfold upscaler."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from impress_bench.attacks.base import Purifier
+from impress_bench.benchmark.contract import Context
+from impress_bench.benchmark.pixels import to_pixels
+from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
+
+if TYPE_CHECKING:
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+
+class NoisyUpscaling(Purifier):
+    """Adds noise of `std` on [0, 1] pixels and lets an upscaler explain it away.
+
+    `upscaler` is a folder or hub id of a diffusers `StableDiffusionUpscalePipeline`, such as
+    stabilityai/stable-diffusion-x4-upscaler; without one the purifier is skipped. `noise_level` is
+    what the upscaler is told, `prompt`, `steps` and `guidance_scale` are its own. The authors
+    caption each image and keep the fourfold size; here one prompt serves all, and the result is
+    brought back to the size that was asked about, antialiased. Raises ValueError for a negative
+    std.
+    """
+
+    name: ClassVar[str] = "noisy-upscaling"
+
+    def __init__(
+        self,
+        *,
+        upscaler: str = "",
+        std: float = 0.1,
+        noise_level: int = 320,
+        prompt: str = "an illustration",
+        steps: int = 75,
+        guidance_scale: float = 9.0,
+    ) -> None:
+        if not std >= 0:
+            raise ValueError(f"std must be at least 0, not {std}")
+        self.upscaler = upscaler
+        self.std = std
+        self.noise_level = noise_level
+        self.prompt = prompt
+        self.steps = steps
+        self.guidance_scale = guidance_scale
+
+    def skip(self, subject: str, model: LatentDiffusion | None) -> str | None:
+        """Whether an upscaler was named."""
+        if self.upscaler:
+            return None
+        return "needs an upscaler: noisy-upscaling[upscaler=FOLDER], with diffusers' x4 upscaler"
+
+    def purify(self, images: Tensor, context: Context) -> Tensor:
+        """Images that the upscaler drew, at their old size."""
+        from diffusers import StableDiffusionUpscalePipeline
+
+        pipeline = StableDiffusionUpscalePipeline.from_pretrained(
+            self.upscaler, use_safetensors=True
+        )
+        pipeline.set_progress_bar_config(disable=True)
+        if context.model is not None:
+            pipeline.to(context.model.device)
+        generators = per_image_generators(context.generator, len(images))
+        noisy = (images + self.std * randn_per_image(generators, images)).clamp(0, 1)
+        restored = []
+        for index, generator in enumerate(generators):
+            drawn = pipeline(
+                self.prompt,
+                image=Image.fromarray(to_pixels(noisy[index : index + 1].cpu())[0]),
+                noise_level=self.noise_level,
+                num_inference_steps=self.steps,
+                guidance_scale=self.guidance_scale,
+                generator=generator,
+                output_type="pt",
+            ).images
+            restored.append(interpolate(drawn, images.shape[-2:], mode="bicubic", antialias=True))
+            context.progress(index + 1, len(images))
+        return torch.cat(restored).to(images).clamp(0, 1)

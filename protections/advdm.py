@@ -1,0 +1,66 @@
+"""AdvDM (Liang et al. 2023): images whose noise a diffusion model predicts badly.
+
+    max over |delta| <= budget of  E over t, eps of || eps - eps_theta(z_t, t, c) ||^2
+
+The expectation is taken by one draw of t and eps a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from impress_bench.benchmark.contract import Budget, Context
+from impress_bench.protections.base import GradientProtection
+from impress_bench.protections.denoising import denoise
+from impress_bench.protections.pgd import Pgd
+
+if TYPE_CHECKING:
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+
+class DenoisingState(NamedTuple):
+    """The surrogate and the prompt's embedding (1, length, width)."""
+
+    model: LatentDiffusion
+    prompt: Tensor
+
+
+class AdvDM(GradientProtection[DenoisingState]):
+    """Raises the denoising error by PGD in L-infinity.
+
+    Parameters, by default those of Diff-Protect's `advdm` (the authors' own code is not public),
+    halved to [0, 1] pixels: `linf`, `step`, `steps`, `random_start`; `prompt`, which there depends
+    on the folder's name. Raises ValueError for parameters out of range.
+    """
+
+    name: ClassVar[str] = "advdm"
+
+    def __init__(
+        self,
+        *,
+        linf: float = 16 / 255,
+        step: float = 1 / 255,
+        steps: int = 100,
+        random_start: bool = True,
+        prompt: str = "a painting",
+    ) -> None:
+        self.prompt = prompt
+        self.solver = Pgd(steps, step, linf=linf, random_start=random_start)
+        self.budget = Budget(linf=linf)
+
+    def prepare(
+        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+    ) -> DenoisingState:
+        """The surrogate with its prompt."""
+        model = context.require_model(self.name)
+        return DenoisingState(model, model.embed([self.prompt]))
+
+    def loss(
+        self, state: DenoisingState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+    ) -> Tensor:
+        """Minus the denoising error (B,)."""
+        return -denoise(state.model, x, state.prompt, generator).error.to(x.dtype)

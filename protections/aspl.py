@@ -1,0 +1,96 @@
+"""ASPL (Le et al. 2023, Anti-DreamBooth): images and surrogate take turns.
+
+Each round a copy of the surrogate learns the clean images for a while and the images move against
+it; then the surrogate itself learns the images as they have become, as a thief's model will.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from impress_bench.benchmark.contract import Budget, Context
+from impress_bench.protections.base import GradientProtection
+from impress_bench.protections.pgd import Pgd
+from impress_bench.protections.surrogate import Surrogate, embedded
+
+
+@dataclass
+class AsplState:
+    """The clean images, the surrogate that follows the images, and the copy they move against."""
+
+    clean: Tensor
+    follower: Surrogate
+    opponent: Surrogate
+    generators: Sequence[torch.Generator]
+    moved: int = 0
+
+
+class Aspl(GradientProtection[AsplState]):
+    """Alternating surrogate and perturbation learning.
+
+    Parameters, by default Anti-DreamBooth's at 512 px, halved to [0, 1] pixels:
+
+    - `rounds`, each of `surrogate_steps` steps of the copy on the clean images, `moves` steps of
+      PGD, and `surrogate_steps` steps of the surrogate on the images as they are then.
+    - `surrogate_lr`, `batch`; `linf`, `step`; `prompt`, in which "{title}" is the image's own.
+
+    Departures as in `Fsmg`. Raises ValueError for parameters out of range.
+    """
+
+    name: ClassVar[str] = "aspl"
+    granularity: ClassVar[Literal["image", "subject"]] = "subject"
+
+    def __init__(
+        self,
+        *,
+        rounds: int = 50,
+        moves: int = 6,
+        surrogate_steps: int = 3,
+        surrogate_lr: float = 5e-7,
+        batch: int = 4,
+        linf: float = 0.025,
+        step: float = 0.0025,
+        prompt: str = "a photo of sks person",
+    ) -> None:
+        if min(rounds, moves) < 1:
+            raise ValueError(f"rounds and moves must be at least 1, not {rounds} and {moves}")
+        self.moves = moves
+        self.surrogate_steps = surrogate_steps
+        self.surrogate_lr = surrogate_lr
+        self.batch = batch
+        self.prompt = prompt
+        self.solver = Pgd(rounds * moves, step, linf=linf)
+        self.budget = Budget(linf=linf)
+
+    def prepare(
+        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+    ) -> AsplState:
+        """The surrogate, and the first copy to move against."""
+        model = context.require_model(self.name)
+        prompts = embedded(model, self.prompt, context.titles, len(images))
+        follower = Surrogate(model, prompts, self.surrogate_lr)
+        state = AsplState(images, follower, follower, generator)
+        self._next_opponent(state)
+        return state
+
+    def loss(
+        self, state: AsplState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+    ) -> Tensor:
+        """Minus the copy's denoising error (B,)."""
+        return -state.opponent.denoise(x, generator).error.to(x.dtype)
+
+    def update(self, state: AsplState, x: Tensor) -> None:
+        """At the end of a round the surrogate learns the images, and a new copy the clean ones."""
+        state.moved += 1
+        if state.moved % self.moves == 0:
+            state.follower.train(x, state.generators, self.surrogate_steps, self.batch)
+            self._next_opponent(state)
+
+    def _next_opponent(self, state: AsplState) -> None:
+        state.opponent = state.follower.copy()
+        state.opponent.train(state.clean, state.generators, self.surrogate_steps, self.batch)

@@ -1,0 +1,99 @@
+"""Mist (Liang and Wu 2023): latents drawn to a fixed target, a denoising error raised, or both.
+
+textural:  min  || E(x + delta) - E(target) ||^2
+semantic:  max  || eps - eps_theta(z_t, t, c) ||^2          (AdvDM)
+fused:     min  textural - rate * semantic
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from impress_bench.benchmark.contract import Budget, Context
+from impress_bench.protections.base import GradientProtection
+from impress_bench.protections.denoising import denoise
+from impress_bench.protections.pgd import Pgd
+from impress_bench.protections.targets import target_images
+
+if TYPE_CHECKING:
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+
+class MistState(NamedTuple):
+    """The surrogate, the prompt's embedding (1, length, width), the target's scaled latents."""
+
+    model: LatentDiffusion
+    prompt: Tensor
+    target: Tensor
+
+
+class Mist(GradientProtection[MistState]):
+    """Mist's three modes by PGD in L-infinity.
+
+    Parameters, by default those of the released `mist_v3.py`, halved to [0, 1] pixels:
+
+    - `mode`: "fused", "textural" or "semantic". The README swaps the numbers of the last two.
+    - `target`: an image whose latents are aimed at, see `target_images`. The released MIST.png is
+      not ours to ship; "pattern" stands for it.
+    - `rate`: weight of the denoising error in "fused", 10^4.
+    - `linf`, `step`, `steps`, `random_start`, `prompt`.
+
+    Latents are scaled and drawn from their posterior, squares are summed, as released. Raises
+    ValueError for parameters out of range.
+    """
+
+    name: ClassVar[str] = "mist"
+    files: ClassVar[tuple[str, ...]] = ("target",)
+
+    def __init__(
+        self,
+        *,
+        mode: Literal["fused", "textural", "semantic"] = "fused",
+        target: str = "pattern",
+        rate: float = 1e4,
+        linf: float = 16 / 255,
+        step: float = 1 / 255,
+        steps: int = 100,
+        random_start: bool = True,
+        prompt: str = "a painting",
+    ) -> None:
+        if mode not in ("fused", "textural", "semantic"):
+            raise ValueError(f"mode must be 'fused', 'textural' or 'semantic', not {mode!r}")
+        self.mode = mode
+        self.target = target
+        self.rate = rate
+        self.prompt = prompt
+        self.solver = Pgd(steps, step, linf=linf, random_start=random_start)
+        self.budget = Budget(linf=linf)
+
+    def prepare(
+        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+    ) -> MistState:
+        """The prompt and the target's latents."""
+        model = context.require_model(self.name)
+        with torch.no_grad():
+            shown = target_images(self.name, self.target, images, generator)
+            target = model.encode(shown) * model.latent_scale
+        return MistState(model, model.embed([self.prompt]), target)
+
+    def loss(
+        self, state: MistState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+    ) -> Tensor:
+        """The mode's objective (B,)."""
+        model = state.model
+        if self.mode == "textural":
+            latents = model.encode(x, True, generator) * model.latent_scale
+            return _distance(latents, state.target).to(x.dtype)
+        seen = denoise(model, x, state.prompt, generator)
+        if self.mode == "semantic":
+            return -seen.error.to(x.dtype)
+        return (_distance(seen.latents, state.target) - self.rate * seen.error).to(x.dtype)
+
+
+def _distance(latents: Tensor, target: Tensor) -> Tensor:
+    """Sum of squared differences (B,)."""
+    return (latents - target).square().flatten(1).sum(dim=1)

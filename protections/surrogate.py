@@ -1,0 +1,96 @@
+"""A U-Net of one's own, trained on the images while they are being protected.
+
+Protections against personalised models (Anti-DreamBooth, CAAT, ACE, MetaCloak) raise the denoising
+error of a model that has learned the images, as the thief's will have.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from impress_bench.protections.denoising import Denoising, denoise
+
+if TYPE_CHECKING:
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+
+def _all(name: str) -> bool:
+    """Every weight."""
+    return True
+
+
+def cross_attention_kv(name: str) -> bool:
+    """Keys and values of cross-attention, which read the prompt."""
+    return "attn2.to_k" in name or "attn2.to_v" in name
+
+
+def attention(name: str) -> bool:
+    """All projections of attention, where LoRA is usually put."""
+    return ".attn" in name and ".to_" in name
+
+
+class Surrogate:
+    """A copy of a model's U-Net under a prompt an image, and its optimiser.
+
+    `trains` says by name which weights learn; the optimiser is AdamW with torch's defaults but for
+    `lr`. VAE and text encoder stay as they are, where Anti-DreamBooth also trains the latter.
+    """
+
+    def __init__(
+        self,
+        model: LatentDiffusion,
+        prompts: Tensor,
+        lr: float,
+        trains: Callable[[str], bool] = _all,
+    ) -> None:
+        self.model = model
+        self.prompts = prompts
+        self.lr = lr
+        self.trains = trains
+        self.unet = copy.deepcopy(model.pipeline.unet)
+        self.learned = [p for name, p in self.unet.named_parameters() if trains(name)]
+        self.optimiser = torch.optim.AdamW(self.learned, lr=lr)
+
+    def copy(self) -> Surrogate:
+        """Another one with these weights and an optimiser that has seen nothing."""
+        other = Surrogate(self.model, self.prompts, self.lr, self.trains)
+        other.unet.load_state_dict(self.unet.state_dict())
+        return other
+
+    def denoise(
+        self, x: Tensor, generators: Sequence[torch.Generator], index: Tensor | None = None
+    ) -> Denoising:
+        """One draw an image of `x` (B, 3, H, W), or of those at `index`, under their prompts."""
+        if index is None:
+            index = torch.arange(len(x))
+        chosen = [generators[i] for i in index.tolist()]
+        return denoise(self.model, x[index], self.prompts[index], chosen, unet=self.unet)
+
+    def train(
+        self, images: Tensor, generators: Sequence[torch.Generator], steps: int, batch: int
+    ) -> None:
+        """`steps` steps of the usual fine-tuning on `images`, `batch` of them at a time."""
+        for parameter in self.learned:
+            parameter.requires_grad_(True)
+        for _ in range(steps):
+            order = torch.randperm(len(images), generator=generators[0])
+            with torch.enable_grad():
+                error = self.denoise(images.detach(), generators, order[:batch]).error.mean()
+            self.optimiser.zero_grad(set_to_none=True)
+            error.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(self.learned, 1.0)
+            self.optimiser.step()
+        for parameter in self.learned:
+            parameter.requires_grad_(False)
+
+
+def embedded(model: LatentDiffusion, prompt: str, titles: Sequence[str], count: int) -> Tensor:
+    """Embeddings (count, length, width) of `prompt`, in which "{title}" is each image's own."""
+    names = titles if len(titles) == count else [""] * count
+    with torch.no_grad():
+        return model.embed([prompt.format(title=name) for name in names])

@@ -1,0 +1,84 @@
+"""The worst case over purifiers: chosen on one seed, scored on another, noise alike."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from impress_bench.leaderboard import write_boards
+
+EMPTY = pd.DataFrame()
+
+
+def board(folder: Path) -> tuple[str, dict[tuple[str, str], dict[str, Any]]]:
+    found = json.loads((folder / "boards/worst-case.json").read_text(encoding="utf-8"))
+    text = (folder / "boards/worst-case.md").read_text(encoding="utf-8")
+    return text, {(r["table"], r["protection"]): r for r in found}
+
+
+def test_the_purifier_is_chosen_on_one_seed_and_scored_on_another(
+    build_cells: Any, meta: Any, tmp_path: Path
+) -> None:
+    """Lists are seeds. Artist 0 would choose impress and get 0.5; artist 1 jpeg and get 0.4."""
+    cells = build_cells(
+        {
+            ("glaze", "none"): [[0.2, 0.9], [0.3, 0.9]],
+            ("glaze", "jpeg"): [[0.5, 0.8], [0.7, 0.4]],
+            ("glaze", "impress"): [[0.6, 0.5], [0.6, 0.6]],
+            ("random-noise", "none"): [[0.7, 0.8], [0.7, 0.6]],
+            ("random-noise", "impress"): [[0.6, 0.1], [0.8, 0.9]],
+        }
+    )
+    write_boards(cells, EMPTY, EMPTY, meta, tmp_path)
+    text, found = board(tmp_path)
+    assert found["worst-case", "glaze"]["mean"] == pytest.approx(0.45)
+    assert found["worst-case", "random-noise"]["mean"] == pytest.approx(0.85)
+    survival = found["worst-case-survival", "random-noise - glaze"]
+    assert survival["mean"] == pytest.approx(0.4)
+    assert survival["n"] == 2
+    line = next(line for line in text.splitlines() if line.startswith("| GLAZE"))
+    assert "IMPRESS 1" in line
+    assert "JPG 1" in line
+    assert "does not survive" in line
+
+
+def test_survival_needs_an_interval_beyond_zero(
+    build_cells: Any, meta: Any, tmp_path: Path
+) -> None:
+    cells = build_cells(
+        {
+            ("glaze", "none"): [[0.1, 0.10], [0.1, 0.11], [0.1, 0.12]],
+            ("glaze", "impress"): [[0.2, 0.20], [0.2, 0.21], [0.2, 0.22]],
+            ("random-noise", "none"): [[0.7, 0.70], [0.7, 0.71], [0.7, 0.72]],
+        }
+    )
+    write_boards(cells, EMPTY, EMPTY, meta, tmp_path)
+    text, found = board(tmp_path)
+    assert found["worst-case-survival", "random-noise - glaze"]["low"] > 0
+    assert "| survives" in text
+
+
+def test_a_purifier_that_some_subject_lacks_is_no_choice(
+    build_cells: Any, meta: Any, tmp_path: Path
+) -> None:
+    cells = build_cells(
+        {
+            ("glaze", "none"): [[0.2, 0.3], [0.2, 0.3]],
+            ("glaze", "resize"): [[0.9, 0.9], ("failed", "no memory")],
+            ("glaze", "impress"): [[0.4, 0.5], [0.4, 0.5]],
+        }
+    )
+    write_boards(cells, EMPTY, EMPTY, meta, tmp_path)
+    assert board(tmp_path)[1]["worst-case", "glaze"]["mean"] == pytest.approx(0.5)
+
+
+def test_one_seed_is_told(build_cells: Any, meta: Any, tmp_path: Path) -> None:
+    cells = build_cells({("glaze", "none"): [0.2, 0.3], ("glaze", "impress"): [0.4, 0.5]})
+    write_boards(cells, EMPTY, EMPTY, meta, tmp_path)
+    text, found = board(tmp_path)
+    assert "needs two seeds" in text
+    assert not found
