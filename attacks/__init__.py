@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from impress_bench.attacks.gaussian_noise import GaussianNoise
     from impress_bench.attacks.gridpure import GridPure
     from impress_bench.attacks.impress import Impress
+    from impress_bench.attacks.impress_unrolled import UnrolledImpress
     from impress_bench.attacks.jpeg import Jpeg
     from impress_bench.attacks.noisy_upscaling import NoisyUpscaling
     from impress_bench.attacks.none import NoPurifier
@@ -36,6 +37,7 @@ _HOMES = {
     "Purifier": "impress_bench.attacks.base",
     "Resize": "impress_bench.attacks.resize",
     "TotalVariation": "impress_bench.attacks.total_variation",
+    "UnrolledImpress": "impress_bench.attacks.impress_unrolled",
     "VaeRoundTrip": "impress_bench.attacks.vae_round_trip",
 }
 
@@ -53,6 +55,7 @@ __all__ = [
     "Purifier",
     "Resize",
     "TotalVariation",
+    "UnrolledImpress",
     "VaeRoundTrip",
 ]
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from impress_bench.protections.base import GradientProtection, Protection
     from impress_bench.protections.caat import Caat
     from impress_bench.protections.consistency import Consistency
+    from impress_bench.protections.expecting import Expecting
     from impress_bench.protections.fsmg import Fsmg
     from impress_bench.protections.glaze import Glaze
     from impress_bench.protections.identity import Identity
@@ -34,6 +35,7 @@ _HOMES = {
     "Budget": "impress_bench.benchmark.contract",
     "Caat": "impress_bench.protections.caat",
     "Consistency": "impress_bench.protections.consistency",
+    "Expecting": "impress_bench.protections.expecting",
     "Fsmg": "impress_bench.protections.fsmg",
     "Glaze": "impress_bench.protections.glaze",
     "GradientProtection": "impress_bench.protections.base",
@@ -56,6 +58,7 @@ __all__ = [
     "Budget",
     "Caat",
     "Consistency",
+    "Expecting",
     "Fsmg",
     "Glaze",
     "GradientProtection",

@@ -1,0 +1,65 @@
+"""A few steps of IMPRESS that gradients pass through, for protections that expect it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor
+
+from impress_bench.attacks.impress import Impress
+from impress_bench.benchmark.seeds import randn_per_image
+
+if TYPE_CHECKING:
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+
+class UnrolledImpress(Impress):
+    """IMPRESS by plain descent, differentiable in the protected images; Algorithm 1.
+
+    `steps` steps on the mean of squares at the rate `lr` / `eps`, which is what the released Adam
+    amounts to where gradients lie far below its eps (see `Impress`), without its momentum and
+    annealing. Where gradients are wanted every step is remembered, second derivatives included:
+    memory grows with `steps`, so a handful is what it is for. Other parameters as for `Impress`.
+    """
+
+    name: ClassVar[str] = "impress-unrolled"
+
+    def __init__(
+        self,
+        *,
+        steps: int = 3,
+        lr: float = 0.05,
+        alpha: float = 0.1,
+        lpips_budget: float = 0.1,
+        sigma: float = 0.0,
+        lpips_net: str = "alex",
+        eps: float | None = None,
+        lpips_resize: int | None = 224,
+    ) -> None:
+        super().__init__(
+            steps=steps, lr=lr, alpha=alpha, lpips_budget=lpips_budget, sigma=sigma,
+            lpips_net=lpips_net, eps=eps, lpips_resize=lpips_resize,
+        )  # fmt: skip
+
+    def optimise(
+        self,
+        protected: Tensor,
+        model: LatentDiffusion,
+        generators: Sequence[torch.Generator],
+        progress: Callable[[int, int], None],
+    ) -> Tensor:
+        """Purified images for `protected`, both (B, 3, H, W) in [-1, 1]."""
+        wanted = torch.is_grad_enabled() and protected.requires_grad
+        eps = 1e-5 * 786432 / protected[0].numel() if self.eps is None else self.eps
+        x = protected + self.sigma * randn_per_image(generators, protected)
+        for step in range(self.steps):
+            with torch.enable_grad():
+                point = x if x.requires_grad else x.detach().requires_grad_(True)
+                losses = self.loss(point, protected, model)
+                (slope,) = torch.autograd.grad(losses.sum(), point, create_graph=wanted)
+            x = (point if wanted else point.detach()) - self.lr / eps * slope
+            x = x.clamp(-1, 1)
+            progress(step + 1, self.steps)
+        return x
