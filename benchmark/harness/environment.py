@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.errors import ConfigError, plugin_error
 from impress_bench.benchmark.harness.keys import DEVICE, canonical_json, derive_seed
+from impress_bench.benchmark.harness.passes import Passes
 from impress_bench.benchmark.harness.registry import Component, Registry, load_target
 from impress_bench.benchmark.models.digest import folder_digest
 
@@ -79,12 +80,19 @@ class Environment:
         self._time_limit_s = time_limit_s
         self._report = report
         self._deadline = float("inf")
+        self._passes = Passes()
+
+    @property
+    def passes(self) -> dict[str, int]:
+        """Images that passed through the models' networks since the latest stage began."""
+        return dict(self._passes.counts)
 
     def model(self, role: str) -> LatentDiffusion:
         """The model of a role, loaded on first use."""
         name = self._names[role]
         if name not in self._loaded:
             self._loaded[name] = load_model(name)
+            self._passes.watch_model(self._loaded[name])
         return self._loaded[name]
 
     def task(self, component: Component) -> Task:
@@ -109,6 +117,7 @@ class Environment:
         import numpy as np
         import torch
 
+        self._passes.counts.clear()
         limit = self._time_limit_s
         self._deadline = time.monotonic() + limit if limit else float("inf")
         seed = derive_seed("global", *coordinates)

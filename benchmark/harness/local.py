@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from impress_bench.benchmark.contract import PluginError, State
@@ -27,13 +27,16 @@ PATIENCE_S = 0.2
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a stage ended. `seconds` is what executing it took, now or when it was stored."""
+    """How a stage ended. `seconds` and `passes` are what executing it took, now or when it was
+    stored; `images` how many its result holds."""
 
     verb: str
     state: State
     reason: str = ""
     seconds: float | None = None
     record: Mapping[str, Any] | None = None
+    passes: Mapping[str, int] = field(default_factory=dict)
+    images: int = 0
 
 
 class LocalExecutor:
@@ -126,7 +129,7 @@ class LocalExecutor:
             self._store.fail(stage.key, stage.document, failure)
             return Outcome("failed", error.state, str(error))
         seconds = time.monotonic() - started
-        self._store.put(stage.key, stage.document, result, seconds)
+        self._store.put(stage.key, stage.document, result, seconds, env.passes)
         Timings(self._store.root).note(stage, seconds)
         stored = self._store.find(stage.key)
         if stored is None:
@@ -145,4 +148,4 @@ def _outcome(verb: str, stored: Stored) -> Outcome:
     record = stored.record()
     state = State((record or {}).get("state", State.DONE))
     reason = (record or {}).get("reason", "")
-    return Outcome(verb, state, reason, stored.seconds, record)
+    return Outcome(verb, state, reason, stored.seconds, record, stored.passes, stored.images)

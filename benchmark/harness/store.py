@@ -54,6 +54,16 @@ class Stored:
         return float(self.manifest["seconds"])
 
     @property
+    def passes(self) -> Mapping[str, int]:
+        """Images that passed through each network, forward and backward."""
+        return dict(self.manifest.get("passes", {}))
+
+    @property
+    def images(self) -> int:
+        """How many images the result holds."""
+        return sum(name.startswith("images/") for name in self.files)
+
+    @property
     def run(self) -> str | None:
         """Which run executed it."""
         return self.manifest.get("run")
@@ -142,19 +152,28 @@ class Store:
         stored = self.find(key)
         return None if stored is None else stored.result()
 
-    def put(self, key: str, inputs: Mapping[str, Any], result: Result, seconds: float) -> None:
-        """Store a result; if a sound one is there already, that one stays. Raises StoreError."""
-        with self._writing():
-            self._put(key, inputs, result, seconds)
-
-    def _put(self, key: str, inputs: Mapping[str, Any], result: Result, seconds: float) -> None:
+    def put(
+        self,
+        key: str,
+        inputs: Mapping[str, Any],
+        result: Result,
+        seconds: float,
+        passes: Mapping[str, int] | None = None,
+    ) -> None:
+        """Store a result; if a sound one is there already, that one stays. `seconds` and `passes`
+        are what it cost. Raises StoreError."""
         files = _files(result)
         manifest = {
             "inputs": inputs,
             "files": {name: sha256(data) for name, data in sorted(files.items())},
             "seconds": seconds,
+            "passes": dict(passes or {}),
             "run": self.run,
         }
+        with self._writing():
+            self._put(key, files, manifest)
+
+    def _put(self, key: str, files: dict[str, bytes], manifest: Mapping[str, Any]) -> None:
         files["manifest.json"] = json.dumps(manifest, indent=1, sort_keys=True).encode()
         temporary = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=self.root / "tmp"))
         try:
