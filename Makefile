@@ -35,6 +35,7 @@ format: $(VENV)/installed
 
 wheel: $(VENV)/installed
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	rm -rf impress_bench.egg-info  # its entry points would hide the installed ones from pytest
 
 clean:
 	rm -rf build dist *.egg-info

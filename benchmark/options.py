@@ -20,6 +20,12 @@ def selection(command: Command) -> Command:
     """The options that say what to run; `run` and `plan` have them in common."""
     options: list[Callable[[Any], Any]] = [
         click.option("--preset", default="mini", show_default=True, help="A name or a TOML file."),
+        click.option(
+            "--all",
+            "preset",
+            flag_value="all",
+            help="The preset all: every protection, adapted and not, with every purifier.",
+        ),
         click.option("--protections", help="Instead of the preset's: glaze[p=0.05],mist"),
         click.option("--purifiers", help="Instead of the preset's: none,jpeg[quality=75]"),
         click.option("--tasks", help="Instead of the preset's: style-mimicry"),

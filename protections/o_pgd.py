@@ -32,8 +32,8 @@ class OPgd(Adaptation):
       they are under the same switch.
     - `steps`; `step`: root mean square of a step over an image's values, on [0, 1]. Steps have that
       length in L2: signs and Adam would destroy orthogonality.
-    - `tau`: threshold of f. None takes f of the base protection's own result on the same image,
-      raised by the share `margin` of its size: the adaptive image protects as well but for that.
+    - `tau`: threshold of f. None takes f of the base protection's own result on the same image and
+      lets go of the share `margin` of what that gained over the clean image.
     - `start`: "base" begins at that result, where f is reached already; "clean" at the image, as
       Bryniarski et al. do.
     - `chain`: what reconstructs, see `Consistency`.
@@ -159,7 +159,7 @@ class OrthogonalPgd(Solver):
         based = context.results[self.label].images.to(images)
         with torch.no_grad():
             reached, g_base = f(based), g(based)
-        tau = reached + settings.margin * reached.abs()
+            tau = reached + settings.margin * (f(images) - reached).clamp(min=0)
         if settings.tau is not None:
             tau = torch.full_like(reached, settings.tau)
         x = based if settings.start == "base" else images

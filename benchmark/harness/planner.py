@@ -8,6 +8,7 @@ from typing import TypeVar
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.environment import model_digest
 from impress_bench.benchmark.harness.errors import ConfigError, plugin_error, unknown
+from impress_bench.benchmark.harness.everything import expanded
 from impress_bench.benchmark.harness.keys import sha256
 from impress_bench.benchmark.harness.plan import Plan, PlannedTask
 from impress_bench.benchmark.harness.presets import Preset
@@ -23,7 +24,7 @@ AnyStage = TypeVar("AnyStage", bound=Stage)
 
 def make_plan(preset: Preset, registry: Registry) -> Plan:
     """The plan of a preset. Raises `ConfigError` for what the user has to mend."""
-    return Planner(preset, registry).build()
+    return Planner(expanded(preset, registry), registry).build()
 
 
 class Planner:

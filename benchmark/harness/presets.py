@@ -9,6 +9,7 @@ purifiers = ["none", "jpeg"]
 seeds = [0]
 boards = ["table-1", "matrix"]    # left out: all that apply
 subjects = 2                      # the first two; or a list of names; left out: all
+everything = false                # whatever is registered, adapted and not, besides what is listed
 threads = 2
 time_limit_s = 600.0              # of one stage
 
@@ -109,6 +110,7 @@ class Preset(_Table):
     display: dict[str, Any] = {}
     settings: Settings = Settings()
     matrix: list[Block] = []
+    everything: bool = False
     inspections: bool = True
     threads: PositiveInt = 2
     time_limit_s: PositiveFloat | None = None
@@ -163,16 +165,23 @@ def load_preset(name: str | Path) -> Preset:
     path = shipped.get(str(name), Path(name))
     if path.suffix != ".toml":
         raise ConfigError(unknown("preset", str(name), shipped) + ", or the path of a .toml file")
-    content = _read(path)
-    if "extends" in content:
-        base = content.pop("extends")
-        if base not in shipped:
-            raise ConfigError(f"{path}: extends: {unknown('preset', str(base), shipped)}")
-        inherited = _read(shipped[base])
-        if "extends" in inherited:
-            raise ConfigError(f"{path}: extends: {base} extends another preset itself")
-        content = _merged(inherited, content)
+    content = _inherited(path, shipped)
     return _validate({"name": path.stem, **content, "origin": str(path)}, str(path))
+
+
+def _inherited(
+    path: Path, shipped: Mapping[str, Path], below: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """The content of a preset file over that of the shipped ones it extends."""
+    content = _read(path)
+    if "extends" not in content:
+        return content
+    base = str(content.pop("extends"))
+    if base not in shipped:
+        raise ConfigError(f"{path}: extends: {unknown('preset', base, shipped)}")
+    if base in below:
+        raise ConfigError(f"{path}: extends: {base} extends itself by {' > '.join(below)}")
+    return _merged(_inherited(shipped[base], shipped, (*below, base)), content)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 import pytest
 
+from impress_bench.benchmark.harness import presets
 from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.presets import load_preset, shipped_presets
 from impress_bench.benchmark.harness.spec import parse_spec
@@ -89,13 +90,26 @@ def test_a_preset_extends_a_shipped_one(tmp_path):
     assert mine.settings.purifiers == paper.settings.purifiers
 
 
-@pytest.mark.parametrize(
-    ("base", "complaint"), [("papr", "Did you mean: paper"), ("mini", "mini extends another")]
-)
-def test_what_a_preset_may_extend(tmp_path, base, complaint):
+def test_extending_goes_on_and_never_in_circles(tmp_path, monkeypatch):
+    shipped = {name: tmp_path / f"{name}.toml" for name in ("ring", "knot")}
+    monkeypatch.setattr(presets, "shipped_presets", lambda: shipped)
     path = tmp_path / "mine.toml"
-    path.write_text(f'extends = "{base}"\n')
-    with pytest.raises(ConfigError, match=complaint):
+    path.write_text('extends = "ring"\n')
+    shipped["ring"].write_text('extends = "knot"\nseeds = [1]\n')
+    shipped["knot"].write_text(
+        'tasks = ["style-mimicry"]\nprotections = ["glaze"]\npurifiers = ["none"]\nseeds = [2]\n'
+    )
+    assert load_preset(path).seeds == [1]
+    assert load_preset(path).purifiers == ["none"]
+    shipped["knot"].write_text('extends = "ring"\n')
+    with pytest.raises(ConfigError, match="ring extends itself by ring > knot"):
+        load_preset(path)
+
+
+def test_only_shipped_presets_are_extended(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('extends = "papr"\n')
+    with pytest.raises(ConfigError, match="Did you mean: paper"):
         load_preset(path)
 
 
@@ -106,4 +120,6 @@ def test_validation_differs_from_the_frozen_preset_in_its_subjects_alone():
             preset.pop(key)
     for settings in validation["settings"]["tasks"].values():
         assert settings.pop("split") == "validation"
+    assert paper["display"].pop("settings_frozen")
+    assert not validation["display"].pop("settings_frozen")
     assert paper == validation
