@@ -123,6 +123,8 @@ class Planner:
         offered = {task.name: task.subjects for task in self.plan.tasks}
         if wanted is None or isinstance(wanted, int):
             return {name: subjects[:wanted] for name, subjects in offered.items()}
+        if isinstance(wanted, dict):
+            return {name: subjects[: wanted.get(name)] for name, subjects in offered.items()}
         known = list(dict.fromkeys(name for subjects in offered.values() for name in subjects))
         for name in wanted:
             if name not in known:

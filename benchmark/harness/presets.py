@@ -8,7 +8,7 @@ protections = ["identity", "glaze[p=0.05]"]
 purifiers = ["none", "jpeg"]
 seeds = [0]
 boards = ["table-1", "matrix"]    # left out: all that apply
-subjects = 2                      # the first two; or a list of names; left out: all
+subjects = 2                      # the first two; a number a task; a list of names; left out: all
 everything = false                # whatever is registered, adapted and not, besides what is listed
 threads = 2
 time_limit_s = 600.0              # of one stage
@@ -105,7 +105,7 @@ class Preset(_Table):
     protections: list[str] = Field(min_length=1)
     purifiers: list[str] = Field(min_length=1)
     seeds: list[NonNegativeInt] = Field(default=[0], min_length=1)
-    subjects: PositiveInt | list[str] | None = None
+    subjects: PositiveInt | dict[str, PositiveInt] | list[str] | None = None
     boards: list[str] | None = None
     display: dict[str, Any] = {}
     settings: Settings = Settings()
@@ -200,8 +200,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """`base` with `changes`; tables are merged key by key, lists and values are replaced."""
-    both = {key for key in base.keys() & changes.keys() if isinstance(base[key], dict)}
-    merged = {key: _merged(base[key], changes[key]) for key in both}
+    tables = [{key for key in part if isinstance(part[key], dict)} for part in (base, changes)]
+    merged = {key: _merged(base[key], changes[key]) for key in tables[0] & tables[1]}
     return {**base, **changes, **merged}
 
 

@@ -2,7 +2,9 @@ import pytest
 
 from impress_bench.benchmark.harness import presets
 from impress_bench.benchmark.harness.errors import ConfigError
+from impress_bench.benchmark.harness.planner import make_plan
 from impress_bench.benchmark.harness.presets import load_preset, shipped_presets
+from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.harness.spec import parse_spec
 
 
@@ -104,6 +106,16 @@ def test_extending_goes_on_and_never_in_circles(tmp_path, monkeypatch):
     shipped["knot"].write_text('extends = "ring"\n')
     with pytest.raises(ConfigError, match="ring extends itself by ring > knot"):
         load_preset(path)
+
+
+def test_subjects_may_be_counted_by_task(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('extends = "mini"\nsubjects = { style-mimicry = 2, malicious-editing = 1 }\n')
+    plan = make_plan(load_preset(path), Registry())
+    found = {(cell.place.task, cell.place.subject) for cell in plan.cells}
+    assert sorted(task for task, _ in found) == ["malicious-editing", *["style-mimicry"] * 2]
+    path.write_text('extends = "mini"\nsubjects = 3\n')
+    assert load_preset(path).subjects == 3
 
 
 def test_only_shipped_presets_are_extended(tmp_path):
