@@ -20,7 +20,7 @@ from torch import Tensor
 from impress_bench.attacks.base import Purifier
 from impress_bench.benchmark.contract import Context
 from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
-from impress_bench.metrics import lpips
+from impress_bench.metrics import lpips_to
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
@@ -111,9 +111,10 @@ class Impress(Purifier):
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.steps, 1e-5)
         else:
             optimiser = torch.optim.SGD([x], lr=self.lr)
+        loss = self.objective(protected, model)
         for step in range(self.steps):
             with torch.enable_grad():
-                (x.grad,) = torch.autograd.grad(self.loss(x, protected, model).sum(), x)
+                (x.grad,) = torch.autograd.grad(loss(x).sum(), x)
             optimiser.step()
             if schedule is not None:
                 schedule.step()
@@ -122,13 +123,16 @@ class Impress(Purifier):
             progress(step + 1, self.steps)
         return x.detach()
 
-    def loss(self, x: Tensor, protected: Tensor, model: LatentDiffusion) -> Tensor:
-        """The objective (B,) at `x`, (B, 3, H, W) on [-1, 1]."""
-        reconstructed = 2 * model.reconstruct((x + 1) / 2).to(x.dtype) - 1
-        squares = (x - reconstructed).square().flatten(1)
-        mean = self.source == "released"
-        consistency = squares.mean(dim=1) if mean else squares.sum(dim=1)
-        distance = lpips(
-            (x + 1) / 2, (protected + 1) / 2, net=self.lpips_net, resize=self.lpips_resize
-        )
-        return consistency + self.alpha * (distance - self.lpips_budget).clamp(min=0)
+    def objective(self, protected: Tensor, model: LatentDiffusion) -> Callable[[Tensor], Tensor]:
+        """The objective (B,) as a function of x, both (B, 3, H, W) on [-1, 1]."""
+        distance = lpips_to((protected + 1) / 2, self.lpips_net, self.lpips_resize)
+
+        def loss(x: Tensor) -> Tensor:
+            reconstructed = 2 * model.reconstruct((x + 1) / 2).to(x.dtype) - 1
+            squares = (x - reconstructed).square().flatten(1)
+            mean = self.source == "released"
+            consistency = squares.mean(dim=1) if mean else squares.sum(dim=1)
+            excess = distance((x + 1) / 2) - self.lpips_budget
+            return consistency + self.alpha * excess.clamp(min=0)
+
+        return loss

@@ -54,11 +54,12 @@ class UnrolledImpress(Impress):
         wanted = torch.is_grad_enabled() and protected.requires_grad
         eps = 1e-5 * 786432 / protected[0].numel() if self.eps is None else self.eps
         x = protected + self.sigma * randn_per_image(generators, protected)
+        with torch.set_grad_enabled(wanted):
+            loss = self.objective(protected, model)
         for step in range(self.steps):
             with torch.enable_grad():
                 point = x if x.requires_grad else x.detach().requires_grad_(True)
-                losses = self.loss(point, protected, model)
-                (slope,) = torch.autograd.grad(losses.sum(), point, create_graph=wanted)
+                (slope,) = torch.autograd.grad(loss(point).sum(), point, create_graph=wanted)
             x = (point if wanted else point.detach()) - self.lr / eps * slope
             x = x.clamp(-1, 1)
             progress(step + 1, self.steps)

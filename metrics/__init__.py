@@ -7,9 +7,9 @@ before: importing this package is cheap.
 
 from impress_bench.metrics.l2 import l2
 from impress_bench.metrics.linf import linf
-from impress_bench.metrics.lpips import lpips, lpips_budget
+from impress_bench.metrics.lpips import lpips, lpips_budget, lpips_to
 from impress_bench.metrics.psnr import psnr
 from impress_bench.metrics.ssim import ssim
 from impress_bench.metrics.vif_p import vif_p
 
-__all__ = ["l2", "linf", "lpips", "lpips_budget", "psnr", "ssim", "vif_p"]
+__all__ = ["l2", "linf", "lpips", "lpips_budget", "lpips_to", "psnr", "ssim", "vif_p"]

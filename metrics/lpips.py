@@ -8,6 +8,7 @@ by at most 2e-4 from float32 weights. VGG16, which IMPRESS's released code uses,
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,16 +29,7 @@ def lpips(preds: Tensor, target: Tensor, net: str = "alex", resize: int | None =
 
     Raises ValueError for an unknown net and FileNotFoundError where its weights are missing.
     """
-    from torch.nn.functional import interpolate
-
-    if resize is not None and (short := min(preds.shape[-2:])) < resize:
-        height, width = preds.shape[-2:]
-        size = (round(height * resize / short), round(width * resize / short))
-        preds = interpolate(preds, size, mode="bilinear", align_corners=False)
-        target = interpolate(target, size, mode="bilinear", align_corners=False)
-    network = _network(net, preds.dtype, preds.device)
-    distance: Tensor = network(preds, target.to(preds), normalize=True)
-    return distance.flatten()
+    return lpips_to(target.to(preds), net, resize)(preds)
 
 
 def lpips_budget(preds: Tensor, target: Tensor, net: str = "alex", resize: int = 224) -> Tensor:
@@ -48,6 +40,37 @@ def lpips_budget(preds: Tensor, target: Tensor, net: str = "alex", resize: int =
     as `lpips`.
     """
     return lpips(preds, target, net, resize)
+
+
+def lpips_to(
+    target: Tensor, net: str = "alex", resize: int | None = None
+) -> Callable[[Tensor], Tensor]:
+    """`lpips` to one target, whose features are computed here and not at every call: what a loop
+    that comes back to the same images needs. The function takes `preds` in the dtype and on the
+    device of `target`."""
+    network = _network(net, target.dtype, target.device)
+    reference = _features(network, target, resize)
+
+    def distance(preds: Tensor) -> Tensor:
+        layers = zip(network.lins, _features(network, preds, resize), reference, strict=True)
+        distances = [lin((ours - its) ** 2).mean((1, 2, 3)) for lin, ours, its in layers]
+        total: Tensor = sum(distances[1:], distances[0])
+        return total
+
+    return distance
+
+
+def _features(network: LPIPS, images: Tensor, resize: int | None) -> list[Tensor]:
+    """The network's maps of images, each of unit length over its channels."""
+    from lpips import normalize_tensor
+    from torch.nn.functional import interpolate
+
+    if resize is not None and (short := min(images.shape[-2:])) < resize:
+        height, width = images.shape[-2:]
+        size = (round(height * resize / short), round(width * resize / short))
+        images = interpolate(images, size, mode="bilinear", align_corners=False)
+    maps = network.net(network.scaling_layer(2 * images - 1))
+    return [normalize_tensor(values) for values in maps]
 
 
 @lru_cache(maxsize=4)

@@ -8,7 +8,7 @@ subclass writes `perturb`, or for a gradient protection an objective, whose solv
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, final
 
 import torch
@@ -160,6 +160,7 @@ class Solver(ABC):
     def solve(self, objective: GradientProtection[Any], images: Tensor, context: Context) -> Tensor:
         """Protected images for `images`, both (B, 3, H, W) in [0, 1]."""
 
-    def penalty(self, x: Tensor, images: Tensor) -> Tensor:
-        """What this solver adds to the objective (B,) at `x`: a soft budget, say."""
-        return x.new_zeros(len(x))
+    def penalty(self, images: Tensor) -> Callable[[Tensor], Tensor]:
+        """What this solver adds to the objective, a soft budget, say: a function of the perturbed
+        `images` (B, 3, H, W) that gives (B,)."""
+        return lambda x: x.new_zeros(len(x))

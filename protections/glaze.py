@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context
+from impress_bench.benchmark.models.posterior import Posterior, posterior
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.solvers import AdamHinge
 
@@ -23,11 +24,10 @@ if TYPE_CHECKING:
 
 
 class GlazeState(NamedTuple):
-    """The surrogate, the redrawn images in [0, 1] and, unless sampled anew, their latents."""
+    """The surrogate, and the posterior of the redrawn images' latents."""
 
     model: LatentDiffusion
-    redrawn: Tensor
-    latents: Tensor | None
+    target: Posterior
 
 
 class Glaze(GradientProtection[GlazeState]):
@@ -97,8 +97,7 @@ class Glaze(GradientProtection[GlazeState]):
                 guidance_scale=self.guidance_scale,
                 generator=generator,
             )
-            latents = None if self.sample else model.encode(redrawn)
-        return GlazeState(model, redrawn, latents)
+            return GlazeState(model, posterior(model, redrawn))
 
     def use_means(self) -> None:
         """Latents are posterior means from now on."""
@@ -108,10 +107,7 @@ class Glaze(GradientProtection[GlazeState]):
         self, state: GlazeState, x: Tensor, step: int, generator: Sequence[torch.Generator]
     ) -> Tensor:
         """Squared distance (B,) of the latents of `x` to those of the redrawn images."""
-        model, redrawn, target = state
-        latents = model.encode(x, self.sample, generator)
-        if target is None:
-            with torch.no_grad():
-                target = model.encode(redrawn, self.sample, generator)
+        latents = state.model.encode(x, self.sample, generator)
+        target = state.target.sample(generator) if self.sample else state.target.mean
         squares = (latents - target).to(x.dtype).square().flatten(1)
         return squares.mean(dim=1) if self.source == "released" else squares.sum(dim=1)

@@ -9,6 +9,7 @@ tau, a step descends f without changing g, to first order; as soon as it lies be
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -149,9 +150,10 @@ class OrthogonalPgd(Solver):
         settings = self.settings
         images, generators, state, movable = objective.pose(images, context)
         model, kept = context.require_model(objective.name), kept_region(images, context)
+        penalty = self.penalty(images)
 
         def f(x: Tensor) -> Tensor:
-            return objective.loss(state, x, 0, generators) + self.inner.penalty(x, images)
+            return objective.loss(state, x, 0, generators) + penalty(x)
 
         def g(x: Tensor) -> Tensor:
             return disagreement(model, x, kept, generators, settings.chain).mean(dim=1)
@@ -190,9 +192,9 @@ class OrthogonalPgd(Solver):
             context.note(f"o-pgd-{name}", values.to(x).tolist())
         return best.x
 
-    def penalty(self, x: Tensor, images: Tensor) -> Tensor:
+    def penalty(self, images: Tensor) -> Callable[[Tensor], Tensor]:
         """The base solver's."""
-        return self.inner.penalty(x, images)
+        return self.inner.penalty(images)
 
     def project(self, x: Tensor, images: Tensor) -> Tensor:
         """`x` brought within the hard budgets in L-infinity and L2, and within [0, 1]."""

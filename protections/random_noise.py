@@ -13,7 +13,7 @@ from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.benchmark.seeds import per_image_generators
-from impress_bench.metrics import lpips_budget
+from impress_bench.metrics import lpips_to
 from impress_bench.protections.base import Protection
 from impress_bench.protections.regions import kept_region
 
@@ -85,9 +85,10 @@ class RandomNoise(Protection):
         low, high = 0.0, float(self.levels)
         if goal <= 0:
             return image
+        distance = lpips_to(image, resize=224)
         for _ in range(self.bisections):
             middle = (low + high) / 2
-            if float(lpips_budget(noisy(middle), image)) < goal:
+            if float(distance(noisy(middle))) < goal:
                 low = middle
             else:
                 high = middle

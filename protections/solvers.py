@@ -5,6 +5,7 @@ Kept apart from the objectives, so that any gradient protection can be run with 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from impress_bench.benchmark.contract import Context
 from impress_bench.benchmark.seeds import rand_per_image
-from impress_bench.metrics import lpips_budget
+from impress_bench.metrics import lpips_to
 from impress_bench.protections.base import GradientProtection, Solver
 
 
@@ -52,13 +53,14 @@ class AdamHinge(Solver):
     def solve(self, objective: GradientProtection[Any], images: Tensor, context: Context) -> Tensor:
         """Protected images, on the device and in the dtype of the model, at least float32."""
         images, generators, state, movable = objective.pose(images, context)
+        penalty = self.penalty(images)
         delta = self.project((2 * rand_per_image(generators, images) - 1) * self.p) * movable
         delta.requires_grad_(True)
         optimiser = torch.optim.Adam([delta], lr=self.lr)
         for step in range(self.steps):
             with torch.enable_grad():
                 x = straight_through_clamp(images + delta / 2)
-                losses = objective.loss(state, x, step, generators) + self.penalty(x, images)
+                losses = objective.loss(state, x, step, generators) + penalty(x)
                 (delta.grad,) = torch.autograd.grad(losses.sum(), delta)
             optimiser.step()
             with torch.no_grad():
@@ -67,10 +69,10 @@ class AdamHinge(Solver):
             context.progress(step + 1, self.steps)
         return (images + delta.detach() / 2).clamp(0, 1)
 
-    def penalty(self, x: Tensor, images: Tensor) -> Tensor:
+    def penalty(self, images: Tensor) -> Callable[[Tensor], Tensor]:
         """alpha * max(LPIPS - p, 0) of each image (B,)."""
-        excess = lpips_budget(x, images, net=self.lpips_net) - self.p
-        return self.alpha * excess.clamp(min=0)
+        distance = lpips_to(images, self.lpips_net, resize=224)
+        return lambda x: self.alpha * (distance(x) - self.p).clamp(min=0)
 
     def project(self, delta: Tensor) -> Tensor:
         """A perturbation on [-1, 1] brought within `linf` on [0, 1], if there is one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -26,6 +27,7 @@ class TinyModel:
             norm_num_groups=4,
             mid_block_add_attention=False,
         ).to(dtype)
+        self.pipeline = SimpleNamespace(vae=self.vae)
         self.dtype, self.device, self.prompts = dtype, torch.device("cpu"), []
 
     def encode(

@@ -38,7 +38,7 @@ class Passes:
         self.watch("unet", pipeline.unet)
         if model.inpainting_unet is not None:
             self.watch("unet", model.inpainting_unet)
-        self.watch("lpips", _network("alex", torch.float32, model.device))
+        self.watch("lpips", _network("alex", torch.float32, model.device).net)
 
     def watch(self, name: str, network: Module) -> None:
         """Count the passes of one network, each network once."""
@@ -55,6 +55,8 @@ def _hook(name: str, counts: Counter[str]) -> Callable[[Module, tuple[Any, ...],
         counts[f"{name} forward"] += images
         if answer.requires_grad:
             # Not into the gradient: only that it came by.
-            answer.register_hook(lambda _: counts.update({f"{name} backward": images}))
+            answer.register_hook(  # type: ignore[no-untyped-call]
+                lambda _: counts.update({f"{name} backward": images})
+            )
 
     return count

@@ -9,7 +9,7 @@ from impress_bench.attacks import Impress
 from impress_bench.benchmark import Context, load_model
 from impress_bench.benchmark.harness.environment import Environment
 from impress_bench.benchmark.models.fine_tuning import fine_tune
-from impress_bench.protections import PhotoGuardEncoder
+from impress_bench.protections import Glaze, PhotoGuardEncoder
 
 
 @pytest.fixture
@@ -28,8 +28,22 @@ def test_impress_needs_one_pass_a_step_and_image(environment, smooth_images):
     assert environment.passes == {
         "encoder forward": 12, "encoder backward": 12,
         "decoder forward": 12, "decoder backward": 12,
-        "lpips forward": 12, "lpips backward": 12,
+        "lpips forward": 15, "lpips backward": 12,  # the protected images' features once
     }  # fmt: skip
+
+
+def test_glaze_encodes_its_target_once(environment, smooth_images):
+    model, images = environment.model("target"), smooth_images(2, 64)
+    glaze = Glaze(steps=6, transfer_steps=2, strength=1.0, linf=16 / 255)
+    with environment.stage(1, "test"):
+        glaze(images, context(model))
+    counts = environment.passes
+    assert counts["encoder backward"] == counts["lpips backward"] == 12
+    # The image to redraw and the redrawn one; the clean image's features for the hinge, and two
+    # more for the measured budget.
+    assert counts["encoder forward"] == 12 + 4
+    assert counts["lpips forward"] == 12 + 2 + 4
+    assert counts["decoder forward"] == 2
 
 
 def test_an_encoder_attack_needs_no_decoder(environment, smooth_images):
@@ -40,7 +54,7 @@ def test_an_encoder_attack_needs_no_decoder(environment, smooth_images):
     assert counts["encoder backward"] == 10
     assert counts["encoder forward"] == 12  # and the target once
     assert "decoder forward" not in counts
-    assert counts["lpips forward"] == 2  # the budget is measured
+    assert counts["lpips forward"] == 4  # the budget is measured, on both sides
 
 
 def test_copies_for_fine_tuning_count(environment, smooth_images):

@@ -1,0 +1,32 @@
+"""What a VAE's encoder says of images, kept so that it can be drawn from again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from impress_bench.benchmark.seeds import randn_per_image
+
+if TYPE_CHECKING:
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+
+class Posterior(NamedTuple):
+    """Mean and standard deviation of unscaled latents, both (B, 4, h, w)."""
+
+    mean: Tensor
+    std: Tensor
+
+    def sample(self, generators: Sequence[torch.Generator]) -> Tensor:
+        """Latents, each image's from its own generator, as `LatentDiffusion.encode` draws them."""
+        return self.mean + self.std * randn_per_image(generators, self.mean)
+
+
+def posterior(model: LatentDiffusion, images: Tensor) -> Posterior:
+    """The posterior of images (B, 3, H, W) in [0, 1]. Differentiable."""
+    vae = model.pipeline.vae
+    found = vae.encode(2 * images.to(model.device, model.dtype) - 1).latent_dist
+    return Posterior(found.mean, found.std)
