@@ -11,8 +11,10 @@ from impress_bench.benchmark.contract import Context
 
 
 class BitDepth(Purifier):
-    """Rounds each value to the nearest of 2^`bits` levels. Raises ValueError for bits outside 1 to
-    8."""
+    """Rounds each value to the nearest of 2^`bits` levels.
+
+    Raises ValueError for bits outside 1 to 8.
+    """
 
     name: ClassVar[str] = "bit-depth"
 

@@ -23,6 +23,7 @@ from impress_bench.leaderboard.figures import plot_inconsistency
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.overview import overview
 from impress_bench.leaderboard.render import Board, write_board, write_text
+from impress_bench.leaderboard.tradeoff import plot_tradeoff
 
 FORMATS = ("md", "csv", "json")
 KEY = ["task", "subject", "protection", "purifier", "seed", "metric"]
@@ -82,6 +83,11 @@ def write_boards(
         if plot_inconsistency(inspections, layout, picture):
             paths.append(picture)
             figures[picture.name] = "Reconstruction errors of clean, protected and purified images"
+    for picture, caption in plot_tradeoff(
+        cells, protections, layout, folder.parent / "figures"
+    ).items():
+        paths.append(picture)
+        figures[picture.name] = caption
     layout = Layout({**meta, "figures": {**figures, **meta.get("figures", {})}})
     paths.append(write_text(folder / "LEADERBOARD.md", overview(boards, cells, layout)))
     return paths
