@@ -43,7 +43,8 @@ PAIR_TEXT = (
 
 @dataclass(frozen=True)
 class AdaptiveTable:
-    """One of Tables 4 to 6: `adaptation` beside the plain protection, `bracketed` in brackets."""
+    """One of Tables 4 to 6: `adaptation` beside the plain protection, `bracketed` in brackets;
+    both and `task` are roles."""
 
     name: str
     task: str
@@ -57,16 +58,16 @@ class AdaptiveTable:
 
 TABLES = (
     AdaptiveTable(
-        "table-4", "style-mimicry", "Table 4: adaptive protection, style mimicry",
-        "consistency", True, TABLE_4, 1,
+        "table-4", "mimicry", "Table 4: adaptive protection, style mimicry",
+        "term", True, TABLE_4, 1,
     ),
     AdaptiveTable(
-        "table-5", "malicious-editing", "Table 5: adaptive protection, malicious editing",
-        "consistency", False, TABLE_5, 2,
+        "table-5", "editing", "Table 5: adaptive protection, malicious editing",
+        "term", False, TABLE_5, 2,
     ),
     AdaptiveTable(
-        "table-6", "style-mimicry", "Table 6: Orthogonal PGD, style mimicry",
-        "o-pgd", True, TABLE_6, 1, "consistency",
+        "table-6", "mimicry", "Table 6: Orthogonal PGD, style mimicry",
+        "orthogonal", True, TABLE_6, 1, "term",
     ),
 )  # fmt: skip
 
@@ -74,6 +75,7 @@ TABLES = (
 class Task(NamedTuple):
     """What was measured of one task."""
 
+    name: str
     entries: Entries
     metrics: list[Metric]
     protections: list[str]
@@ -82,22 +84,24 @@ class Task(NamedTuple):
 
 def build(cells: pd.DataFrame, notes: pd.DataFrame, layout: Layout) -> list[Board]:
     """Those of Tables 3 to 6 for which something was run."""
-    boards = [_sweep(_measured(cells, "style-mimicry", layout), notes, layout)]
+    boards = [_sweep(_measured(cells, "mimicry", layout), notes, layout)]
     boards += [_pairs(table, _measured(cells, table.task, layout), layout) for table in TABLES]
     return [board for board in boards if board is not None]
 
 
-def _measured(cells: pd.DataFrame, task: str, layout: Layout) -> Task:
+def _measured(cells: pd.DataFrame, role: str, layout: Layout) -> Task:
+    task = layout.role(role)
     described = layout.meta.get("metrics", {}).get(task, ())
     entries = collect(cells, task, [item["name"] for item in described])
     metrics = layout.metrics(task, [key.metric for key in entries])
     protections = layout.protections(key.protection for key in entries)
     subjects = cells.loc[cells["task"] == task, "subject"].nunique()
-    return Task(entries, metrics, protections, subjects)
+    return Task(task, entries, metrics, protections, subjects)
 
 
-def _variants(task: Task, adaptation: str) -> dict[str, list[str]]:
-    """Adapted protections by what they adapt."""
+def _variants(task: Task, role: str, layout: Layout) -> dict[str, list[str]]:
+    """Protections adapted by what plays a role, by what they adapt."""
+    adaptation = layout.role(role)
     found: dict[str, list[str]] = {}
     for name in task.protections:
         parts = adapted(name)
@@ -111,7 +115,7 @@ def _sweep(task: Task, notes: pd.DataFrame, layout: Layout) -> Board | None:
     none, purifier = layout.role("no_purifier"), layout.role("purifier")
     blocks: list[Block] = []
     conditions: list[tuple[str, str]] = []
-    for base, variants in _variants(task, "consistency").items():
+    for base, variants in _variants(task, "term", layout).items():
         weighted = sorted((_weight(name), name) for name in variants)
         if len(weighted) < 2:
             continue
@@ -132,7 +136,7 @@ def _sweep(task: Task, notes: pd.DataFrame, layout: Layout) -> Board | None:
         conditions += [(name, state) for name in columns for state in (none, purifier)]
     if not blocks:
         return None
-    records = entry_records("table-3", "style-mimicry", task.entries, conditions, task.metrics)
+    records = entry_records("table-3", task.name, task.entries, conditions, task.metrics)
     title = "Table 3: the weight of the consistency term, style mimicry"
     return Board("table-3", title, SWEEP_TEXT, blocks, records)
 
@@ -170,8 +174,8 @@ def _pairs(table: AdaptiveTable, task: Task, layout: Layout) -> Board | None:
     clean = [name for name in task.protections if layout.kind(name) == "clean"][: table.clean]
     blocks: list[Block] = []
     records: list[Record] = []
-    for base, variants in _variants(task, table.adaptation).items():
-        beside = _variants(task, table.bracketed).get(base, []) if table.bracketed else []
+    for base, variants in _variants(task, table.adaptation, layout).items():
+        beside = _variants(task, table.bracketed, layout).get(base, []) if table.bracketed else []
         other = _chosen(beside, layout)
         for name in variants:
             conditions = [(c, none) for c in clean]
@@ -202,8 +206,8 @@ def _pairs(table: AdaptiveTable, task: Task, layout: Layout) -> Board | None:
             )
             heading = f"{layout.title(name)}: paired comparisons"
             blocks.append(comparisons.block(heading, lines, task.metrics))
-            records += entry_records(table.name, table.task, task.entries, conditions, task.metrics)
-            records += comparisons.records(table.task, lines, task.metrics)
+            records += entry_records(table.name, task.name, task.entries, conditions, task.metrics)
+            records += comparisons.records(task.name, lines, task.metrics)
     return Board(table.name, table.title, PAIR_TEXT, blocks, records) if blocks else None
 
 

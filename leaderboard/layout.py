@@ -47,10 +47,14 @@ ROLES: dict[str, Any] = {
     "no_purifier": "none",
     "noise": ("random-noise",),
     "purifier": "impress",
+    "mimicry": "style-mimicry",
+    "editing": "malicious-editing",
+    "term": "consistency",
+    "orthogonal": "o-pgd",
 }
 
-TABLE_1_TASK = "style-mimicry"
-PERCENT_TASKS = (TABLE_1_TASK,)
+#: Whose scores are rates where a run does not say what chance is.
+PERCENT_TASKS = ("style-mimicry",)
 
 
 class Metric(NamedTuple):

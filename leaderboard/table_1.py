@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from impress_bench.leaderboard.layout import TABLE_1_TASK
 from impress_bench.leaderboard.paper import TABLE_1, TABLE_1_SOURCE
 from impress_bench.leaderboard.task_table import TaskTable
 
@@ -21,7 +20,7 @@ CONTROLS = (
 
 TABLE = TaskTable(
     name="table-1",
-    task=TABLE_1_TASK,
+    task="mimicry",
     title="Table 1: style mimicry",
     text=TEXT,
     controls=CONTROLS,

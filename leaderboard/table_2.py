@@ -20,7 +20,7 @@ CONTROLS = (
 
 TABLE = TaskTable(
     name="table-2",
-    task="malicious-editing",
+    task="editing",
     title="Table 2: malicious editing",
     text=TEXT,
     controls=CONTROLS,

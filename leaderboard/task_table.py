@@ -8,7 +8,7 @@ is the paper's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -20,7 +20,7 @@ from impress_bench.leaderboard.render import Block, Board, Notes, entry_text
 
 @dataclass(frozen=True)
 class TaskTable:
-    """What one of the paper's tables shows.
+    """What one of the paper's tables shows; `task` is the role of its task.
 
     `text` explains its figures, `controls` those below them. `clean`: whether clean images get a
     column; where scores are likenesses to what came of clean images they have none. `figures`, the
@@ -44,6 +44,7 @@ Condition = tuple[str, str]
 
 def build(table: TaskTable, cells: pd.DataFrame, layout: Layout) -> Board | None:
     """The board, or None without cells of its task."""
+    table = replace(table, task=layout.role(table.task))
     described = layout.meta.get("metrics", {}).get(table.task, ())
     entries = collect(cells, table.task, [item["name"] for item in described])
     if not entries:

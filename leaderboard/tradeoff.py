@@ -84,7 +84,7 @@ def _draw(points: list[Point], layout: Layout, metric: Metric, path: Path) -> No
     ]
     figure = Figure((4.2 * len(purifiers) + 2.6, 3.8), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(purifiers), sharey=True, squeeze=False)[0]
+    panels = figure.subplots(1, len(purifiers), sharex=True, sharey=True, squeeze=False)[0]
     families = list(dict.fromkeys(family(point.protection) for point in points))
     for axes, purifier in zip(panels, purifiers, strict=True):
         _panel(axes, points, purifier, families, layout, metric)

@@ -53,8 +53,8 @@ def write_boards(
     protections and purifiers (display order), boards (names to write, default all that have
     data), paper (whether the model is the paper's), reference_protection, settings, adaptive
     (the variants that Table 6 shows in brackets), titles (display names), roles (which registered
-    names are `clean`, `no_purifier`, `noise`, `purifier`), figures (captions of further pictures
-    in `figures/`). `formats` may add `tex` and `html`.
+    names play the parts of `layout.ROLES`), figures (captions of further pictures in `figures/`).
+    `formats` may add `tex` and `html`.
     """
     given = (cells, protections, inspections, pd.DataFrame() if notes is None else notes)
     frames = dict(zip(COLUMNS, given, strict=True))
