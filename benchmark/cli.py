@@ -6,6 +6,7 @@ import errno
 import json
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import click
@@ -168,6 +169,58 @@ def purify(context: click.Context, /, purifier: str, **options: Any) -> None:
     """Purify the images in SOURCE (a folder or a file) and write PNGs of the same names and sizes
     into the folder TARGET."""
     _run_job(context, "purifier", purifier, **options)
+
+
+@cli.command()
+@click.argument("kind", type=click.Choice(["protection", "purifier"]))
+@click.argument("name")
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".",
+    help="The folder that gets the package. [default: this one]",
+)
+def new(kind: str, name: str, into: Path) -> None:
+    """Write an installable package for a plugin called NAME."""
+    from impress_bench.benchmark.harness.scaffold import scaffold
+
+    for path in scaffold(kind, name, into):
+        click.echo(path)
+    click.echo(
+        f"Next: pip install -e '{into / name}[test]' && impress-bench check {name}", err=True
+    )
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--preset", default="quick", show_default=True, help="Whose settings it gets.")
+@click.option("--control", is_flag=True, help="It is a control, not meant to protect.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of verdicts.")
+@click.pass_context
+def check(context: click.Context, /, name: str, preset: str, control: bool, as_json: bool) -> None:
+    """Check that the protection or purifier NAME keeps what the benchmark relies on.
+
+    Exit code 1 if it does not.
+    """
+    from impress_bench.benchmark.harness.check import check as verdicts
+    from impress_bench.benchmark.harness.check import resolve
+    from impress_bench.benchmark.harness.presets import load_preset
+
+    component = resolve(name, load_preset(preset).settings.model_dump())
+    found = []
+    for verdict in verdicts(component, control):
+        found.append(verdict)
+        if not as_json:
+            told = f"FAILED {verdict.check}: {verdict.failure}" if verdict.failure else ""
+            click.echo(told or f"passed {verdict.check} ({verdict.seconds:.1f} s)")
+            if told:
+                click.echo(f"       {verdict.about}")
+    failed = [verdict for verdict in found if verdict.failure]
+    if as_json:
+        click.echo(json.dumps([verdict._asdict() for verdict in found], indent=1))
+    else:
+        click.echo(f"{component.kind} {component.label}: {len(failed)} of {len(found)} failed")
+    context.exit(STOPPED if failed else 0)
 
 
 @cli.command("list")

@@ -15,6 +15,7 @@ from impress_bench.leaderboard import (
     matrix,
     table_1,
     table_2,
+    table_3,
     task_table,
     visibility,
     worst_case,
@@ -67,7 +68,8 @@ def write_boards(
     layout = Layout(meta)
     built = [
         *[task_table.build(table, cells, layout) for table in (table_1.TABLE, table_2.TABLE)],
-        *adaptive.build(cells, notes, layout),
+        table_3.build(cells, notes, layout),
+        *adaptive.build(cells, layout),
         *[matrix.build(cells, layout, task) for task in sorted(set(cells["task"]))],
         worst_case.build(cells, layout),
         visibility.build(protections, layout),

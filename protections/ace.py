@@ -19,8 +19,8 @@ from torch import Tensor
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.surrogate import Surrogate, attention, embedded
-from impress_bench.protections.targets import target_images
+from impress_bench.protections.surrogate import Surrogate, attention
+from impress_bench.protections.targets import target_latents
 
 
 @dataclass
@@ -83,12 +83,10 @@ class Ace(GradientProtection[AceState]):
         self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
     ) -> AceState:
         """The surrogate and the target's latents."""
-        model = context.require_model(self.name)
-        with torch.no_grad():
-            shown = target_images(self.name, self.target, images, generator)
-            target = model.encode(shown) * model.latent_scale
-        prompts = embedded(model, self.prompt, context.titles, len(images))
-        surrogate = Surrogate(model, prompts, self.surrogate_lr, attention)
+        surrogate = Surrogate.of(
+            self.name, context, self.prompt, images, self.surrogate_lr, attention
+        )
+        target = target_latents(self.name, self.target, images, surrogate.model, generator)
         return AceState(surrogate, target, generator)
 
     def loss(

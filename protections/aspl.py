@@ -16,7 +16,7 @@ from torch import Tensor
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.surrogate import Surrogate, embedded
+from impress_bench.protections.surrogate import Surrogate
 
 
 @dataclass
@@ -71,9 +71,7 @@ class Aspl(GradientProtection[AsplState]):
         self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
     ) -> AsplState:
         """The surrogate, and the first copy to move against."""
-        model = context.require_model(self.name)
-        prompts = embedded(model, self.prompt, context.titles, len(images))
-        follower = Surrogate(model, prompts, self.surrogate_lr)
+        follower = Surrogate.of(self.name, context, self.prompt, images, self.surrogate_lr)
         state = AsplState(images, follower, follower, generator)
         self._next_opponent(state)
         return state

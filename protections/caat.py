@@ -16,7 +16,7 @@ from torch import Tensor
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.surrogate import Surrogate, cross_attention_kv, embedded
+from impress_bench.protections.surrogate import Surrogate, cross_attention_kv
 
 
 @dataclass
@@ -60,11 +60,10 @@ class Caat(GradientProtection[CaatState]):
         self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
     ) -> CaatState:
         """A surrogate whose cross-attention learns."""
-        model = context.require_model(self.name)
-        prompts = embedded(model, self.prompt, context.titles, len(images))
-        return CaatState(
-            Surrogate(model, prompts, self.surrogate_lr, cross_attention_kv), generator
+        surrogate = Surrogate.of(
+            self.name, context, self.prompt, images, self.surrogate_lr, cross_attention_kv
         )
+        return CaatState(surrogate, generator)
 
     def loss(
         self, state: CaatState, x: Tensor, step: int, generator: Sequence[torch.Generator]

@@ -11,7 +11,7 @@ from torch import Tensor
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.surrogate import Surrogate, embedded
+from impress_bench.protections.surrogate import Surrogate
 
 
 class Fsmg(GradientProtection[Surrogate]):
@@ -52,9 +52,7 @@ class Fsmg(GradientProtection[Surrogate]):
         self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
     ) -> Surrogate:
         """A model that has learned the clean images."""
-        model = context.require_model(self.name)
-        prompts = embedded(model, self.prompt, context.titles, len(images))
-        surrogate = Surrogate(model, prompts, self.surrogate_lr)
+        surrogate = Surrogate.of(self.name, context, self.prompt, images, self.surrogate_lr)
         surrogate.train(images, generator, self.surrogate_steps, self.batch)
         return surrogate
 

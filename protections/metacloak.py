@@ -17,7 +17,7 @@ from torchvision.transforms import functional as transforms
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.surrogate import Surrogate, embedded
+from impress_bench.protections.surrogate import Surrogate
 
 
 @dataclass
@@ -81,9 +81,7 @@ class MetaCloak(GradientProtection[MetaCloakState]):
         self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
     ) -> MetaCloakState:
         """The pool: one fine-tuning on the clean images, looked at from time to time."""
-        model = context.require_model(self.name)
-        prompts = embedded(model, self.prompt, context.titles, len(images))
-        learner = Surrogate(model, prompts, self.surrogate_lr)
+        learner = Surrogate.of(self.name, context, self.prompt, images, self.surrogate_lr)
         pool = [learner.copy()]
         for _ in range(self.stages - 1):
             learner.train(images, generator, self.stage_steps, self.batch)

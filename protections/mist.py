@@ -17,7 +17,7 @@ from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.denoising import denoise
 from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.targets import target_images
+from impress_bench.protections.targets import target_latents
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
@@ -75,9 +75,7 @@ class Mist(GradientProtection[MistState]):
     ) -> MistState:
         """The prompt and the target's latents."""
         model = context.require_model(self.name)
-        with torch.no_grad():
-            shown = target_images(self.name, self.target, images, generator)
-            target = model.encode(shown) * model.latent_scale
+        target = target_latents(self.name, self.target, images, model, generator)
         return MistState(model, model.embed([self.prompt]), target)
 
     def loss(

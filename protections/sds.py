@@ -19,7 +19,7 @@ from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.denoising import denoise
 from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.targets import target_images
+from impress_bench.protections.targets import target_latents
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
@@ -76,9 +76,7 @@ class Sds(GradientProtection[SdsState]):
         """The prompt, and the target's latents if there is one."""
         model, target = context.require_model(self.name), None
         if self.target:
-            with torch.no_grad():
-                shown = target_images(self.name, self.target, images, generator)
-                target = model.encode(shown) * model.latent_scale
+            target = target_latents(self.name, self.target, images, model, generator)
         return SdsState(model, model.embed([self.prompt]), target)
 
     def loss(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from impress_bench.benchmark.contract import Context
 from impress_bench.protections.denoising import Denoising, denoise
 
 if TYPE_CHECKING:
@@ -56,6 +57,26 @@ class Surrogate:
         self.learned = [p for name, p in self.unet.named_parameters() if trains(name)]
         self.optimiser = torch.optim.AdamW(self.learned, lr=lr)
 
+    @classmethod
+    def of(
+        cls,
+        plugin: str,
+        context: Context,
+        prompt: str,
+        images: Tensor,
+        lr: float,
+        trains: Callable[[str], bool] = _all,
+    ) -> Surrogate:
+        """One from the context's model, under `prompt`, in which "{title}" is each image's own.
+
+        Raises PluginError without a model.
+        """
+        model, count = context.require_model(plugin), len(images)
+        titles = context.titles if len(context.titles) == count else [""] * count
+        with torch.no_grad():
+            prompts = model.embed([prompt.format(title=title) for title in titles])
+        return cls(model, prompts, lr, trains)
+
     def copy(self) -> Surrogate:
         """Another one with these weights and an optimiser that has seen nothing."""
         other = Surrogate(self.model, self.prompts, self.lr, self.trains)
@@ -87,10 +108,3 @@ class Surrogate:
             self.optimiser.step()
         for parameter in self.learned:
             parameter.requires_grad_(False)
-
-
-def embedded(model: LatentDiffusion, prompt: str, titles: Sequence[str], count: int) -> Tensor:
-    """Embeddings (count, length, width) of `prompt`, in which "{title}" is each image's own."""
-    names = titles if len(titles) == count else [""] * count
-    with torch.no_grad():
-        return model.embed([prompt.format(title=name) for name in names])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,6 +12,9 @@ from torch import Tensor
 
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.seeds import rand_per_image
+
+if TYPE_CHECKING:
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
 NAMED = ("grey", "noise", "pattern")
 
@@ -42,6 +46,19 @@ def target_images(
         ) from None
     values = torch.from_numpy(np.asarray(fitted).copy()).permute(2, 0, 1) / 255
     return values.to(images).expand_as(images)
+
+
+def target_latents(
+    plugin: str,
+    target: str,
+    images: Tensor,
+    model: LatentDiffusion,
+    generators: Sequence[torch.Generator],
+) -> Tensor:
+    """Scaled posterior means (B, 4, h, w) of `target_images`."""
+    with torch.no_grad():
+        shown = target_images(plugin, target, images, generators)
+        return model.encode(shown) * model.latent_scale
 
 
 def _pattern(height: int, width: int) -> Tensor:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.harness.component import Component, load_target
 from impress_bench.benchmark.harness.errors import ConfigError, plugin_error
 from impress_bench.benchmark.harness.keys import DEVICE, canonical_json, derive_seed
 from impress_bench.benchmark.harness.passes import Passes
-from impress_bench.benchmark.harness.registry import Component, Registry, load_target
+from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.models.digest import folder_digest
 
 if TYPE_CHECKING:

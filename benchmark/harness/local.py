@@ -64,7 +64,7 @@ class LocalExecutor:
         """
         preset = plan.preset
         env = Environment(preset.models.roles(), preset.time_limit_s, self._reporter.step)
-        estimate = Estimate((stage.kind for stage in plan.stages.values()), self._workers)
+        estimate = Estimate(map(_work, plan.stages.values()), self._workers)
         self._reporter.start(len(plan.stages))
         pending = dict(plan.stages)
         try:
@@ -85,7 +85,7 @@ class LocalExecutor:
         if outcome is None:
             return False
         self.outcomes[stage.key] = outcome
-        estimate.finished(stage.kind, outcome.seconds)
+        estimate.finished(_work(stage), outcome.seconds)
         line = f"{outcome.verb} {stage.key} {stage.kind} {stage.place}"
         self._log(f"{line}: {outcome.reason}" if outcome.reason else line)
         if outcome.verb == "failed":
@@ -141,6 +141,11 @@ class LocalExecutor:
         if result is None:
             raise PluginError(stage.component, f"input {needed.key} vanished from the store")
         return result
+
+
+def _work(stage: Stage) -> str:
+    """Stages that take about as long as each other: an edit is no fine-tuning."""
+    return f"{stage.kind} {stage.component} {stage.task_name}"
 
 
 def _outcome(verb: str, stored: Stored) -> Outcome:

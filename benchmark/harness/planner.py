@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import TypeVar
 
 from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.environment import model_digest
 from impress_bench.benchmark.harness.errors import ConfigError, plugin_error, unknown
 from impress_bench.benchmark.harness.everything import expanded
 from impress_bench.benchmark.harness.keys import sha256
 from impress_bench.benchmark.harness.plan import Plan, PlannedTask
 from impress_bench.benchmark.harness.presets import Preset
-from impress_bench.benchmark.harness.registry import Component, Registry
+from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.harness.rows import SubjectPlanner
 from impress_bench.benchmark.harness.spec import Spec
 from impress_bench.benchmark.harness.stage import Stage

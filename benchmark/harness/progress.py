@@ -13,7 +13,7 @@ from impress_bench.benchmark.harness.stage import Stage
 
 
 class Estimate:
-    """Seconds left for some workers, from the mean duration of each kind of stage seen so far."""
+    """Seconds left for some workers, from the mean duration of each kind of work seen so far."""
 
     def __init__(self, pending: Iterable[str], workers: int = 1) -> None:
         self._workers = workers
@@ -21,7 +21,7 @@ class Estimate:
         self._seen: dict[str, list[float]] = defaultdict(list)
 
     def finished(self, kind: str, seconds: float | None) -> None:
-        """A stage is settled; `seconds` is what it took when it was executed, if it was."""
+        """Work is settled; `seconds` is what it took when it was executed, if it was."""
         self._pending[kind] -= 1
         if seconds is not None:
             self._seen[kind].append(seconds)

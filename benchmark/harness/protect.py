@@ -21,9 +21,9 @@ from impress_bench.benchmark.contract import (
     Protected,
     State,
 )
+from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.environment import Environment, generator
 from impress_bench.benchmark.harness.images import from_tensor, to_tensor
-from impress_bench.benchmark.harness.registry import Component
 from impress_bench.benchmark.harness.stage import Stage, ask_to_skip, images_of
 from impress_bench.benchmark.harness.store import Result
 
@@ -66,6 +66,8 @@ class Protect(Stage):
         )
         plugin = self.protection.create()
         ask_to_skip(self, plugin, env.model("protection"))
+        if hasattr(plugin, "tell"):
+            plugin.tell(self.subject, clean.names)
         reason = ""
         try:
             answer = plugin(to_tensor(clean), context)

@@ -1,4 +1,4 @@
-"""Plugins: what is installed, and from a name and parameters to something that can be created.
+"""Plugins: what is installed, and from a name and parameters to a component.
 
 The built-in ones come through the same entry points as everybody's; nothing here knows a name.
 """
@@ -6,21 +6,24 @@ The built-in ones come through the same entry points as everybody's; nothing her
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.harness.component import CHAIN, Component, load_target
 from impress_bench.benchmark.harness.errors import ConfigError, plugin_error, unknown
 from impress_bench.benchmark.harness.files import write_atomically
 from impress_bench.benchmark.harness.keys import canonical_json, sha256
 from impress_bench.benchmark.harness.parameters import bind_parameters, task_parameters
 from impress_bench.benchmark.harness.source import SourceIndex
 from impress_bench.benchmark.harness.spec import Spec, parse_spec
+from impress_bench.benchmark.models.digest import folder_digest
 
 KINDS = {
     "protections": "protection",
@@ -29,85 +32,6 @@ KINDS = {
     "tasks": "task",
     "models": "model",
 }
-
-
-#: What purifiers that follow each other become.
-CHAIN = "impress_bench.attacks.chain:Chain"
-
-
-@dataclass(frozen=True)
-class Component:
-    """A plugin with every parameter decided; picklable, and created only where it runs.
-
-    `adaptations` are applied to a protection, and `then` follow a purifier, from left to right.
-    `injected` are the plugins that a
-    parameter of that name stands for; `files` the digests of files that one names.
-    """
-
-    kind: str
-    name: str
-    label: str
-    target: str
-    distribution: str
-    version: str
-    source: str
-    parameters: Mapping[str, Any]
-    requires: tuple[str, ...] = ()
-    adaptations: tuple[Component, ...] = ()
-    then: tuple[Component, ...] = ()
-    injected: Mapping[str, Component] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
-
-    def identity(self) -> dict[str, Any]:
-        """What of it decides a result. The registered name does not."""
-        identity: dict[str, Any] = {
-            "target": self.target,
-            "distribution": self.distribution,
-            "version": self.version,
-            "source": self.source,
-            "parameters": {k: v for k, v in self.parameters.items() if k not in self.injected},
-        }
-        if self.adaptations:
-            identity["adaptations"] = [adaptation.identity() for adaptation in self.adaptations]
-        if self.then:
-            identity["then"] = [part.identity() for part in self.then]
-        if self.files:
-            identity["files"] = dict(self.files)
-        if self.injected:
-            identity["injected"] = {k: part.identity() for k, part in self.injected.items()}
-        return identity
-
-    def create(self) -> Any:
-        """The plugin object; whatever goes wrong in its code becomes a `PluginError`."""
-        factory = load_target(self.kind, self.label, self.target)
-        try:
-            if self.kind == "task":
-                return factory(factory.Settings(**self.parameters))  # type: ignore[attr-defined]
-            parameters = {key: _plain(value) for key, value in self.parameters.items()}
-            parameters |= {key: part.create() for key, part in self.injected.items()}
-            plugin = factory(**parameters)
-            label = self.label.removesuffix("".join(f"+{part.label}" for part in self.adaptations))
-            for adaptation in self.adaptations:
-                plugin = adaptation.create()(plugin, label)
-                label = f"{label}+{adaptation.label}"
-            if self.then:
-                plugin = load_target(self.kind, self.label, CHAIN)(
-                    plugin, *[part.create() for part in self.then]
-                )
-        except PluginError:
-            raise
-        except Exception as error:
-            raise plugin_error(self.kind, self.label, "could not be created", error) from error
-        return plugin
-
-
-def load_target(kind: str, label: str, target: str) -> Callable[..., Any]:
-    """Import `module:attribute` of a plugin."""
-    try:
-        loaded: Callable[..., Any] = EntryPoint(name=label, value=target, group=kind).load()
-    except Exception as error:
-        raise plugin_error(kind, label, "could not be imported", error) from error
-    return loaded
 
 
 class Registry:
@@ -158,6 +82,8 @@ class Registry:
         entry = self.entry(group, spec.name)
         given = {**settings.get(group, {}).get(spec.name, {}), **dict(spec.parameters)}
         name, version, source = self._provenance(kind, entry)
+        if then:
+            source = sha256(f"{source} {self.index.digest(CHAIN.partition(':')[0])}".encode())
         draft = Component(
             kind, spec.name, str(spec), entry.value, name, version, source, given,
             adaptations=adaptations, then=then,
@@ -225,11 +151,6 @@ class Registry:
         return self._memo / f"{sha256(canonical_json(inputs).encode())}.json"
 
 
-def _plain(value: Any) -> Any:
-    """JSON has no tuples, Python's defaults no lists."""
-    return tuple(value) if isinstance(value, list) else value
-
-
 def conflict(kind: str, entries: list[EntryPoint]) -> str:
     """What is wrong with several entry points of one name; empty for one."""
     if len(entries) == 1:
@@ -253,12 +174,17 @@ def _requires(component: Component) -> list[str]:
 
 
 def _digests(decided: Mapping[str, Any]) -> dict[str, str]:
-    """Digests of the files that parameters name: what is in a file decides a result, not its name.
-
-    A parameter that may name a file need not.
-    """
-    named = {key: Path(str(decided["parameters"][key])) for key in decided["files"]}
-    return {key: sha256(path.read_bytes()) for key, path in named.items() if path.is_file()}
+    """Digests of the files and folders that words of parameters name: what is in them decides a
+    result, not how they are called. A parameter that may name a file need not."""
+    found = {}
+    for key in decided["files"]:
+        for word in shlex.split(str(decided["parameters"][key])):
+            path = Path(shutil.which(word) or word)
+            if path.is_dir():
+                found[f"{key} {word}"] = folder_digest(path)
+            elif path.is_file():
+                found[f"{key} {word}"] = sha256(path.read_bytes())
+    return found
 
 
 def _read_memo(path: Path | None) -> dict[str, Any] | None:

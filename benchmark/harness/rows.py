@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.plan import CONTROL, Cell, PlannedTask
 from impress_bench.benchmark.harness.protect import Protect
-from impress_bench.benchmark.harness.registry import Component
 from impress_bench.benchmark.harness.spec import Spec, parse_spec
 from impress_bench.benchmark.harness.stage import Place, Stage
 from impress_bench.benchmark.harness.stages import (

@@ -1,7 +1,8 @@
 """How a component is written: `name[key=value, ...]`, several separated by commas.
 
 A protection may be adapted, `glaze[p=0.05]+consistency[weight=40]`, and purifiers may follow each
-other, `jpeg>impress`; both read from left to right.
+other, `jpeg>impress`; both read from left to right. `dir:PATH` and `exec:COMMAND` are short for
+`dir[path=PATH]` and `exec[command=COMMAND]`; commas and the signs + and > in them want quotes.
 Values are integers, floats, fractions such as `16/255`, booleans and strings. A string needs quotes
 only where it would read as something else; brackets inside one must balance, so that a value may
 itself be a component: `random-noise[match=glaze[p=0.05]]`.
@@ -22,6 +23,10 @@ _INTEGER = re.compile(r"[+-]?\d+")
 _FLOAT = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d+)?")
 _FRACTION = re.compile(r"([+-]?\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)")
 _QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""")
+
+
+#: What may be written `name:VALUE`, and the parameter that this stands for.
+SHORT = {"dir": "path", "exec": "command"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,13 @@ def _parse_link(text: str) -> Spec:
 
 def _parse_part(text: str) -> Spec:
     """One component without adaptations."""
+    for short, key in SHORT.items():
+        if text.strip().startswith(f"{short}:"):
+            value = text.strip().removeprefix(f"{short}:").strip()
+            value = value[1:-1] if _QUOTED.fullmatch(value) else value
+            if not value:
+                raise ConfigError(f"{text!r} names nothing behind the colon")
+            return Spec(short, ((key, value),))
     name, bracket, rest = text.partition("[")
     name = name.strip()
     if not _NAME.fullmatch(name):

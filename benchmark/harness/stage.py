@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from impress_bench.benchmark.contract import ImageSet, PluginError, State
+from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.environment import Environment, TimeLimitExceeded
 from impress_bench.benchmark.harness.errors import plugin_error
 from impress_bench.benchmark.harness.keys import key_inputs, key_of
-from impress_bench.benchmark.harness.registry import Component
 from impress_bench.benchmark.harness.store import Result
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from impress_bench.benchmark.contract import Context, PluginError
+from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.environment import Environment, generator
 from impress_bench.benchmark.harness.images import check, from_tensor, to_tensor
 from impress_bench.benchmark.harness.keys import derive_seed
-from impress_bench.benchmark.harness.registry import Component
 from impress_bench.benchmark.harness.stage import Stage, ask_to_skip, images_of
 from impress_bench.benchmark.harness.store import Result
 

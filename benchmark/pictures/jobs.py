@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.contract import NORMS, Context, PluginError, Protected
+from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.keys import derive_seed
-from impress_bench.benchmark.harness.registry import Component, Registry
+from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.harness.spec import parse_spec
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 from impress_bench.benchmark.pictures.files import (

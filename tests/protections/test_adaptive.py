@@ -221,8 +221,11 @@ def test_glaze_on_the_atelier_becomes_more_consistent(smooth_images):
     settings = {"target": "engraving", "steps": 15, "lr": 0.02, "transfer_steps": 2}
     settings |= {"linf": 16 / 255, "p": 0.1}
 
+    noted: dict[str, list[float]] = {}
+
     def context(**results):
-        return Context(torch.Generator().manual_seed(0), model, results=results)
+        draw = torch.Generator().manual_seed(0)
+        return Context(draw, model, results=results, note=lambda k, v: noted.update({k: list(v)}))
 
     plain = Glaze(**settings)(images, context())
     ones = torch.ones(2, 1, 1, 1)
@@ -231,6 +234,7 @@ def test_glaze_on_the_atelier_becomes_more_consistent(smooth_images):
     orthogonal = OPgd(steps=10, step=1 / 255)(Glaze(**settings), "glaze")(
         images, context(glaze=plain)
     )
+    assert noted["o-pgd-success"] == [1, 1]
     for protected in (consistent, orthogonal):
         assert (disagreement(model, protected.images, ones, []).mean(1) < before).all()
 

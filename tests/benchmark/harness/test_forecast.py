@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from impress_bench.benchmark.contract import ImageSet
-from impress_bench.benchmark.harness.registry import Component
+from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.reports import forecast_run
 from impress_bench.benchmark.harness.stage import Place, Stage
 from impress_bench.benchmark.harness.store import Result

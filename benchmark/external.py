@@ -1,0 +1,132 @@
+"""Images that another program changes, or has changed: files in, files out.
+
+The other program may live in any environment and any language; all it is asked is to read PNGs from
+one folder and to write PNGs of the same names and sizes into another.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shlex
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from impress_bench.benchmark.contract import PluginError, State
+from impress_bench.benchmark.pixels import to_pixels, to_tensor
+
+#: How much of what a command prints is read when it fails.
+TAIL = 2000
+
+
+def run_command(
+    plugin: str,
+    command: str,
+    images: Tensor,
+    masks: Tensor | None = None,
+    *,
+    timeout: float,
+    memory_gb: float | None = None,
+) -> Tensor:
+    """What `command` makes of images (B, 3, H, W) in [0, 1], in their dtype.
+
+    In `command` {in} and {out} stand for folders of PNGs 000.png, 001.png, …, {masks} for one of
+    masks, white on what an editor keeps. It runs without a shell, in a process group of its own,
+    for `timeout` seconds at most, with `memory_gb` of address space. Raises PluginError where it
+    fails, hangs, or does not write every image at its size.
+    """
+    with tempfile.TemporaryDirectory(prefix="impress-bench-") as scratch:
+        folders = {name: Path(scratch) / name for name in ("in", "out", "masks")}
+        for folder in folders.values():
+            folder.mkdir()
+        names = [f"{index:03d}" for index in range(len(images))]
+        for name, pixels in zip(names, to_pixels(images.cpu()), strict=True):
+            Image.fromarray(pixels).save(folders["in"] / f"{name}.png")
+        if masks is not None:
+            for name, mask in zip(names, masks.cpu().numpy(), strict=True):
+                Image.fromarray(mask.astype(np.uint8) * 255).save(folders["masks"] / f"{name}.png")
+        words = shlex.split(command)
+        for name, folder in folders.items():
+            words = [word.replace(f"{{{name}}}", str(folder)) for word in words]
+        _run(plugin, words, Path(scratch), timeout, memory_gb)
+        return read_images(plugin, folders["out"], names, images)
+
+
+def read_images(plugin: str, folder: Path, names: Sequence[str], like: Tensor) -> Tensor:
+    """`names`.png of a folder, in the shape and dtype of `like`. Raises PluginError."""
+    found = []
+    for name in names:
+        path = folder / f"{name}.png"
+        try:
+            with Image.open(path) as picture:
+                pixels = np.asarray(picture.convert("RGB"))
+        except (OSError, UnidentifiedImageError) as error:
+            raise PluginError(plugin, f"{path} is no image: {error}") from None
+        if pixels.shape[:2] != tuple(like.shape[-2:]):
+            sizes = "x".join(map(str, pixels.shape[:2])), "x".join(map(str, like.shape[-2:]))
+            raise PluginError(plugin, f"{path} is {sizes[0]} and not {sizes[1]}")
+        found.append(to_tensor(pixels[None]))
+    return torch.cat(found).to(like)
+
+
+def _run(
+    plugin: str, words: Sequence[str], scratch: Path, timeout: float, memory_gb: float | None
+) -> None:
+    """Run to the end or kill the whole process group; what is printed goes to a file of which the
+    end is read."""
+    printed = scratch / "printed"
+    with printed.open("wb") as sink:
+        try:
+            process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise PluginError(plugin, f"{words[0]} cannot be run: {error.strerror}") from None
+        try:
+            _limit(process.pid, memory_gb)
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            message = f"{words[0]} ran past {timeout:g} s"
+            raise PluginError(plugin, message, State.TIMEOUT) from None
+        finally:
+            _kill_group(process.pid)
+            process.wait()
+    if code:
+        how = f"died by signal {-code}" if code < 0 else f"ended with {code}"
+        raise PluginError(plugin, f"{words[0]} {how}: {_last_line(printed)}")
+
+
+def _limit(process: int, memory_gb: float | None) -> None:
+    """Bound a running process's memory and its files, what it prints among them; systems other than
+    Linux have no call for that. Not before it starts: code between fork and exec may deadlock in a
+    process with threads, such as torch's."""
+    limits = {resource.RLIMIT_FSIZE: 2**30}
+    if memory_gb is not None:
+        limits[resource.RLIMIT_AS] = int(memory_gb * 2**30)
+    with suppress(ProcessLookupError, AttributeError):
+        for kind, size in limits.items():
+            resource.prlimit(process, kind, (size, size))
+
+
+def _kill_group(leader: int) -> None:
+    """End whatever a command has started and left running."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _last_line(path: Path) -> str:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL))
+        lines = file.read().decode("utf-8", "replace").split("\n")
+    told = [line.strip() for line in lines if line.strip()]
+    return told[-1] if told else "it printed nothing"

@@ -1,0 +1,74 @@
+"""Protections by another program, and images protected elsewhere: `exec:` and `dir:`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from torch import Tensor
+
+from impress_bench.benchmark.contract import Budget, Context, PluginError
+from impress_bench.benchmark.external import read_images, run_command
+from impress_bench.protections.base import Protection
+
+
+class ExecProtection(Protection):
+    """Runs `command` with {in}, {out} and, if it wants them, {masks}: folders of PNGs.
+
+    `exec:python cloak.py {in} {out}` is short for it. `timeout` in seconds, `memory_gb` of address
+    space; `linf` declares a hard budget on [0, 1], which is checked as everybody's. The command has
+    no surrogate but its own. Raises ValueError for a command without {in} and {out}.
+    """
+
+    name: ClassVar[str] = "exec"
+    files: ClassVar[tuple[str, ...]] = ("command",)
+
+    def __init__(
+        self,
+        *,
+        command: str,
+        timeout: float = 3600.0,
+        memory_gb: float | None = None,
+        linf: float | None = None,
+    ) -> None:
+        if "{in}" not in command or "{out}" not in command:
+            raise ValueError(f"command {command!r} must name the folders {{in}} and {{out}}")
+        self.command = command
+        self.timeout = timeout
+        self.memory_gb = memory_gb
+        self.budget = Budget(linf=linf)
+
+    def perturb(self, images: Tensor, context: Context) -> Tensor:
+        """What the command wrote."""
+        return run_command(
+            f"exec:{self.command}", self.command, images, context.masks,
+            timeout=self.timeout, memory_gb=self.memory_gb,
+        )  # fmt: skip
+
+
+class DirProtection(Protection):
+    """Images that were protected elsewhere, by a program with windows, say.
+
+    `dir:PATH` is short for it. `path` has a folder a subject, and in it PNGs of the names that the
+    benchmark gives the images; `linf` declares a hard budget on [0, 1].
+    """
+
+    name: ClassVar[str] = "dir"
+    files: ClassVar[tuple[str, ...]] = ("path",)
+
+    def __init__(self, *, path: str, linf: float | None = None) -> None:
+        self.path = Path(path)
+        self.budget = Budget(linf=linf)
+        self.names: tuple[str, ...] = ()
+        self.subject = ""
+
+    def tell(self, subject: str, names: Sequence[str]) -> None:
+        """Which images will be asked for; the harness says it before the call."""
+        self.subject, self.names = subject, tuple(names)
+
+    def perturb(self, images: Tensor, context: Context) -> Tensor:
+        """The images in the folder."""
+        if len(self.names) != len(images):
+            raise PluginError(self.name, "works in a run only, where images have names")
+        return read_images(f"dir:{self.path}", self.path / self.subject, self.names, images)
