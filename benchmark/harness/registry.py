@@ -6,6 +6,7 @@ The built-in ones come through the same entry points as everybody's; nothing her
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -174,17 +175,28 @@ def _requires(component: Component) -> list[str]:
 
 
 def _digests(decided: Mapping[str, Any]) -> dict[str, str]:
-    """Digests of the files and folders that words of parameters name: what is in them decides a
-    result, not how they are called. A parameter that may name a file need not."""
+    """Digests of the files and folders that parameters name, as a path or as words of a command:
+    what is in them decides a result, not how they are called. A parameter that may name a file need
+    not."""
     found = {}
     for key in decided["files"]:
-        for word in shlex.split(str(decided["parameters"][key])):
+        for word in _words(str(decided["parameters"][key])):
             path = Path(shutil.which(word) or word)
             if path.is_dir():
                 found[f"{key} {word}"] = folder_digest(path)
             elif path.is_file():
                 found[f"{key} {word}"] = sha256(path.read_bytes())
     return found
+
+
+def _words(text: str) -> list[str]:
+    """A path as it is, a command's words; none where quotes do not close."""
+    if os.path.exists(text):  # unlike Path.exists, False for what is too long for a path
+        return [text]
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return []
 
 
 def _read_memo(path: Path | None) -> dict[str, Any] | None:

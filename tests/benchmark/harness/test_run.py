@@ -232,11 +232,11 @@ def test_settings_of_what_is_injected_count(bench):
 
 def test_what_is_in_a_named_file_counts(bench, tmp_path):
     """A result belongs to its content and not to its name."""
-    path = tmp_path / "levels.txt"
+    path = tmp_path / "ada's levels.txt"
     moved = []
     for levels in (1, 2):
         path.write_text(str(levels))
-        moved.append(bench.run(protections=[f"filed[path={path}]"]).protections["linf"].max())
+        moved.append(bench.run(protections=[f'filed[path="{path}"]']).protections["linf"].max())
     assert moved == pytest.approx([1 / 255, 2 / 255])
 
 

@@ -104,7 +104,7 @@ def test_exploits_do_not_depend_on_the_judge():
         load_preset("quick").override({"tasks": ""}, tasks=["style-mimicry"]), Registry()
     ).tasks
     assert "judging" not in planned.component.parameters
-    assert planned.judge.parameters["judging"] == {}
+    assert planned.judge.parameters["judging"]["diffusion_images"] == 2
     assert planned.judge.source != planned.component.source
 
 
