@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from impress_bench.attacks import (
-    BitDepth,
     DiffPure,
     GaussianNoise,
     GridPure,
@@ -18,7 +17,6 @@ from impress_bench.attacks import (
     Purifier,
     Resize,
     TotalVariation,
-    UnrolledImpress,
     VaeRoundTrip,
 )
 from impress_bench.attacks.testing import PurifierConformance
@@ -30,12 +28,10 @@ BUILDERS = {
     "gaussian-noise": lambda: GaussianNoise(std=0.1),
     "resize": Resize,
     "vae-round-trip": VaeRoundTrip,
-    "impress": lambda: Impress(steps=5, lr=0.08),
-    "impress-unrolled": lambda: UnrolledImpress(steps=2),
+    "impress": lambda: Impress(steps=3, lr=0.08),
     "diffpure": lambda: DiffPure(strength=0.1, steps=20),
     "gridpure": lambda: GridPure(iterations=2, strength=0.05, steps=20),
     "total-variation": TotalVariation,
-    "bit-depth": BitDepth,
 }
 
 

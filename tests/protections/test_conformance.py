@@ -12,8 +12,6 @@ import torch
 from impress_bench.benchmark.conformance import ConformanceError, checks
 from impress_bench.benchmark.contract import Budget, PluginError
 from impress_bench.protections import (
-    AdvDM,
-    Caat,
     Glaze,
     Identity,
     PhotoGuardDiffusion,
@@ -39,16 +37,6 @@ class TestEncoder(ProtectionConformance):
 class TestDiffusion(ProtectionConformance):
     def build(self):
         return PhotoGuardDiffusion(radius=3.0, step=1.0, steps=4, repeats=1, diffusion_steps=2)
-
-
-class TestAdvDM(ProtectionConformance):
-    def build(self):
-        return AdvDM(steps=15, step=2 / 255)
-
-
-class TestCaat(ProtectionConformance):
-    def build(self):
-        return Caat(steps=8, linf=16 / 255, step=3 / 255, surrogate_lr=1e-4)
 
 
 class TestIdentity(ProtectionConformance):

@@ -119,7 +119,7 @@ def test_images_do_not_depend_on_their_neighbours(name, model, works):
     assert (together[:1] - alone).abs().max() <= 2 / 255
 
 
-@pytest.mark.parametrize("name", ["fsmg", "aspl", "caat", "ace", "metacloak"])
+@pytest.mark.parametrize("name", ["aspl", "metacloak"])
 def test_surrogates_learn_and_the_model_stays(name, model, works):
     before = {k: v.clone() for k, v in model.pipeline.unet.state_dict().items()}
     first = BUILDERS[name]()(works[0], context(model, works)).images
