@@ -11,6 +11,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from impress_bench.attacks.base import Purifier
+from impress_bench.attacks.redrawing import Redrawing
 from impress_bench.benchmark.contract import Context
 from impress_bench.benchmark.seeds import per_image_generators
 
@@ -30,20 +31,9 @@ class DiffPure(Purifier):
     name: ClassVar[str] = "diffpure"
 
     def __init__(self, *, strength: float = 0.15, steps: int = 100) -> None:
-        if not 0 < strength <= 1:
-            raise ValueError(f"strength must lie in (0, 1], not {strength}")
-        if not strength * steps >= 1:
-            raise ValueError(f"steps={steps} at strength={strength} leave nothing to denoise")
-        self.strength = strength
-        self.steps = steps
+        self.redraw = Redrawing(strength, steps)
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
         """Images drawn anew from their noisy selves."""
-        return context.require_model(self.name).img2img(
-            images,
-            [""] * len(images),
-            strength=self.strength,
-            steps=self.steps,
-            guidance_scale=1.0,
-            generator=per_image_generators(context.generator, len(images)),
-        )
+        model = context.require_model(self.name)
+        return self.redraw(images, model, per_image_generators(context.generator, len(images)))

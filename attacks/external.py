@@ -8,7 +8,7 @@ from torch import Tensor
 
 from impress_bench.attacks.base import Purifier
 from impress_bench.benchmark.contract import Context
-from impress_bench.benchmark.external import run_command
+from impress_bench.benchmark.external import Command
 
 
 class ExecPurifier(Purifier):
@@ -24,15 +24,8 @@ class ExecPurifier(Purifier):
     def __init__(
         self, *, command: str, timeout: float = 3600.0, memory_gb: float | None = None
     ) -> None:
-        if "{in}" not in command or "{out}" not in command:
-            raise ValueError(f"command {command!r} must name the folders {{in}} and {{out}}")
-        self.command = command
-        self.timeout = timeout
-        self.memory_gb = memory_gb
+        self.command = Command(command, timeout, memory_gb)
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
         """What the command wrote."""
-        return run_command(
-            f"exec:{self.command}", self.command, images,
-            timeout=self.timeout, memory_gb=self.memory_gb,
-        )  # fmt: skip
+        return self.command.run(images)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from impress_bench.attacks.base import Purifier
+from impress_bench.attacks.redrawing import Redrawing
 from impress_bench.benchmark.contract import Context
 from impress_bench.benchmark.pixels import round_to_8bit
 from impress_bench.benchmark.seeds import per_image_generators
@@ -45,13 +46,10 @@ class GridPure(Purifier):
             raise ValueError("iterations must be at least 1 and tile at least 2")
         if not (0 < strength <= 1 and 0 <= gamma < 1):
             raise ValueError("strength must lie in (0, 1] and gamma in [0, 1)")
-        if not strength * steps >= 1:
-            raise ValueError(f"steps={steps} at strength={strength} leave nothing to denoise")
+        self.redraw = Redrawing(strength, steps)
         self.iterations = iterations
-        self.strength = strength
         self.gamma = gamma
         self.tile = tile
-        self.steps = steps
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
         """Images after all iterations."""
@@ -72,31 +70,19 @@ class GridPure(Purifier):
         for top in starts(height, self.tile):
             for left in starts(width, self.tile):
                 place = (..., slice(top, top + self.tile), slice(left, left + self.tile))
-                sums[place] += self._purified(images[place], model, generators)
+                sums[place] += self.redraw(images[place], model, generators)
                 counts[place] += 1
         if height > self.tile and width > self.tile:
             half = self.tile // 2
             ends = slice(None, half), slice(-half, None)
             corners = [[images[..., rows, columns] for columns in ends] for rows in ends]
             joined = torch.cat([torch.cat(row, dim=-1) for row in corners], dim=-2)
-            pure = self._purified(joined, model, generators)
+            pure = self.redraw(joined, model, generators)
             for rows in ends:
                 for columns in ends:
                     sums[..., rows, columns] += pure[..., rows, columns]
                     counts[..., rows, columns] += 1
         return sums / counts
-
-    def _purified(
-        self, images: Tensor, model: LatentDiffusion, generators: Sequence[torch.Generator]
-    ) -> Tensor:
-        return model.img2img(
-            images,
-            [""] * len(images),
-            strength=self.strength,
-            steps=self.steps,
-            guidance_scale=1.0,
-            generator=generators,
-        )
 
 
 def starts(side: int, tile: int) -> list[int]:

@@ -1,10 +1,12 @@
 """Conformance of a purifier, for its own tests and for `impress-bench check`.
 
+```python
 from impress_bench.attacks.testing import PurifierConformance
 
 class TestMyPurifier(PurifierConformance):
     def build(self):
         return MyPurifier(steps=20)
+```
 """
 
 from __future__ import annotations

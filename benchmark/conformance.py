@@ -6,6 +6,7 @@ A check is a method `test_…` whose docstring says what it refuses, why that ma
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -36,16 +37,16 @@ class Photos(NamedTuple):
     masks: Tensor
 
 
-class Conformance:
+class Conformance(ABC):
     """Checks that protections and purifiers have in common; a plugin's test subclasses one of
     `ProtectionConformance` and `PurifierConformance` and writes `build`."""
 
     #: Heights and widths; latent models want multiples of eight.
     sizes = ((64, 64), (64, 96))
 
+    @abstractmethod
     def build(self) -> Any:
         """A new plugin object, with parameters that make it quick."""
-        raise NotImplementedError("write build(self), which returns the plugin")
 
     def model(self) -> LatentDiffusion:
         """The surrogate that is handed to the plugin."""
@@ -62,9 +63,9 @@ class Conformance:
             masks = interpolate(masks[:, None].float(), size)[:, 0] > 0.5
         return Photos(round_to_8bit(images), tuple(work.title for work in works), masks)
 
+    @abstractmethod
     def context(self, photos: Photos, seed: int = 0) -> Context:
         """What the plugin is told about `photos`."""
-        raise NotImplementedError
 
     def apply(self, photos: Photos, seed: int = 0) -> Tensor:
         """The images that a new plugin makes of `photos`."""

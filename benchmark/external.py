@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,37 +29,45 @@ from impress_bench.benchmark.pixels import to_pixels, to_tensor
 TAIL = 2000
 
 
-def run_command(
-    plugin: str,
-    command: str,
-    images: Tensor,
-    masks: Tensor | None = None,
-    *,
-    timeout: float,
-    memory_gb: float | None = None,
-) -> Tensor:
-    """What `command` makes of images (B, 3, H, W) in [0, 1], in their dtype.
+@dataclass(frozen=True)
+class Command:
+    """A command line with {in} and {out}, folders of PNGs 000.png, 001.png, …, and, if it wants
+    them, {masks}, white on what an editor keeps.
 
-    In `command` {in} and {out} stand for folders of PNGs 000.png, 001.png, …, {masks} for one of
-    masks, white on what an editor keeps. It runs without a shell, in a process group of its own,
-    for `timeout` seconds at most, with `memory_gb` of address space. Raises PluginError where it
-    fails, hangs, or does not write every image at its size.
+    It runs without a shell, in a process group of its own, for `timeout` seconds at most, with
+    `memory_gb` of address space. Raises ValueError for a line without {in} and {out}.
     """
-    with tempfile.TemporaryDirectory(prefix="impress-bench-") as scratch:
-        folders = {name: Path(scratch) / name for name in ("in", "out", "masks")}
-        for folder in folders.values():
-            folder.mkdir()
-        names = [f"{index:03d}" for index in range(len(images))]
-        for name, pixels in zip(names, to_pixels(images.cpu()), strict=True):
-            Image.fromarray(pixels).save(folders["in"] / f"{name}.png")
-        if masks is not None:
-            for name, mask in zip(names, masks.cpu().numpy(), strict=True):
-                Image.fromarray(mask.astype(np.uint8) * 255).save(folders["masks"] / f"{name}.png")
-        words = shlex.split(command)
-        for name, folder in folders.items():
-            words = [word.replace(f"{{{name}}}", str(folder)) for word in words]
-        _run(plugin, words, Path(scratch), timeout, memory_gb)
-        return read_images(plugin, folders["out"], names, images)
+
+    line: str
+    timeout: float
+    memory_gb: float | None = None
+
+    def __post_init__(self) -> None:
+        if "{in}" not in self.line or "{out}" not in self.line:
+            raise ValueError(f"command {self.line!r} must name the folders {{in}} and {{out}}")
+
+    def run(self, images: Tensor, masks: Tensor | None = None) -> Tensor:
+        """What the command makes of images (B, 3, H, W) in [0, 1], in their dtype.
+
+        Raises PluginError where it fails, hangs, or does not write every image at its size.
+        """
+        plugin = f"exec:{self.line}"
+        with tempfile.TemporaryDirectory(prefix="impress-bench-") as scratch:
+            folders = {name: Path(scratch) / name for name in ("in", "out", "masks")}
+            for folder in folders.values():
+                folder.mkdir()
+            names = [f"{index:03d}" for index in range(len(images))]
+            for name, pixels in zip(names, to_pixels(images.cpu()), strict=True):
+                Image.fromarray(pixels).save(folders["in"] / f"{name}.png")
+            if masks is not None:
+                for name, mask in zip(names, masks.cpu().numpy(), strict=True):
+                    white = mask.astype(np.uint8) * 255
+                    Image.fromarray(white).save(folders["masks"] / f"{name}.png")
+            words = shlex.split(self.line)
+            for name, folder in folders.items():
+                words = [word.replace(f"{{{name}}}", str(folder)) for word in words]
+            _run(plugin, words, Path(scratch), self.timeout, self.memory_gb)
+            return read_images(plugin, folders["out"], names, images)
 
 
 def read_images(plugin: str, folder: Path, names: Sequence[str], like: Tensor) -> Tensor:

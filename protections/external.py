@@ -9,7 +9,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context, PluginError
-from impress_bench.benchmark.external import read_images, run_command
+from impress_bench.benchmark.external import Command, read_images
 from impress_bench.protections.base import Protection
 
 
@@ -32,19 +32,12 @@ class ExecProtection(Protection):
         memory_gb: float | None = None,
         linf: float | None = None,
     ) -> None:
-        if "{in}" not in command or "{out}" not in command:
-            raise ValueError(f"command {command!r} must name the folders {{in}} and {{out}}")
-        self.command = command
-        self.timeout = timeout
-        self.memory_gb = memory_gb
+        self.command = Command(command, timeout, memory_gb)
         self.budget = Budget(linf=linf)
 
     def perturb(self, images: Tensor, context: Context) -> Tensor:
         """What the command wrote."""
-        return run_command(
-            f"exec:{self.command}", self.command, images, context.masks,
-            timeout=self.timeout, memory_gb=self.memory_gb,
-        )  # fmt: skip
+        return self.command.run(images, context.masks)
 
 
 class DirProtection(Protection):

@@ -1,10 +1,12 @@
 """Conformance of a protection, for its own tests and for `impress-bench check`.
 
+```python
 from impress_bench.protections.testing import ProtectionConformance
 
 class TestMyCloak(ProtectionConformance):
     def build(self):
         return MyCloak(steps=20)
+```
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ class ProtectionConformance(Conformance):
         """Titles, masks, the surrogate, and required results: noise of 4/255 for each."""
         noisy = signs(photos.images, 4 / 255)
         distances = (measure(noisy, photos.images) for measure in (linf, l2, lpips_budget))
-        required = self.build().requires() if hasattr(self.build(), "requires") else ()
+        plugin = self.build()
+        required = plugin.requires() if hasattr(plugin, "requires") else ()
         return Context(
             torch.Generator().manual_seed(seed),
             self.model(),

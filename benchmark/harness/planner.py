@@ -33,6 +33,7 @@ class Planner:
         self.preset = preset
         self.registry = registry
         self.plan = Plan(preset)
+        self._settings = preset.settings.model_dump()
         self._resolved: dict[tuple[str, str], Component | PluginError] = {}
         self._digests: dict[str, str] = {}
 
@@ -55,9 +56,8 @@ class Planner:
         """A component, or why it is broken, which is then the reason of its cells."""
         name = (field, str(spec))
         if name not in self._resolved:
-            settings = self.preset.settings.model_dump()
             try:
-                component = self.registry.resolve(field, spec, settings)
+                component = self.registry.resolve(field, spec, self._settings)
             except PluginError as error:
                 self._resolved[name] = error
             else:
@@ -76,7 +76,7 @@ class Planner:
 
     def _resolve_named(self) -> None:
         """What is unknown or set wrongly is the user's to mend, before any work is done."""
-        for field, named in self.preset.settings.model_dump().items():
+        for field, named in self._settings.items():
             known = sorted(self.registry.entries[field])
             for name in named:
                 if name not in known:

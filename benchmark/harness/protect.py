@@ -5,7 +5,6 @@ A protection gets titles, masks and the results it asked for, and nothing of the
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,7 @@ from impress_bench.benchmark.contract import (
 from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.environment import Environment, generator
 from impress_bench.benchmark.harness.images import from_tensor, to_tensor
-from impress_bench.benchmark.harness.stage import Stage, ask_to_skip, images_of
+from impress_bench.benchmark.harness.stage import Stage, ask_to_skip, images_of, one_an_image
 from impress_bench.benchmark.harness.store import Result
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ def _distances(clean: ImageSet, images: ImageSet, lpips: torch.Tensor) -> dict[s
 def _check_an_image(what: str, named: Mapping[str, list[float]], images: ImageSet) -> None:
     """Raise ValueError unless each list holds a finite number an image."""
     for name, values in named.items():
-        if len(values) != len(images.names) or not all(map(math.isfinite, values)):
+        if not one_an_image(values, images):
             raise ValueError(f"{what} {name} is no finite value an image: {values}")
 
 

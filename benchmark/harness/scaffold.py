@@ -9,7 +9,6 @@ from string import Template
 
 from impress_bench.benchmark.harness.errors import ConfigError
 
-KINDS = ("protection", "purifier")
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -108,3 +109,8 @@ def images_of(result: Result) -> ImageSet:
     """The images of a result whose stage makes images."""
     assert result.images is not None
     return result.images
+
+
+def one_an_image(values: Sequence[float], images: ImageSet) -> bool:
+    """Whether there is a finite number for each image."""
+    return len(values) == len(images.names) and all(map(math.isfinite, values))

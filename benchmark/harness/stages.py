@@ -16,7 +16,7 @@ from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.environment import Environment, generator
 from impress_bench.benchmark.harness.images import check, from_tensor, to_tensor
 from impress_bench.benchmark.harness.keys import derive_seed
-from impress_bench.benchmark.harness.stage import Stage, ask_to_skip, images_of
+from impress_bench.benchmark.harness.stage import Stage, ask_to_skip, images_of, one_an_image
 from impress_bench.benchmark.harness.store import Result
 
 
@@ -185,7 +185,7 @@ class Inspect(Stage):
         measures |= env.task(self.task).inspect(self.subject, images)
         record: dict[str, Any] = {"names": list(images.names), "measures": {}}
         for name, values in measures.items():
-            if len(values) != len(images.names) or not all(map(math.isfinite, values)):
+            if not one_an_image(values, images):
                 raise PluginError(self.component, f"{name} is no finite value an image: {values}")
             record["measures"][name] = [float(value) for value in values]
         return Result(record=record)
