@@ -55,7 +55,7 @@ def fine_tune(
             2 * images.to(model.device, model.dtype) - 1
         ).latent_dist
         contexts = model.embed(prompts)
-    optimizer = torch.optim.AdamW(unet.parameters(), lr=lr, weight_decay=1e-2)
+    optimizer = torch.optim.AdamW(unet.parameters(), lr=lr, weight_decay=1e-2, fused=True)
     average = EMAModel(unet.parameters())
     for step in range(steps):
         index = torch.randint(len(images), (batch_size,), generator=generator)
