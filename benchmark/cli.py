@@ -138,6 +138,20 @@ def report(run: str) -> None:
 
 
 @cli.command()
+@click.argument("runs", type=click.Path(file_okay=False), nargs=-1, required=True)
+@click.option("--out", type=click.Path(file_okay=False), required=True)
+def merge(runs: tuple[str, ...], out: str) -> None:
+    """Write the boards of RUNS, parts of one preset, together into --out.
+
+    Parts are runs narrowed by --tasks, --subjects, --protections, --purifiers or --seeds, on one
+    machine or many. --out may be one of RUNS."""
+    from impress_bench.benchmark.harness.merge import merge as merge_runs
+
+    for path in merge_runs(runs, out):
+        click.echo(path)
+
+
+@cli.command()
 @click.argument("run", type=click.Path(file_okay=False))
 @click.option("--subjects", help="Only these: 2, or a,b")
 @click.option("--protections", help="Only these rows: glaze")

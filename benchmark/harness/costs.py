@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.files import write_atomically
 from impress_bench.benchmark.harness.local import Outcome
 from impress_bench.benchmark.harness.passes import NETWORKS
@@ -35,12 +36,15 @@ class Cost:
     images: int = 0
     passes: Counter[str] = field(default_factory=Counter)
 
-    def add(self, outcome: Outcome) -> None:
-        """One stage more."""
-        self.stages += 1
-        self.seconds += outcome.seconds or 0.0
-        self.images += outcome.images
-        self.passes.update(outcome.passes)
+    def __post_init__(self) -> None:
+        self.passes = Counter(self.passes)
+
+    def add(self, other: Outcome | Cost) -> None:
+        """One stage more, or what several took."""
+        self.stages += other.stages if isinstance(other, Cost) else 1
+        self.seconds += other.seconds or 0.0
+        self.images += other.images
+        self.passes.update(other.passes)
 
     def as_dict(self) -> dict[str, Any]:
         """For scripts."""
@@ -63,16 +67,37 @@ class Cost:
         return " / ".join(f"{count / self.images:.4g}" for count in counts)
 
 
-def write_costs(plan: Plan, outcomes: Mapping[str, Outcome], folder: Path) -> None:
-    """Write costs.json and costs.md."""
-    kinds: dict[str, Cost] = {}
-    components: dict[str, Cost] = {}
+Costs = dict[str, dict[str, Cost]]
+
+
+def costs_of(plan: Plan, outcomes: Mapping[str, Outcome]) -> Costs:
+    """What a run has cost so far, by kind of stage and by component."""
+    costs: Costs = {"kinds": {}, "components": {}}
     for key, stage in plan.stages.items():
         outcome = outcomes.get(key)
         if outcome is not None and outcome.seconds is not None:
-            kinds.setdefault(stage.kind, Cost()).add(outcome)
-            components.setdefault(f"{stage.kind}: {stage.component}", Cost()).add(outcome)
-    costs = {"kinds": kinds, "components": components}
+            costs["kinds"].setdefault(stage.kind, Cost()).add(outcome)
+            component = f"{stage.kind}: {stage.component}"
+            costs["components"].setdefault(component, Cost()).add(outcome)
+    return costs
+
+
+def load_costs(folders: Iterable[Path]) -> Costs:
+    """What several runs have cost together. Raises ConfigError."""
+    costs: Costs = {"kinds": {}, "components": {}}
+    for folder in folders:
+        try:
+            document = json.loads((folder / "costs.json").read_bytes())
+            for title, together in costs.items():
+                for name, values in document[title].items():
+                    together.setdefault(name, Cost()).add(Cost(**values))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"{folder / 'costs.json'} holds no costs of a run: {error}") from None
+    return costs
+
+
+def save_costs(costs: Costs, folder: Path) -> None:
+    """Write costs.json and costs.md."""
     document = {title: {k: v.as_dict() for k, v in rows.items()} for title, rows in costs.items()}
     write_atomically(folder / "costs.json", json.dumps(document, indent=1).encode())
     lines = [TEXT]

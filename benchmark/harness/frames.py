@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from impress_bench.benchmark.contract import NORMS, State
+from impress_bench.benchmark.harness.files import write_atomically
 from impress_bench.benchmark.harness.local import Outcome
 from impress_bench.benchmark.harness.plan import CONTROL, Cell, Plan
 
-#: The frames of a run, as its folder names them.
-TABLES = ("cells", "protections", "inspections", "notes")
 CELLS = (
     "task", "subject", "protection", "purifier", "seed", "metric", "value", "state", "reason"
 )  # fmt: skip
@@ -21,6 +22,25 @@ INSPECTIONS = ("task", "subject", "protection", "purifier", "image", "measure", 
 NOTES = ("task", "subject", "protection", "image", "note", "value")
 
 Outcomes = Mapping[str, Outcome]
+
+
+class Frames(NamedTuple):
+    """The tables of a run, as its folder names them."""
+
+    cells: pd.DataFrame
+    protections: pd.DataFrame
+    inspections: pd.DataFrame
+    notes: pd.DataFrame
+
+
+def frames_of(plan: Plan, outcomes: Outcomes) -> Frames:
+    """What a run has measured so far."""
+    return Frames(
+        cells_frame(plan, outcomes),
+        protections_frame(plan, outcomes),
+        inspections_frame(plan, outcomes),
+        notes_frame(plan, outcomes),
+    )
 
 
 def cells_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
@@ -82,6 +102,19 @@ def notes_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
             for name, value in zip(outcome.record["names"], values, strict=True):
                 rows.append((place.task, place.subject, place.protection, name, note, value))
     return pd.DataFrame(rows, columns=list(NOTES))
+
+
+def save_frames(frames: Frames, folder: Path) -> None:
+    """Write what `load_frames` reads."""
+    for name, frame in frames._asdict().items():
+        buffer = io.BytesIO()
+        frame.to_parquet(buffer, index=False)
+        write_atomically(folder / f"{name}.parquet", buffer.getvalue())
+
+
+def load_frames(folder: Path) -> Frames:
+    """The tables of a run. Raises OSError or ValueError."""
+    return Frames(*(pd.read_parquet(folder / f"{name}.parquet") for name in Frames._fields))
 
 
 def board_meta(plan: Plan) -> dict[str, Any]:

@@ -7,13 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.figures import write_figures
 from impress_bench.benchmark.harness.files import make_folder
 from impress_bench.benchmark.harness.forecast import Forecast, forecast
-from impress_bench.benchmark.harness.frames import TABLES, board_meta
+from impress_bench.benchmark.harness.frames import board_meta, load_frames
 from impress_bench.benchmark.harness.planner import make_plan
 from impress_bench.benchmark.harness.presets import Preset
 from impress_bench.benchmark.harness.registry import Registry
@@ -43,14 +41,12 @@ def report(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     try:
         meta = json.loads((folder / "provenance.json").read_bytes())["boards"]
-        cells, protections, inspections, notes = (
-            pd.read_parquet(folder / f"{name}.parquet") for name in TABLES
-        )
+        frames = load_frames(folder)
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(
             f"{folder} holds no results of a run ({error}); name the folder given to run as --out"
         ) from None
-    return write_boards(cells, protections, inspections, meta, folder, notes=notes)
+    return write_boards(*frames[:3], meta, folder, notes=frames.notes)
 
 
 def redraw(
@@ -65,6 +61,8 @@ def redraw(
     folder = Path(folder)
     try:
         document = json.loads((folder / "provenance.json").read_bytes())
+        if "parts" in document:
+            raise ConfigError(f"{folder} is merged from several runs; name one of those")
         preset = Preset.model_validate(document["preset"])
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(

@@ -8,7 +8,6 @@ RUN/figures/…  RUN/costs.{json,md}   RUN/provenance.json   RUN/log.txt
 
 from __future__ import annotations
 
-import io
 import json
 import time
 import uuid
@@ -20,17 +19,10 @@ from typing import Any, TextIO
 import pandas as pd
 
 from impress_bench.benchmark.contract import State
-from impress_bench.benchmark.harness.costs import write_costs
+from impress_bench.benchmark.harness.costs import costs_of, save_costs
 from impress_bench.benchmark.harness.figures import strip_captions, write_figures
 from impress_bench.benchmark.harness.files import make_folder, write_atomically
-from impress_bench.benchmark.harness.frames import (
-    TABLES,
-    board_meta,
-    cells_frame,
-    inspections_frame,
-    notes_frame,
-    protections_frame,
-)
+from impress_bench.benchmark.harness.frames import board_meta, frames_of, save_frames
 from impress_bench.benchmark.harness.local import LocalExecutor
 from impress_bench.benchmark.harness.plan import Plan
 from impress_bench.benchmark.harness.planner import make_plan
@@ -163,19 +155,13 @@ class _Run:
 
     def _write(self) -> RunResult:
         outcomes = self._executor.outcomes
-        cells = cells_frame(self.plan, outcomes)
-        protections = protections_frame(self.plan, outcomes)
-        inspections = inspections_frame(self.plan, outcomes)
-        notes = notes_frame(self.plan, outcomes)
-        for name, frame in zip(TABLES, (cells, protections, inspections, notes), strict=True):
-            buffer = io.BytesIO()
-            frame.to_parquet(buffer, index=False)
-            write_atomically(self.folder / f"{name}.parquet", buffer.getvalue())
-        write_costs(self.plan, outcomes, self.folder)
-        boards = write_boards(cells, protections, inspections, self.meta, self.folder, notes=notes)
+        frames = frames_of(self.plan, outcomes)
+        save_frames(frames, self.folder)
+        save_costs(costs_of(self.plan, outcomes), self.folder)
+        boards = write_boards(*frames[:3], self.meta, self.folder, notes=frames.notes)
         self._written, self._fresh = time.monotonic(), False
         verbs = Counter(outcome.verb for outcome in outcomes.values())
-        return RunResult(self.folder, cells, protections, inspections, boards, dict(verbs))
+        return RunResult(self.folder, *frames[:3], boards, dict(verbs))
 
     def _note(self, line: str) -> None:
         self._log.write(f"{line}\n")
