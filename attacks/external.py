@@ -14,8 +14,8 @@ from impress_bench.benchmark.external import Command
 class ExecPurifier(Purifier):
     """Runs `command` with {in} and {out}, folders of PNGs.
 
-    `exec:python clean.py {in} {out}` is short for it. `timeout` in seconds, `memory_gb` of address
-    space. Raises ValueError for a command without {in} and {out}.
+    `exec:python clean.py {in} {out}` is short for it. `timeout` in seconds, `memory_gb` in GiB.
+    Raises ValueError for a command without {in} and {out}.
     """
 
     name: ClassVar[str] = "exec"

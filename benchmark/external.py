@@ -35,7 +35,7 @@ class Command:
     them, {masks}, white on what an editor keeps.
 
     It runs without a shell, in a process group of its own, for `timeout` seconds at most, with
-    `memory_gb` of address space. Raises ValueError for a line without {in} and {out}.
+    `memory_gb` GiB of memory of its own. Raises ValueError for a line without {in} and {out}.
     """
 
     line: str
@@ -66,7 +66,7 @@ class Command:
             words = shlex.split(self.line)
             for name, folder in folders.items():
                 words = [word.replace(f"{{{name}}}", str(folder)) for word in words]
-            _run(plugin, words, Path(scratch), self.timeout, self.memory_gb)
+            run_limited(plugin, words, Path(scratch), self.timeout, self.memory_gb)
             return read_images(plugin, folders["out"], names, images)
 
 
@@ -87,16 +87,21 @@ def read_images(plugin: str, folder: Path, names: Sequence[str], like: Tensor) -
     return torch.cat(found).to(like)
 
 
-def _run(
-    plugin: str, words: Sequence[str], scratch: Path, timeout: float, memory_gb: float | None
+def run_limited(
+    plugin: str,
+    words: Sequence[str],
+    scratch: Path,
+    timeout: float,
+    memory_gb: float | None,
+    stdin: int = subprocess.DEVNULL,
 ) -> None:
     """Run to the end or kill the whole process group; what is printed goes to a file of which the
-    end is read."""
+    end is read. Raises PluginError in the name of `plugin` for any end but 0."""
     printed = scratch / "printed"
     with printed.open("wb") as sink:
         try:
             process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
+                words, stdin=stdin, stdout=sink, stderr=subprocess.STDOUT,
                 start_new_session=True,
             )  # fmt: skip
         except OSError as error:
@@ -110,6 +115,8 @@ def _run(
         finally:
             _kill_group(process.pid)
             process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
     if code:
         how = f"died by signal {-code}" if code < 0 else f"ended with {code}"
         raise PluginError(plugin, f"{words[0]} {how}: {_last_line(printed)}")
@@ -118,10 +125,11 @@ def _run(
 def _limit(process: int, memory_gb: float | None) -> None:
     """Bound a running process's memory and its files, what it prints among them; systems other than
     Linux have no call for that. Not before it starts: code between fork and exec may deadlock in a
-    process with threads, such as torch's."""
+    process with threads, such as torch's. Not its address space, of which a GPU's driver reserves
+    more than there is memory."""
     limits = {resource.RLIMIT_FSIZE: 2**30}
     if memory_gb is not None:
-        limits[resource.RLIMIT_AS] = int(memory_gb * 2**30)
+        limits[resource.RLIMIT_DATA] = int(memory_gb * 2**30)
     with suppress(ProcessLookupError, AttributeError):
         for kind, size in limits.items():
             resource.prlimit(process, kind, (size, size))

@@ -32,6 +32,11 @@ def selection(command: Command) -> Command:
         click.option("--subjects", help="How many of each task, or their names: 2, or a,b"),
         click.option("--seeds", help="Seeds of the exploit: 0,1,2"),
         click.option(
+            "--isolate",
+            flag_value="true",
+            help="Run plugins of other packages in processes of their own.",
+        ),
+        click.option(
             "--store",
             type=click.Path(file_okay=False),
             help="Results by content. [default: IMPRESS_BENCH_STORE, or the user's cache folder]",
@@ -93,6 +98,8 @@ def _with(command: Command, options: list[Callable[[Any], Any]]) -> Command:
 def _value(name: str, text: str) -> Any:
     from impress_bench.benchmark.harness.spec import parse_specs, split_top_level
 
+    if name == "isolate":
+        return True
     try:
         if name in ("protections", "purifiers", "tasks"):
             return [str(spec) for spec in parse_specs(text)]

@@ -16,9 +16,9 @@ from impress_bench.protections.base import Protection
 class ExecProtection(Protection):
     """Runs `command` with {in}, {out} and, if it wants them, {masks}: folders of PNGs.
 
-    `exec:python cloak.py {in} {out}` is short for it. `timeout` in seconds, `memory_gb` of address
-    space; `linf` declares a hard budget on [0, 1], which is checked as everybody's. The command has
-    no surrogate but its own. Raises ValueError for a command without {in} and {out}.
+    `exec:python cloak.py {in} {out}` is short for it. `timeout` in seconds, `memory_gb` in GiB;
+    `linf` declares a hard budget on [0, 1], which is checked as everybody's. The command has no
+    surrogate but its own. Raises ValueError for a command without {in} and {out}.
     """
 
     name: ClassVar[str] = "exec"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -76,3 +80,22 @@ def _smooth_images(n: int, side: int, seed: int = 0) -> Tensor:
 def smooth_images() -> Callable[..., Tensor]:
     """`smooth_images(n, side, seed=0)`: 8-bit float32 images with large soft shapes."""
     return _smooth_images
+
+
+@pytest.fixture(scope="session")
+def third_parties(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for PYTHONPATH that holds the packages of tests/plugins, installed from wheels."""
+    folder = tmp_path_factory.mktemp("third-parties")
+    for name in ("hostile", "sample"):
+        source = folder / "source" / name
+        shutil.copytree(Path(__file__).parent / "plugins" / name, source)
+        _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source)
+    site = folder / "site"
+    wheels = sorted(folder.glob("*.whl"))
+    _pip("install", "--no-deps", "--no-index", "--target", site, *wheels)
+    return site
+
+
+def _pip(*arguments: object) -> None:
+    quiet = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*quiet, *map(str, arguments)], check=True)

@@ -10,6 +10,8 @@ from typing import Any
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.errors import plugin_error
 
+#: Whose plugins run where the harness runs.
+OURS = "impress-bench"
 #: What purifiers that follow each other become.
 CHAIN = "impress_bench.attacks.chain:Chain"
 
@@ -55,6 +57,12 @@ class Component:
         if self.injected:
             identity["injected"] = {k: part.identity() for k, part in self.injected.items()}
         return identity
+
+    @property
+    def ours(self) -> bool:
+        """Whether it and all that it is composed of come with this package."""
+        parts = (*self.adaptations, *self.then, *self.injected.values())
+        return self.distribution == OURS and all(part.ours for part in parts)
 
     def create(self) -> Any:
         """The plugin object; whatever goes wrong in its code becomes a `PluginError`."""

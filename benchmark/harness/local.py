@@ -15,6 +15,7 @@ from typing import Any
 
 from impress_bench.benchmark.contract import PluginError, State
 from impress_bench.benchmark.harness.environment import Environment
+from impress_bench.benchmark.harness.isolation import Isolation
 from impress_bench.benchmark.harness.plan import Plan
 from impress_bench.benchmark.harness.progress import Estimate, Reporter
 from impress_bench.benchmark.harness.stage import Stage, perform
@@ -56,6 +57,7 @@ class LocalExecutor:
         self._log = log
         self._settled = settled
         self._workers = workers
+        self._isolation: Isolation | None = None
 
     def run(self, plan: Plan) -> None:
         """Settle every stage of the plan; an interrupt leaves the outcomes so far.
@@ -64,6 +66,7 @@ class LocalExecutor:
         """
         preset = plan.preset
         env = Environment(preset.models.roles(), preset.time_limit_s, self._reporter.step)
+        self._isolation = Isolation(preset)
         estimate = Estimate(map(_work, plan.stages.values()), self._workers)
         self._reporter.start(len(plan.stages))
         pending = dict(plan.stages)
@@ -121,7 +124,11 @@ class LocalExecutor:
         started = time.monotonic()
         try:
             inputs = {name: self._input(stage, needed) for name, needed in stage.inputs.items()}
-            result = perform(stage, inputs, env)
+            if self._isolation is not None and self._isolation.covers(stage):
+                result, passes = self._isolation.perform(stage, inputs)
+            else:
+                result = perform(stage, inputs, env)
+                passes = env.passes
         except PluginError as error:
             trace = traceback.format_exc()
             self._log("".join(f"    {line}\n" for line in trace.splitlines()).rstrip())
@@ -129,7 +136,7 @@ class LocalExecutor:
             self._store.fail(stage.key, stage.document, failure)
             return Outcome("failed", error.state, str(error))
         seconds = time.monotonic() - started
-        self._store.put(stage.key, stage.document, result, seconds, env.passes)
+        self._store.put(stage.key, stage.document, result, seconds, passes)
         Timings(self._store.root).note(stage, seconds)
         stored = self._store.find(stage.key)
         if stored is None:

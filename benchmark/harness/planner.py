@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.harness.apart import Limits
 from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.environment import model_digest
 from impress_bench.benchmark.harness.errors import ConfigError, plugin_error, unknown
@@ -26,6 +28,12 @@ AnyStage = TypeVar("AnyStage", bound=Stage)
 def make_plan(preset: Preset, registry: Registry) -> Plan:
     """The plan of a preset. Raises `ConfigError` for what the user has to mend."""
     return Planner(expanded(preset, registry), registry).build()
+
+
+def plan_run(preset: Preset, root: Path) -> Plan:
+    """The plan of a preset, with what the store in `root` remembers of its plugins."""
+    apart = Limits.of(preset.time_limit_s, preset.memory_limit_gb) if preset.isolate else None
+    return make_plan(preset, Registry(memo=root / "resolved", apart=apart))
 
 
 class Planner:

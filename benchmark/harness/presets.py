@@ -12,6 +12,8 @@ subjects = 2                      # the first two; a number a task; a list of na
 everything = false                # whatever is registered, adapted and not, besides what is listed
 threads = 2
 time_limit_s = 600.0              # of one stage
+isolate = false                   # plugins of other packages in processes of their own
+memory_limit_gb = 8.0             # of one stage that is isolated
 
 [models]                          # one model, three roles; unlike ones make a transfer run
 target = "atelier"
@@ -114,6 +116,8 @@ class Preset(_Table):
     inspections: bool = True
     threads: PositiveInt = 2
     time_limit_s: PositiveFloat | None = None
+    isolate: bool = False
+    memory_limit_gb: PositiveFloat | None = None
 
     def where(self, field: str) -> str:
         """Where a value came from: the flag that gave it, or the file and its key."""

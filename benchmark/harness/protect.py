@@ -45,6 +45,10 @@ class Protect(Stage):
         return {"original": self.original, **{f"requires {k}": v for k, v in self.required.items()}}
 
     @property
+    def plugins(self) -> tuple[Component, ...]:
+        return (self.protection,)
+
+    @property
     def component(self) -> str:
         return f"protection {self.protection.label}"
 

@@ -17,6 +17,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.harness.apart import Limits, call_apart
 from impress_bench.benchmark.harness.component import CHAIN, Component, load_target
 from impress_bench.benchmark.harness.errors import ConfigError, plugin_error, unknown
 from impress_bench.benchmark.harness.files import write_atomically
@@ -35,16 +37,22 @@ KINDS = {
 }
 
 
+Settings = Mapping[str, Mapping[str, Any]]
+DECIDED = "decided.json"
+
+
 class Registry:
     """The installed plugins at one moment.
 
     `memo`, a folder, remembers what resolving a component gave for its exact source, so that a run
-    whose results are all stored imports neither plugins nor torch.
+    whose results are all stored imports neither plugins nor torch. With `apart`, plugins of other
+    packages are asked in processes of their own, within these limits.
     """
 
-    def __init__(self, memo: Path | None = None) -> None:
+    def __init__(self, memo: Path | None = None, apart: Limits | None = None) -> None:
         self.index = SourceIndex()
         self._memo = memo
+        self._apart = apart
 
     @cached_property
     def entries(self) -> dict[str, dict[str, list[EntryPoint]]]:
@@ -64,9 +72,7 @@ class Registry:
             raise ConfigError(problem)
         return named[name][0]
 
-    def resolve(
-        self, group: str, spec: Spec, settings: Mapping[str, Mapping[str, Any]] | None = None
-    ) -> Component:
+    def resolve(self, group: str, spec: Spec, settings: Settings | None = None) -> Component:
         """Decide every parameter: the spec's over `settings`, by group and name, over the defaults.
 
         Raises `ConfigError` for what the user got wrong, `PluginError` for a broken plugin.
@@ -92,7 +98,7 @@ class Registry:
         memo = self._memo_path({**draft.identity(), "label": str(spec), "python": sys.version})
         decided = _read_memo(memo)
         if decided is None:
-            decided = self._decide(draft, settings)
+            decided = self._asked(draft, settings)
             if memo is not None:
                 write_atomically(memo, canonical_json(decided).encode())
         return replace(
@@ -103,10 +109,19 @@ class Registry:
             files=_digests(decided),
         )
 
-    def _decide(
-        self, draft: Component, settings: Mapping[str, Mapping[str, Any]]
-    ) -> dict[str, Any]:
-        """What only the plugin itself can tell: its parameters, what it requires and injects."""
+    def _asked(self, draft: Component, settings: Settings) -> dict[str, Any]:
+        """What only the plugin itself can tell, in this process or apart."""
+        if self._apart is None or draft.ours:
+            return self.decide(draft, settings)
+        plugin = f"{draft.kind} {draft.label}"
+        with call_apart(plugin, _decide_into, (draft, settings), self._apart) as folder:
+            decided = _read_memo(folder / DECIDED)
+        if decided is None:
+            raise PluginError(plugin, "its process ended and told nothing of its parameters")
+        return decided
+
+    def decide(self, draft: Component, settings: Settings) -> dict[str, Any]:
+        """Ask a plugin in this process: its parameters, what it requires and injects."""
         factory = load_target(draft.kind, draft.label, draft.target)
         bind = task_parameters if draft.kind == "task" else partial(bind_parameters, draft.kind)
         decided: dict[str, Any] = {
@@ -121,9 +136,7 @@ class Registry:
         )
         return {**decided, "requires": _requires(drafted)}
 
-    def _injected(
-        self, decided: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]]
-    ) -> dict[str, Component]:
+    def _injected(self, decided: Mapping[str, Any], settings: Settings) -> dict[str, Component]:
         """The plugins that parameters name."""
         return {
             key: self.resolve(group, parse_spec(decided["parameters"][key]), settings)
@@ -197,6 +210,11 @@ def _words(text: str) -> list[str]:
         return shlex.split(text)
     except ValueError:
         return []
+
+
+def _decide_into(asked: tuple[Component, Settings], folder: Path) -> None:
+    """In the other process."""
+    write_atomically(folder / DECIDED, canonical_json(Registry().decide(*asked)).encode())
 
 
 def _read_memo(path: Path | None) -> dict[str, Any] | None:

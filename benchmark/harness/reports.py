@@ -12,9 +12,8 @@ from impress_bench.benchmark.harness.figures import write_figures
 from impress_bench.benchmark.harness.files import make_folder
 from impress_bench.benchmark.harness.forecast import Forecast, forecast
 from impress_bench.benchmark.harness.frames import board_meta, load_frames
-from impress_bench.benchmark.harness.planner import make_plan
+from impress_bench.benchmark.harness.planner import plan_run
 from impress_bench.benchmark.harness.presets import Preset
-from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.harness.store import Store, default_root
 from impress_bench.benchmark.harness.timings import Timings
 from impress_bench.benchmark.harness.workers import default_workers
@@ -31,7 +30,7 @@ def forecast_run(
     """What `run` would do with the same preset and store; nothing of it is run but the first
     `patience` seconds of stages of which nobody knows how long they take."""
     root = make_folder(Path(store) if store is not None else default_root(), "--store")
-    plan = make_plan(preset, Registry(memo=root / "resolved"))
+    plan = plan_run(preset, root)
     count = workers or default_workers(preset.threads)
     return forecast(plan, Store(root, tell), Timings(root), patience, tell, count)
 
@@ -70,7 +69,7 @@ def redraw(
         ) from None
     preset = preset.override(flags or {}, **selection) if selection else preset
     root = make_folder(Path(store) if store is not None else default_root(), "--store")
-    plan = make_plan(preset, Registry(memo=root / "resolved"))
+    plan = plan_run(preset, root)
     target = make_folder(Path(out) if out is not None else folder, "--out")
     written = write_figures(plan, Store(root), board_meta(plan), target)
     if not written:

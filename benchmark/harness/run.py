@@ -25,11 +25,10 @@ from impress_bench.benchmark.harness.files import make_folder, write_atomically
 from impress_bench.benchmark.harness.frames import board_meta, frames_of, save_frames
 from impress_bench.benchmark.harness.local import LocalExecutor
 from impress_bench.benchmark.harness.plan import Plan
-from impress_bench.benchmark.harness.planner import make_plan
+from impress_bench.benchmark.harness.planner import plan_run
 from impress_bench.benchmark.harness.presets import Preset, load_preset
 from impress_bench.benchmark.harness.progress import Reporter
 from impress_bench.benchmark.harness.provenance import provenance
-from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.harness.stage import Stage
 from impress_bench.benchmark.harness.store import Store, StoreError, default_root
 from impress_bench.benchmark.harness.workers import default_workers, helpers
@@ -88,7 +87,7 @@ def run(
     reporter = reporter or Reporter()
     folder = make_folder(Path(out) if out is not None else Path("runs") / preset.name, "--out")
     root = make_folder(Path(store) if store is not None else default_root(), "--store")
-    plan = make_plan(preset, Registry(memo=root / "resolved"))
+    plan = plan_run(preset, root)
     with (folder / "log.txt").open("a", buffering=1, encoding="utf-8") as log:
         return _Run(
             plan, folder, root, reporter, log, workers or default_workers(preset.threads)

@@ -55,6 +55,11 @@ class Stage(ABC):
         return {}
 
     @property
+    def plugins(self) -> tuple[Component, ...]:
+        """The protection or purifier whose code it runs, if any."""
+        return ()
+
+    @property
     @abstractmethod
     def component(self) -> str:
         """Whose time this is and who is to blame: `protection glaze[p=0.05]`."""

@@ -51,6 +51,10 @@ class Purify(Stage):
         return {"protected": self.protected}
 
     @property
+    def plugins(self) -> tuple[Component, ...]:
+        return (self.purifier,)
+
+    @property
     def component(self) -> str:
         return f"purifier {self.purifier.label}"
 

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import IO
 
 from impress_bench.benchmark.harness.local import LocalExecutor
-from impress_bench.benchmark.harness.planner import make_plan
+from impress_bench.benchmark.harness.planner import plan_run
 from impress_bench.benchmark.harness.presets import Preset
 from impress_bench.benchmark.harness.progress import Reporter
-from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.harness.store import Store
 
 
@@ -93,7 +92,7 @@ def main(root: str, run: str) -> None:
     """One helper: the preset comes on the first line of the input."""
     preset = Preset.model_validate_json(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    plan = make_plan(preset, Registry(memo=Path(root) / "resolved"))
+    plan = plan_run(preset, Path(root))
     store = Store(Path(root), run=run)
     LocalExecutor(store, Reporter(), lambda line: None).run(plan)
 

@@ -1,0 +1,48 @@
+"""Stages of plugins that others wrote, each in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.harness.apart import Limits, call_apart
+from impress_bench.benchmark.harness.environment import Environment
+from impress_bench.benchmark.harness.presets import Preset
+from impress_bench.benchmark.harness.stage import Stage, perform
+from impress_bench.benchmark.harness.store import Result, Store
+
+Call = tuple[Stage, Mapping[str, Result], Mapping[str, str]]
+
+
+class Isolation:
+    """Which stages of a preset are performed apart, and how. Results are the same either way."""
+
+    def __init__(self, preset: Preset) -> None:
+        self._wanted = preset.isolate
+        self._roles = preset.models.roles()
+        self._limits = Limits.of(preset.time_limit_s, preset.memory_limit_gb)
+
+    def covers(self, stage: Stage) -> bool:
+        """Whether the preset isolates, and one of the stage's plugins is not of this package."""
+        return self._wanted and any(not plugin.ours for plugin in stage.plugins)
+
+    def perform(
+        self, stage: Stage, inputs: Mapping[str, Result]
+    ) -> tuple[Result, Mapping[str, int]]:
+        """The result of a stage, and the passes through networks that it took. Raises PluginError
+        for whatever becomes of the process."""
+        call: Call = (stage, inputs, self._roles)
+        with call_apart(stage.component, _perform, call, self._limits) as folder:
+            stored = Store(folder).find(stage.key)
+        if stored is None:
+            raise PluginError(stage.component, "its process ended and left no result")
+        return stored.result(), stored.passes
+
+
+def _perform(call: Call, folder: Path) -> None:
+    """In the other process; what it made goes through a store of its own."""
+    stage, inputs, roles = call
+    env = Environment(roles)
+    result = perform(stage, inputs, env)
+    Store(folder).put(stage.key, stage.document, result, 0.0, env.passes)

@@ -1,0 +1,98 @@
+"""Whatever a plugin does to its process, the cells of all others keep their bytes."""
+
+import os
+
+import pandas as pd
+import pytest
+
+PLACE = ["task", "subject", "protection", "purifier", "seed", "metric"]
+LIMITS = """
+isolate = true
+time_limit_s = 25.0
+memory_limit_gb = 2.0
+"""
+
+#: What a misbehaviour comes to, and a word of the reason that a board gives.
+PROTECTIONS = {
+    "hostile[how=fail]": ("failed", "on purpose"),
+    "hostile[how=leave]": ("failed", "SystemExit"),
+    "hostile[how=vanish]": ("failed", "left no result"),
+    "hostile[how=hang]": ("timeout", "ran past 25 s"),
+    "hostile[how=crash]": ("failed", "died by signal 11"),
+    "hostile[how=stop-others]": ("failed", "died by signal 15"),
+    "hostile[how=allocate]": ("failed", "Memory"),
+    "hostile[how=chatter]": ("failed", "File too large"),
+    "hostile[how=poison]": ("failed", "finite"),
+    "hostile[how=shrink]": ("failed", "shape"),
+    "hostile[how=forget]": ("failed", "shape"),
+    "hostile[how=overshoot]": ("over-budget", "linf"),
+    "hostile[how=meddle]": ("", ""),
+    "hostile[how=fail,early=true]": ("failed", "could not be created"),
+    "hostile-import": ("failed", "ended with 3"),
+}
+PURIFIERS = {
+    "hostile[how=crash]": ("failed", "died by signal 11"),
+    "hostile[how=poison]": ("failed", "finite"),
+    "hostile[how=meddle]": ("", ""),
+}
+
+
+@pytest.fixture
+def bench(command, preset_file, site, third_parties, tmp_path):
+    """Runs one subject of the fake preset, with what limits and options say."""
+
+    def run(out, limits, *options):
+        content = preset_file.read_text().replace("subjects = 2", "subjects = 1" + limits)
+        preset = tmp_path / f"{out}.toml"
+        preset.write_text(content)
+        folder = tmp_path / out
+        process = command(
+            "run", "--preset", preset, "--out", folder, "--quiet", "--store", tmp_path / f"s-{out}",
+            "--workers", "1", *options, PYTHONPATH=f"{site}{os.pathsep}{third_parties}",
+        )  # fmt: skip
+        _, errors = process.communicate(timeout=600)
+        cells = pd.read_parquet(folder / "cells.parquet")
+        return process.returncode, errors, cells.set_index(PLACE).sort_index()
+
+    return run
+
+
+@pytest.fixture
+def alone(bench):
+    """All honest cells, in one process: isolation changes no result."""
+    code, errors, cells = bench("alone", "", "--protections", "clean,shift,sample-cloak")
+    assert code == 0, errors
+    return cells
+
+
+def check(cells, alone, column, expected):
+    """Others' cells are the same bytes, each misbehaviour has its state and its reason."""
+    common = cells.loc[alone.index]
+    assert common["value"].to_numpy().tobytes() == alone["value"].to_numpy().tobytes()
+    assert common.equals(alone)
+    for name, (state, reason) in expected.items():
+        found = cells.loc[cells.index.get_level_values(column) == name]
+        assert len(found), name
+        if state:
+            told = found["reason"].iloc[0]
+            assert set(found["state"]) == {state}, (name, told)
+            assert reason in told, (name, told)
+
+
+def test_hostile_protections(bench, alone):
+    names = ",".join(["clean", "shift", "sample-cloak", *PROTECTIONS])
+    more = ("--protections", names, "--purifiers", "keep,smooth")
+    code, errors, cells = bench("beside", LIMITS, *more)
+    assert code == 1, errors
+    assert "Traceback" not in errors
+    check(cells, alone, "protection", PROTECTIONS)
+
+
+def test_hostile_purifiers(bench, alone):
+    names = ",".join(["keep", *PURIFIERS])
+    more = ("--protections", "clean,shift", "--purifiers", names)
+    code, errors, cells = bench("beside", LIMITS, *more)
+    assert code == 1, errors
+    kept = alone.loc[alone.index.get_level_values("purifier") != "smooth"]
+    kept = kept.loc[kept.index.get_level_values("protection") != "sample-cloak"]
+    check(cells, kept, "purifier", PURIFIERS)
