@@ -23,8 +23,9 @@ from impress_bench.benchmark.harness.frames import Frames, load_frames, save_fra
 from impress_bench.leaderboard import write_boards
 from impress_bench.leaderboard.write import COLUMNS
 
-#: What parts may differ in: their share of the work, and in a preset what says so.
-NARROWED = ("tasks", "protections", "purifiers", "seeds", "subjects", "matrix")
+#: What parts may differ in: their share of the work and how it was guarded.
+NARROWED = ("tasks", "protections", "purifiers", "seeds", "subjects", "matrix", "isolate",
+            "time_limit_s", "memory_limit_gb")  # fmt: skip
 SHARED = ("key_schema", "device", "dtype", "models")
 #: What a frame holds of a place; the other columns say where that is.
 MEASURED = ("value", "state", "reason", "linf", "l2", "lpips")

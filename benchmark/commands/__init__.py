@@ -1,0 +1,1 @@
+"""What the command line does, a module a theme. Nothing slow is imported before it is used."""

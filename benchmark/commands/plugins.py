@@ -1,0 +1,81 @@
+"""Plugins: what there is, a new one, and whether it conforms."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from impress_bench.benchmark.commands.exits import STOPPED
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(["protection", "purifier"]))
+@click.argument("name")
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".",
+    help="The folder that gets the package. [default: this one]",
+)
+def new(kind: str, name: str, into: Path) -> None:
+    """Write an installable package for a plugin called NAME."""
+    from impress_bench.benchmark.harness.scaffold import scaffold
+
+    for path in scaffold(kind, name, into):
+        click.echo(path)
+    click.echo(
+        f"Next: pip install -e '{into / name}[test]' && impress-bench check {name}", err=True
+    )
+
+
+@click.command()
+@click.argument("name")
+@click.option("--preset", default="quick", show_default=True, help="Whose settings it gets.")
+@click.option("--control", is_flag=True, help="It is a control, not meant to protect.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of verdicts.")
+@click.pass_context
+def check(context: click.Context, /, name: str, preset: str, control: bool, as_json: bool) -> None:
+    """Check that the protection or purifier NAME keeps what the benchmark relies on.
+
+    Exit code 1 if it does not.
+    """
+    from impress_bench.benchmark.harness.check import check as verdicts
+    from impress_bench.benchmark.harness.check import resolve
+    from impress_bench.benchmark.harness.presets import load_preset
+
+    component = resolve(name, load_preset(preset).settings.model_dump())
+    found = []
+    for verdict in verdicts(component, control):
+        found.append(verdict)
+        if not as_json:
+            told = f"FAILED {verdict.check}: {verdict.failure}" if verdict.failure else ""
+            click.echo(told or f"passed {verdict.check} ({verdict.seconds:.1f} s)")
+            if told:
+                click.echo(f"       {verdict.about}")
+    failed = [verdict for verdict in found if verdict.failure]
+    if as_json:
+        click.echo(json.dumps([verdict._asdict() for verdict in found], indent=1))
+    else:
+        click.echo(f"{component.kind} {component.label}: {len(failed)} of {len(found)} failed")
+    context.exit(STOPPED if failed else 0)
+
+
+@click.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of records.")
+def list_command(as_json: bool) -> None:
+    """Show the tasks, protections, purifiers, models and presets, and which of them are broken."""
+    from impress_bench.benchmark.harness.listing import list_components, list_presets
+    from impress_bench.benchmark.harness.registry import Registry
+
+    listings = [*list_components(Registry()), *list_presets()]
+    if as_json:
+        click.echo(json.dumps([item._asdict() for item in listings], indent=1, ensure_ascii=False))
+        return
+    width = max((len(item.name) for item in listings), default=0)
+    for kind in dict.fromkeys(item.kind for item in listings):
+        click.echo(f"{kind}s")
+        for item in (item for item in listings if item.kind == kind):
+            told = f"BROKEN: {item.problem}" if item.problem else item.summary
+            click.echo(f"  {item.name:{width}}  {told}  ({item.distribution} {item.version})")

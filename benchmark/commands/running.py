@@ -1,0 +1,124 @@
+"""Running presets, and what can be had of runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from impress_bench.benchmark.commands.options import select, selection, values_of
+
+
+@click.command()
+@selection
+@click.option("--out", type=click.Path(file_okay=False), help="[default: runs/<preset>]")
+@click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.pass_context
+def run(
+    context: click.Context,
+    /,
+    preset: str,
+    out: str | None,
+    store: str | None,
+    workers: int | None,
+    as_json: bool,
+    quiet: bool,
+    **flags: str | None,
+) -> None:
+    """Run a preset and write its boards; what is stored already is not run again."""
+    from impress_bench.benchmark.harness.presets import load_preset
+
+    chosen = select(load_preset(preset), flags)
+    from impress_bench.benchmark.harness.progress import Reporter, reporter_for
+    from impress_bench.benchmark.harness.run import run as run_preset
+
+    reporter = Reporter() if quiet else reporter_for(sys.stderr)
+    result = run_preset(chosen, out, store, reporter, workers)
+    if as_json:
+        summary = {
+            "out": str(result.out),
+            "boards": [str(path) for path in result.boards],
+            "cells": result.states,
+            "stages": result.stages,
+            "failures": result.failures,
+        }
+        click.echo(json.dumps(summary, indent=1, default=int))
+    else:
+        counts = ", ".join(f"{count} {state}" for state, count in result.states.items())
+        click.echo(f"Cells: {counts}. Boards in {result.out / 'boards'}")
+        for reason in dict.fromkeys(failure["reason"] for failure in result.failures):
+            click.echo(f"  {reason}", err=True)
+    context.exit(result.exit_code)
+
+
+@click.command()
+@selection
+@click.option(
+    "--probe",
+    type=click.FloatRange(min=0),
+    default=5.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Where nobody knows how long a stage takes, begin one for so long; 0 does not.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+def plan(
+    preset: str,
+    store: str | None,
+    workers: int | None,
+    probe: float,
+    as_json: bool,
+    **flags: str | None,
+) -> None:
+    """Show what `run` would do with the same options, what is stored, and how long it will take."""
+    from impress_bench.benchmark.harness.presets import load_preset
+
+    chosen = select(load_preset(preset), flags)
+    from impress_bench.benchmark.harness.reports import forecast_run
+
+    found = forecast_run(
+        chosen, store, probe, lambda message: click.echo(message, err=True), workers
+    )
+    click.echo(json.dumps(found.as_dict(), indent=1) if as_json else "\n".join(found.lines()))
+
+
+@click.command()
+@click.argument("run", type=click.Path(file_okay=False))
+def report(run: str) -> None:
+    """Write the boards of RUN again, from its stored results."""
+    from impress_bench.benchmark.harness.reports import report as write_again
+
+    for path in write_again(run):
+        click.echo(path)
+
+
+@click.command()
+@click.argument("runs", type=click.Path(file_okay=False), nargs=-1, required=True)
+@click.option("--out", type=click.Path(file_okay=False), required=True)
+def merge(runs: tuple[str, ...], out: str) -> None:
+    """Write the boards of RUNS, parts of one preset, together into --out.
+
+    Parts are runs narrowed by --tasks, --subjects, --protections, --purifiers or --seeds, on one
+    machine or many. --out may be one of RUNS."""
+    from impress_bench.benchmark.harness.merge import merge as merge_runs
+
+    for path in merge_runs(runs, out):
+        click.echo(path)
+
+
+@click.command()
+@click.argument("run", type=click.Path(file_okay=False))
+@click.option("--subjects", help="Only these: 2, or a,b")
+@click.option("--protections", help="Only these rows: glaze")
+@click.option("--purifiers", help="Only these rows: none,impress")
+@click.option("--out", type=click.Path(file_okay=False), help="[default: RUN]")
+@click.option("--store", type=click.Path(file_okay=False), help="The store that RUN was run with.")
+def figures(run: str, out: str | None, store: str | None, **flags: str | None) -> None:
+    """Draw the picture strips of RUN again, from its stored results."""
+    from impress_bench.benchmark.harness.reports import redraw
+
+    values = values_of(flags)
+    for path in redraw(run, store, out, values, {name: f"--{name}" for name in values}):
+        click.echo(path)
