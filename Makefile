@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PRESET ?= mini
 
-.PHONY: leaderboard test benchmark check format wheel clean
+.PHONY: leaderboard test benchmark check format publish submission wheel clean
 .DEFAULT_GOAL := leaderboard
 
 $(VENV)/installed: setup.cfg pyproject.toml
@@ -32,6 +32,23 @@ check: $(VENV)/installed  ## lint, format, types, import contracts
 format: $(VENV)/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+publish: $(VENV)/installed  ## LEADERBOARD.md and all boards from the stored results
+	$(BIN)/impress-bench publish
+
+# The plugin gets an environment of its own, so that it can neither change nor see this one.
+SUBMISSION := submissions/$(NAME)
+THEIRS := .submissions/$(NAME)
+SEED ?= 0
+submission: $(VENV)/installed  ## NAME=…: what CI does with a submission
+	$(BIN)/impress-bench validate $(SUBMISSION)
+	$(PYTHON) -m venv --clear $(THEIRS)
+	$(THEIRS)/bin/python -m pip install --quiet .
+	$(BIN)/impress-bench requirement $(SUBMISSION) > $(THEIRS)/requirement.txt
+	$(THEIRS)/bin/python -m pip download --quiet --no-deps --dest $(THEIRS)/release --requirement $(THEIRS)/requirement.txt
+	$(THEIRS)/bin/python -m pip install --quiet $(THEIRS)/release/*
+	$(THEIRS)/bin/impress-bench check $(NAME)
+	$(THEIRS)/bin/impress-bench validate $(SUBMISSION) --rerun 0.1 --seed $(SEED)
 
 wheel: $(VENV)/installed
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

@@ -44,9 +44,7 @@ def overview(boards: Sequence[Board], cells: pd.DataFrame, layout: Layout) -> st
     meta = layout.meta
     model = str(meta.get("model", "The model"))
     parts = [f"# {meta.get('title', 'Leaderboard')}"]
-    if meta.get("model_is_miniature"):
-        parts.append(MINIATURE.format(model=f"`{model}`"))
-    parts.append(str(meta.get("model_note", "")))
+    parts += [miniature_note(layout), str(meta.get("model_note", ""))]
     facts = [f"Preset `{meta['preset']}`"] if "preset" in meta else []
     facts += [f"model `{model}`"] if "model" in meta else []
     for task in sorted(set(cells["task"])):
@@ -56,13 +54,19 @@ def overview(boards: Sequence[Board], cells: pd.DataFrame, layout: Layout) -> st
     parts += [READING, _chance(layout), _links(boards)]
     for board in boards:
         if board.name in MAIN:
-            parts.append(markdown_block(_main(board, layout)))
+            parts.append(markdown_block(main_block(board, layout)))
     figures: Mapping[str, str] = meta.get("figures", {})
     parts += [f"![{text}](../figures/{name})\n\n{text}" for name, text in figures.items()]
     parts += ["## Rows", _rows(cells, layout), "## Settings"]
     parts.append(FROZEN if meta.get("settings_frozen") else PROVISIONAL)
     parts.append(_settings(meta.get("settings", {})))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def miniature_note(layout: Layout) -> str:
+    """What a reader must know first of figures from a miniature; nothing of others."""
+    model = layout.meta.get("model", "The model")
+    return MINIATURE.format(model=f"`{model}`") if layout.meta.get("model_is_miniature") else ""
 
 
 def _chance(layout: Layout) -> str:
@@ -84,7 +88,7 @@ def _links(boards: Sequence[Board]) -> str:
     return "\n".join(["## Boards", "", *(lines or ["Nothing has been measured yet."])])
 
 
-def _main(board: Board, layout: Layout) -> Block:
+def main_block(board: Board, layout: Layout) -> Block:
     """The block of the reference protection, else the first one."""
     reference = layout.meta.get("reference_protection")
     heads = [block for block in board.blocks if block.protection == reference]

@@ -57,26 +57,9 @@ def write_boards(
     names play the parts of `layout.ROLES`), figures (captions of further pictures in `figures/`).
     `formats` may add `tex` and `html`.
     """
-    given = (cells, protections, inspections, pd.DataFrame() if notes is None else notes)
-    frames = dict(zip(COLUMNS, given, strict=True))
-    for name, frame in frames.items():
-        _check(name, frame)
-    cells, protections, inspections, notes = (
-        frame if len(frame.columns) else pd.DataFrame(columns=COLUMNS[name])
-        for name, frame in frames.items()
-    )
+    cells, protections, inspections, notes = _checked(cells, protections, inspections, notes)
+    boards = build_boards(cells, protections, inspections, meta, notes)
     layout = Layout(meta)
-    built = [
-        *[task_table.build(table, cells, layout) for table in (table_1.TABLE, table_2.TABLE)],
-        table_3.build(cells, notes, layout),
-        *adaptive.build(cells, layout),
-        *[matrix.build(cells, layout, task) for task in sorted(set(cells["task"]))],
-        worst_case.build(cells, layout),
-        visibility.build(protections, layout),
-        inconsistency.build(inspections, layout),
-        diagnostics.build(notes, layout),
-    ]
-    boards = [board for board in built if board and _wanted(board, meta)]
     folder = Path(out_dir) / "boards"
     paths = [path for board in boards for path in write_board(board, folder, formats)]
     figures = {}
@@ -93,6 +76,46 @@ def write_boards(
     layout = Layout({**meta, "figures": {**figures, **meta.get("figures", {})}})
     paths.append(write_text(folder / "LEADERBOARD.md", overview(boards, cells, layout)))
     return paths
+
+
+def build_boards(
+    cells: pd.DataFrame,
+    protections: pd.DataFrame,
+    inspections: pd.DataFrame,
+    meta: Mapping[str, Any],
+    notes: pd.DataFrame | None = None,
+) -> list[Board]:
+    """Every board that the frames of `write_boards` can fill."""
+    cells, protections, inspections, notes = _checked(cells, protections, inspections, notes)
+    layout = Layout(meta)
+    built = [
+        *[task_table.build(table, cells, layout) for table in (table_1.TABLE, table_2.TABLE)],
+        table_3.build(cells, notes, layout),
+        *adaptive.build(cells, layout),
+        *[matrix.build(cells, layout, task) for task in sorted(set(cells["task"]))],
+        worst_case.build(cells, layout),
+        visibility.build(protections, layout),
+        inconsistency.build(inspections, layout),
+        diagnostics.build(notes, layout),
+    ]
+    return [board for board in built if board and _wanted(board, meta)]
+
+
+def _checked(
+    cells: pd.DataFrame,
+    protections: pd.DataFrame,
+    inspections: pd.DataFrame,
+    notes: pd.DataFrame | None,
+) -> list[pd.DataFrame]:
+    """The frames with all their columns; a frame may be empty or left out."""
+    given = (cells, protections, inspections, pd.DataFrame() if notes is None else notes)
+    frames = dict(zip(COLUMNS, given, strict=True))
+    for name, frame in frames.items():
+        _check(name, frame)
+    return [
+        frame if len(frame.columns) else pd.DataFrame(columns=COLUMNS[name])
+        for name, frame in frames.items()
+    ]
 
 
 def _wanted(board: Board, meta: Mapping[str, Any]) -> bool:

@@ -93,3 +93,23 @@ def requirement(folder: Path) -> None:
     if reading.submission is None:
         raise ConfigError("; ".join(map(str, reading.complaints)))
     click.echo(reading.submission.distribution.requirement())
+
+
+@click.command()
+@click.option("--results", type=FOLDER, default=Path("leaderboard/results"), show_default=True)
+@click.option("--submissions", type=FOLDER, default=Path("submissions"), show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("LEADERBOARD.md"),
+    show_default=True,
+)
+def publish(results: Path, submissions: Path, out: Path) -> None:
+    """Write LEADERBOARD.md and the boards of all published results and accepted submissions."""
+    from impress_bench.benchmark.harness.errors import ConfigError
+    from impress_bench.benchmark.submissions.publish import publish as write_page
+
+    if not results.is_dir():
+        raise ConfigError(f"--results: {results} is no folder of results")
+    for path in write_page(results, submissions, out):
+        click.echo(path)

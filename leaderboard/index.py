@@ -1,0 +1,49 @@
+"""LEADERBOARD.md at the root: the main tables of every published set of results.
+
+Results of unlike provenance are sections of their own and never share a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.overview import MAIN, READING, main_block, miniature_note
+from impress_bench.leaderboard.render import Board, markdown_block
+
+HEAD = """# Leaderboard
+
+Does an image cloak survive? Written by `impress-bench publish` from the results under
+`leaderboard/results/` and the submissions under `submissions/`; not by hand."""
+
+
+class Section(NamedTuple):
+    """One set of results: what was run where, its boards, and the folder that holds them, as a
+    path from the page."""
+
+    facts: Sequence[str]
+    boards: Sequence[Board]
+    layout: Layout
+    place: str
+
+
+def index(sections: Sequence[Section]) -> str:
+    """The text of the page."""
+    parts = [HEAD]
+    # Said once, not a section: all shipped presets but the paper's own have one model.
+    parts += list(dict.fromkeys(filter(None, (miniature_note(part.layout) for part in sections))))
+    parts.append(READING if sections else "Nothing has been published yet.")
+    for section in sections:
+        meta, place = section.layout.meta, section.place
+        parts.append(f"## {meta.get('title', section.place)}")
+        parts.append("\n".join(f"- {fact}" for fact in section.facts))
+        for board in section.boards:
+            if board.name in MAIN:
+                parts.append(f"### {board.title}")
+                parts.append(markdown_block(main_block(board, section.layout), level=4))
+        links = ", ".join(
+            f"[{board.title}]({place}/boards/{board.name}.md)" for board in section.boards
+        )
+        parts.append(f"All boards: [overview]({place}/boards/LEADERBOARD.md), {links}.")
+    return "\n\n".join(parts) + "\n"

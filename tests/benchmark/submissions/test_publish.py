@@ -1,0 +1,108 @@
+"""The page at the root and the boards behind it, from stored results and submissions."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from impress_bench.benchmark.harness.errors import ConfigError
+from impress_bench.benchmark.harness.frames import board_meta, frames_of, save_frames
+from impress_bench.benchmark.harness.planner import make_plan
+from impress_bench.benchmark.harness.presets import load_preset
+from impress_bench.benchmark.harness.provenance import provenance
+from impress_bench.benchmark.harness.registry import Registry
+from impress_bench.benchmark.submissions.publish import publish
+from impress_bench.benchmark.submissions.writing import submit
+
+PIN = {"git": "https://example.org/sample-cloak.git", "commit": "0123456789" * 4}
+
+
+def made_up(folder, protections, start):
+    """Results of the preset quick with figures that nobody measured."""
+    preset = load_preset("quick").override(
+        {}, tasks=["malicious-editing"], protections=protections, purifiers=["none", "resize"]
+    )
+    plan = make_plan(preset, Registry())
+    frames = frames_of(plan, {})
+    frames.cells["value"] = [start + at / 1000 for at in range(len(frames.cells))]
+    frames.cells["state"], frames.cells["reason"] = "done", ""
+    folder.mkdir(parents=True)
+    save_frames(frames, folder)
+    document = {**provenance(plan), "boards": board_meta(plan)}
+    (folder / "provenance.json").write_text(json.dumps(document))
+    return folder
+
+
+@pytest.fixture
+def plugins(third_parties, monkeypatch):
+    monkeypatch.syspath_prepend(str(third_parties))
+
+
+@pytest.fixture
+def results(tmp_path):
+    made_up(tmp_path / "results" / "quick", ["identity", "photoguard-encoder"], 0.5)
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def submissions(tmp_path, plugins):
+    run = made_up(tmp_path / "run", ["identity", "sample-cloak"], 0.7)
+    submit("sample-cloak", run, tmp_path / "submissions", **PIN)
+    return tmp_path / "submissions"
+
+
+def test_a_submission_stands_beside_the_others(results, submissions, tmp_path):
+    page = tmp_path / "LEADERBOARD.md"
+    publish(results, tmp_path / "none", page)
+    before = page.read_text()
+    assert "sample-cloak" not in before
+    assert "PhotoGuard (encoder)" in before
+    assert "come from a miniature" in before
+    written = publish(results, submissions, page)
+    after = page.read_text()
+    assert "sample-cloak" in after
+    assert set(before.splitlines()) <= set(after.splitlines())
+    claimed = pd.read_csv(submissions / "sample-cloak" / "cells.csv")
+    value = claimed.query("metric == 'psnr' and purifier == 'none'")["value"].item()
+    matrix = json.loads(
+        (results / "quick" / "boards" / "matrix-malicious-editing.json").read_text()
+    )
+    shown = [
+        row["mean"] for row in matrix
+        if row["protection"] == "sample-cloak" and row["purifier"] == "none"
+        and row["metric"] == "psnr"
+    ]  # fmt: skip
+    assert shown == [pytest.approx(value)]
+    for path in written:
+        assert path.exists()
+    for target in re.findall(r"\]\(([^)]+)\)", after):
+        assert (tmp_path / target).exists(), target
+
+
+def test_twice_gives_the_same_bytes(results, submissions, tmp_path):
+    page = tmp_path / "LEADERBOARD.md"
+    first = [path.read_bytes() for path in publish(results, submissions, page)]
+    assert [path.read_bytes() for path in publish(results, submissions, page)] == first
+
+
+def test_unlike_provenance_shares_no_table(results, submissions, tmp_path):
+    place = results / "quick" / "provenance.json"
+    document = json.loads(place.read_text())
+    document["models"]["target"]["digest"] = "0" * 64
+    place.write_text(json.dumps(document))
+    with pytest.raises(ConfigError, match="have the provenance of sample-cloak"):
+        publish(results, submissions, tmp_path / "LEADERBOARD.md")
+    assert not (tmp_path / "LEADERBOARD.md").exists()
+
+
+def test_what_validate_refuses_is_not_published(results, submissions, tmp_path):
+    (submissions / "sample-cloak" / "cells.csv").write_text("x")
+    with pytest.raises(ConfigError, match=r"claims\.cells"):
+        publish(results, submissions, tmp_path / "LEADERBOARD.md")
+
+
+def test_a_folder_that_holds_no_results_is_named(results, tmp_path):
+    (results / "notes").mkdir()
+    with pytest.raises(ConfigError, match="notes holds no results of a run"):
+        publish(results, tmp_path / "none", tmp_path / "LEADERBOARD.md")
