@@ -111,6 +111,9 @@ class LocalExecutor:
                 return None
             if stored := self._store.find(stage.key):
                 return self._found(stored)
+            if failure := self._store.failure(stage.key):
+                self._log(_indented(failure["traceback"]))
+                return Outcome("failed", State(failure["state"]), failure["reason"])
             self._store.discard(stage.key)
             return self._execute(stage, env)
 
@@ -131,7 +134,7 @@ class LocalExecutor:
                 passes = env.passes
         except PluginError as error:
             trace = traceback.format_exc()
-            self._log("".join(f"    {line}\n" for line in trace.splitlines()).rstrip())
+            self._log(_indented(trace))
             failure = {"state": error.state, "reason": str(error), "traceback": trace}
             self._store.fail(stage.key, stage.document, failure)
             return Outcome("failed", error.state, str(error))
@@ -148,6 +151,11 @@ class LocalExecutor:
         if result is None:
             raise PluginError(stage.component, f"input {needed.key} vanished from the store")
         return result
+
+
+def _indented(trace: str) -> str:
+    """A traceback as the log shows it, apart from the lines of stages."""
+    return "\n".join(f"    {line}" for line in trace.splitlines())
 
 
 def _work(stage: Stage) -> str:

@@ -3,7 +3,7 @@
 ```
 objects/ab/ab12…/manifest.json      what the key digests, and the SHA-256 of every file beside it
 objects/ab/ab12…/images/*.png, meta.json, record.json
-failures/ab12….json                 why a stage failed last time; never read by a run
+failures/ab12….json                 why a stage failed last time; read by the run that it failed in
 resolved/                           parameters of components (see the registry)
 locks/, tmp/                        of running processes
 ```
@@ -206,10 +206,21 @@ class Store:
         shutil.rmtree(self.path(key), ignore_errors=True)
 
     def fail(self, key: str, inputs: Mapping[str, Any], failure: Mapping[str, Any]) -> None:
-        """Note why a stage failed, for people; no run reads it."""
-        document = json.dumps({**failure, "inputs": inputs}, indent=1, sort_keys=True)
+        """Note why a stage failed, for people and for the other processes of this run."""
+        document = json.dumps(
+            {**failure, "inputs": inputs, "run": self.run}, indent=1, sort_keys=True
+        )
         with self._writing():
             write_atomically(self.root / "failures" / f"{key}.json", document.encode())
+
+    def failure(self, key: str) -> Mapping[str, Any] | None:
+        """Why a stage failed in another process of this run; a later run tries again."""
+        path = self.root / "failures" / f"{key}.json"
+        try:
+            noted: dict[str, Any] = json.loads(path.read_bytes())
+        except (OSError, ValueError):
+            return None
+        return noted if self.run is not None and noted.get("run") == self.run else None
 
     @contextmanager
     def lock(self, key: str) -> Iterator[bool]:

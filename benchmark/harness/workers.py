@@ -1,7 +1,7 @@
 """Further processes of a run: each settles what stages of the plan nobody else works on.
 
-They share nothing but the store, so that one that dies costs the stage it was at. What they make
-they leave there; failures are found again by the process that asked for them, which reports them.
+They share nothing but the store, so that one that dies costs the stage it was at. What they make,
+and why something failed, they leave there for the process that asked, which reports it.
 """
 
 from __future__ import annotations

@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 
 from impress_bench.benchmark.harness.errors import ConfigError
+from impress_bench.benchmark.harness.local import LocalExecutor
+from impress_bench.benchmark.harness.planner import make_plan
+from impress_bench.benchmark.harness.progress import Reporter
+from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.harness.reports import report
+from impress_bench.benchmark.harness.store import Store
 
 CELL = ["task", "subject", "protection", "purifier", "seed"]
 
@@ -163,6 +168,19 @@ def test_failures_are_never_reused(bench):
     again = bench.run(protections=["raising"])
     assert first.stages["failed"] == again.stages["failed"] == 2
     assert first.cells.equals(again.cells)
+
+
+def test_what_failed_in_another_process_of_the_run_is_not_tried_again(bench):
+    plan = make_plan(bench.preset(protections=["shift"], subjects=1), Registry())
+    stage = next(stage for stage in plan.stages.values() if stage.kind == "protect")
+    noted = {"state": "timeout", "reason": "ran too long", "traceback": "Traceback"}
+    Store(bench.store, run="one").fail(stage.key, stage.document, noted)
+    for run, verb in (("one", "failed"), ("two", "executed")):
+        log: list[str] = []
+        executor = LocalExecutor(Store(bench.store, run=run), Reporter(), log.append)
+        executor.run(plan)
+        assert executor.outcomes[stage.key].verb == verb
+        assert any("ran too long" in line for line in log) == (verb == "failed")
 
 
 def test_failed_protection_is_in_the_tables_without_numbers(bench):

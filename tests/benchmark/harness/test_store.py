@@ -106,6 +106,15 @@ def test_failures_are_noted_but_never_found(store):
     assert not path.exists()
 
 
+def test_a_failure_counts_for_the_run_that_it_happened_in(tmp_path):
+    key = key_of({"n": 4})
+    Store(tmp_path, run="one").fail(key, {"n": 4}, {"state": "failed", "reason": "no paint"})
+    assert Store(tmp_path, run="one").failure(key)["reason"] == "no paint"
+    assert Store(tmp_path, run="two").failure(key) is None
+    Store(tmp_path).fail(key, {"n": 4}, {"state": "failed", "reason": "no paint"})
+    assert Store(tmp_path).failure(key) is None
+
+
 def test_lock_excludes_and_clears_leftovers(store):
     leftover = store.root / "tmp" / f"{KEY}.killed"
     leftover.mkdir()
