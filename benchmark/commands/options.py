@@ -28,6 +28,7 @@ def selection(command: Command) -> Command:
         ),
         click.option("--protections", help="Instead of the preset's: glaze[p=0.05],mist"),
         click.option("--purifiers", help="Instead of the preset's: none,jpeg[quality=75]"),
+        click.option("--metrics", help="Besides those of the tasks: lpips"),
         click.option("--tasks", help="Instead of the preset's: style-mimicry"),
         click.option("--subjects", help="How many of each task, or their names: 2, or a,b"),
         click.option("--seeds", help="Seeds of the exploit: 0,1,2"),
@@ -101,7 +102,7 @@ def _value(name: str, text: str) -> Any:
     if name == "isolate":
         return True
     try:
-        if name in ("protections", "purifiers", "tasks"):
+        if name in ("protections", "purifiers", "metrics", "tasks"):
             return [str(spec) for spec in parse_specs(text)]
         parts = split_top_level(text)
     except ConfigError as error:

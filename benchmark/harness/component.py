@@ -22,7 +22,7 @@ class Component:
 
     `adaptations` are applied to a protection, and `then` follow a purifier, from left to right.
     `injected` are the plugins that a parameter of that name stands for; `files` the digests of
-    files that one names.
+    files that one names; `shown` is what boards need of a metric.
     """
 
     kind: str
@@ -38,6 +38,7 @@ class Component:
     then: tuple[Component, ...] = ()
     injected: Mapping[str, Component] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    shown: Mapping[str, Any] = field(default_factory=dict)
 
     def identity(self) -> dict[str, Any]:
         """What of it decides a result. The registered name does not."""

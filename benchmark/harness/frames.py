@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from impress_bench.benchmark.contract import NORMS, State
+from impress_bench.benchmark.contract import NORMS, PluginError, State
 from impress_bench.benchmark.harness.files import write_atomically
 from impress_bench.benchmark.harness.local import Outcome
 from impress_bench.benchmark.harness.plan import CONTROL, Cell, Plan
+from impress_bench.benchmark.harness.stage import Stage
 
 CELLS = (
     "task", "subject", "protection", "purifier", "seed", "metric", "value", "state", "reason"
@@ -45,13 +46,16 @@ def frames_of(plan: Plan, outcomes: Outcomes) -> Frames:
 
 def cells_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
     """One row per metric of every cell; a cell that has not come to its score yet is `missing`."""
-    metrics = {task.name: [metric.name for metric in task.task.metrics] for task in plan.tasks}
+    metrics = {task.name: [metric.name for metric in task.metrics] for task in plan.tasks}
     rows: list[tuple[Any, ...]] = []
     for cell in plan.cells:
         place = cell.place
-        state, reason, scores = _ending(cell, outcomes)
+        where = (place.task, place.subject, place.protection, place.purifier, place.seed)
+        ending = _ending(cell, outcomes)
         for metric in metrics[place.task]:
-            where = (place.task, place.subject, place.protection, place.purifier, place.seed)
+            state, reason, scores = ending
+            if metric in cell.measured:
+                state, reason, scores = _measured(metric, cell.measured[metric], outcomes)
             rows.append((*where, metric, scores.get(metric, float("nan")), str(state), reason))
     return pd.DataFrame(rows, columns=list(CELLS))
 
@@ -125,7 +129,7 @@ def board_meta(plan: Plan) -> dict[str, Any]:
         "title": preset.title,
         "model": preset.models.target,
         "metrics": {
-            task.name: [metric._asdict() for metric in task.task.metrics] for task in plan.tasks
+            task.name: [metric._asdict() for metric in task.metrics] for task in plan.tasks
         },
         "controls": {
             task.name: [CONTROL.format(name) for name in task.task.controls] for task in plan.tasks
@@ -150,3 +154,16 @@ def _ending(cell: Cell, outcomes: Outcomes) -> tuple[State, str, Mapping[str, fl
         return State.MISSING, "not run yet", {}
     scores = outcome.record["scores"] if outcome.record is not None else {}
     return outcome.state, outcome.reason, scores
+
+
+def _measured(
+    name: str, stage: Stage | PluginError, outcomes: Outcomes
+) -> tuple[State, str, Mapping[str, float]]:
+    """How a further metric of a cell ended, whatever became of the task's own."""
+    if isinstance(stage, PluginError):
+        return stage.state, str(stage), {}
+    outcome = outcomes.get(stage.key)
+    if outcome is None:
+        return State.MISSING, "not run yet", {}
+    values = {} if outcome.record is None else {name: outcome.record["value"]}
+    return outcome.state, outcome.reason, values

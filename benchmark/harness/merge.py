@@ -20,12 +20,13 @@ from impress_bench.benchmark.harness.costs import load_costs, save_costs
 from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.files import make_folder, write_atomically
 from impress_bench.benchmark.harness.frames import Frames, load_frames, save_frames
+from impress_bench.benchmark.harness.presets import Preset
 from impress_bench.leaderboard import write_boards
 from impress_bench.leaderboard.write import COLUMNS
 
 #: What parts may differ in: their share of the work and how it was guarded.
-NARROWED = ("tasks", "protections", "purifiers", "seeds", "subjects", "matrix", "isolate",
-            "time_limit_s", "memory_limit_gb")  # fmt: skip
+NARROWED = ("tasks", "protections", "purifiers", "metrics", "seeds", "subjects", "matrix",
+            "isolate", "time_limit_s", "memory_limit_gb")  # fmt: skip
 SHARED = ("key_schema", "device", "dtype", "models")
 #: What a frame holds of a place; the other columns say where that is.
 MEASURED = ("value", "state", "reason", "linf", "l2", "lpips")
@@ -80,10 +81,13 @@ def _agree(first: Part, second: Part) -> None:
     one, other = first.origins[0], second.origins[0]
     for name in SHARED:
         _same(name, one[name], other[name], first, second)
-    for name in {**one["preset"], **other["preset"]}:
+    # What an older part does not have is a default.
+    these, those = (
+        Preset.model_validate(origin["preset"]).model_dump(mode="json") for origin in (one, other)
+    )
+    for name in these:
         if name not in NARROWED:
-            values = one["preset"].get(name), other["preset"].get(name)
-            _same(f"preset.{name}", *values, first, second)
+            _same(f"preset.{name}", these[name], those[name], first, second)
     known: dict[str, Any] = {}
     for origin in first.origins:
         known |= origin["components"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from impress_bench.benchmark.contract import PluginError
@@ -10,7 +11,7 @@ from impress_bench.benchmark.harness.presets import Preset
 from impress_bench.benchmark.harness.spec import Spec
 from impress_bench.benchmark.harness.stage import Place, Stage
 from impress_bench.benchmark.harness.store import Store
-from impress_bench.benchmark.tasks.base import Task
+from impress_bench.benchmark.tasks.base import MetricInfo, Task
 
 #: How a task's control is written where cells name a protection; its purifier is empty.
 CONTROL = "control:{}"
@@ -30,6 +31,8 @@ class Cell:
     purified: Stage | None = None
     exploited: Stage | None = None
     score: Stage | None = None
+    #: Further metrics by name: their stages, or why one is broken.
+    measured: Mapping[str, Stage | PluginError] = field(default_factory=dict)
     failure: PluginError | None = None
 
 
@@ -46,6 +49,23 @@ class PlannedTask:
     judge: Component
     task: Task
     subjects: tuple[str, ...]
+    #: Metrics that the preset adds, by name; a broken one is the error.
+    further: Mapping[str, Component | PluginError] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> list[MetricInfo]:
+        """The task's own and the further ones."""
+        shown = {
+            name: {} if isinstance(found, PluginError) else found.shown
+            for name, found in self.further.items()
+        }
+        return [
+            *self.task.metrics,
+            *[
+                MetricInfo(name, of.get("title", name), of.get("higher_is_better", True))
+                for name, of in shown.items()
+            ],
+        ]
 
     @property
     def name(self) -> str:

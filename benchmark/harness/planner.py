@@ -19,6 +19,7 @@ from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.harness.rows import SubjectPlanner
 from impress_bench.benchmark.harness.spec import Spec
 from impress_bench.benchmark.harness.stage import Stage
+from impress_bench.benchmark.tasks.base import Task
 
 INCONSISTENCY = "impress_bench.benchmark.models.inconsistency"
 
@@ -90,7 +91,7 @@ class Planner:
                 if name not in known:
                     what = f"name in settings.{field}:"
                     raise ConfigError(f"{self.preset.origin}: {unknown(what, name, known)}")
-        for field in ("tasks", "protections", "purifiers"):
+        for field in ("tasks", "protections", "purifiers", "metrics"):
             for spec in self.preset.specs(field):
                 try:
                     self.resolve(field, spec)
@@ -125,7 +126,21 @@ class Planner:
             self.plan.components[f"task {spec}"] = judge
         exploiting = {k: value for k, value in component.parameters.items() if k != "judging"}
         component = replace(component, parameters=exploiting)
-        return PlannedTask(spec, component, judge, task, subjects)
+        return PlannedTask(spec, component, judge, task, subjects, self._further(task))
+
+    def _further(self, task: Task) -> dict[str, Component | PluginError]:
+        """The preset's metrics that apply to a task."""
+        found = {}
+        for spec in self.preset.specs("metrics"):
+            name, metric = str(spec), self.resolve("metrics", spec)
+            if name in [known.name for known in task.metrics]:
+                where = self.preset.where("metrics")
+                raise ConfigError(f"{where}: task {task.name} has a metric {name!r} of its own")
+            if isinstance(metric, PluginError) or task.needs_reference >= bool(
+                metric.shown["needs_reference"]
+            ):
+                found[name] = metric
+        return found
 
     def _choose_subjects(self) -> dict[str, tuple[str, ...]]:
         wanted = self.preset.subjects

@@ -6,6 +6,7 @@ title = "A look at the loop"
 tasks = ["style-mimicry"]
 protections = ["identity", "glaze[p=0.05]"]
 purifiers = ["none", "jpeg"]
+metrics = ["lpips"]               # besides those of the tasks
 seeds = [0]
 boards = ["table-1", "matrix"]    # left out: all that apply
 subjects = 2                      # the first two; a number a task; a list of names; left out: all
@@ -74,6 +75,7 @@ class Settings(_Table):
 
     protections: dict[str, dict[str, Value]] = {}
     purifiers: dict[str, dict[str, Value]] = {}
+    metrics: dict[str, dict[str, Value]] = {}
     adaptations: dict[str, dict[str, Value]] = {}
     tasks: dict[str, dict[str, Any]] = {}
 
@@ -106,6 +108,7 @@ class Preset(_Table):
     tasks: list[str] = Field(min_length=1)
     protections: list[str] = Field(min_length=1)
     purifiers: list[str] = Field(min_length=1)
+    metrics: list[str] = []
     seeds: list[NonNegativeInt] = Field(default=[0], min_length=1)
     subjects: PositiveInt | dict[str, PositiveInt] | list[str] | None = None
     boards: list[str] | None = None
@@ -124,7 +127,7 @@ class Preset(_Table):
         return self.overrides.get(field) or ": ".join(filter(None, [self.origin, field]))
 
     def specs(self, field: str) -> list[Spec]:
-        """The components that `tasks`, `protections` or `purifiers` names, each once, in order."""
+        """The components that a field such as `purifiers` names, each once, in order."""
         return list(dict.fromkeys(self._parse(field, getattr(self, field))))
 
     def crossed(self, task: Spec, protection: Spec, purifier: Spec) -> bool:

@@ -32,6 +32,7 @@ KINDS = {
     "protections": "protection",
     "purifiers": "purifier",
     "adaptations": "adaptation",
+    "metrics": "metric",
     "tasks": "task",
     "models": "model",
 }
@@ -39,6 +40,7 @@ KINDS = {
 
 Settings = Mapping[str, Mapping[str, Any]]
 DECIDED = "decided.json"
+DECIDED_KEYS = {"parameters", "requires", "injects", "files", "shown"}
 
 
 class Registry:
@@ -107,6 +109,7 @@ class Registry:
             requires=tuple(decided["requires"]),
             injected=self._injected(decided, settings),
             files=_digests(decided),
+            shown=decided["shown"],
         )
 
     def _asked(self, draft: Component, settings: Settings) -> dict[str, Any]:
@@ -128,6 +131,7 @@ class Registry:
             "parameters": bind(draft.name, factory, draft.parameters),
             "injects": dict(getattr(factory, "injects", {})),
             "files": list(getattr(factory, "files", ())),
+            "shown": _shown(draft, factory) if draft.kind == "metric" else {},
         }
         drafted = replace(
             draft,
@@ -171,6 +175,18 @@ def conflict(kind: str, entries: list[EntryPoint]) -> str:
         return ""
     owners = " and ".join(sorted(entry.dist.name if entry.dist else "?" for entry in entries))
     return f"{kind} {entries[0].name!r} is registered by {owners}; uninstall one of them"
+
+
+def _shown(draft: Component, metric: Any) -> dict[str, Any]:
+    """What a metric says of itself."""
+    try:
+        return {
+            "title": str(metric.title),
+            "higher_is_better": bool(metric.higher_is_better),
+            "needs_reference": bool(metric.needs_reference),
+        }
+    except AttributeError as error:
+        raise plugin_error(draft.kind, draft.label, "is no metric", error) from error
 
 
 def _requires(component: Component) -> list[str]:
@@ -225,4 +241,4 @@ def _read_memo(path: Path | None) -> dict[str, Any] | None:
         found: dict[str, Any] = json.loads(path.read_bytes())
     except ValueError:
         return None
-    return found if set(found) == {"parameters", "requires", "injects", "files"} else None
+    return found if set(found) == DECIDED_KEYS else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.errors import ConfigError
+from impress_bench.benchmark.harness.measure import Measure
 from impress_bench.benchmark.harness.plan import CONTROL, Cell, PlannedTask
 from impress_bench.benchmark.harness.protect import Protect
 from impress_bench.benchmark.harness.spec import Spec, parse_spec
@@ -95,10 +96,10 @@ class SubjectPlanner:
         inspected = self._inspect(names, purified)
         for index, seed in enumerate(seeds):
             exploited = self._exploit(names, purified, seed)
-            score = self._score(names, exploited, seed)
             cell = Cell(
-                self._place(*names, seed), self.original, protected, purified, exploited, score
-            )
+                self._place(*names, seed), self.original, protected, purified, exploited,
+                self._score(names, exploited, seed), self._measures(names, exploited, seed),
+            )  # fmt: skip
             if index == 0 and inspected is not None:
                 self.planner.plan.inspections.append((cell, inspected))
             yield cell
@@ -106,9 +107,13 @@ class SubjectPlanner:
     def _control(self, name: str, seed: int) -> Cell:
         names = (CONTROL.format(name), "")
         exploited = self._exploit(names, self.original, seed, name)
-        score = self._score(names, exploited, seed)
-        place = self._place(*names, seed)
-        return Cell(place, self.original, exploited=exploited, score=score)
+        return Cell(
+            self._place(*names, seed),
+            self.original,
+            exploited=exploited,
+            score=self._score(names, exploited, seed),
+            measured=self._measures(names, exploited, seed),
+        )
 
     def _exploit(
         self, names: tuple[str, str], images: Stage, seed: int, control: str | None = None
@@ -123,10 +128,12 @@ class SubjectPlanner:
             )
         )
 
+    def _reference(self, seed: int) -> Stage:
+        """What the target makes of the clean images."""
+        return self._exploit(("", ""), self.original, seed)
+
     def _score(self, names: tuple[str, str], exploited: Stage, seed: int) -> Stage:
-        reference = None
-        if self.planned.task.needs_reference:
-            reference = self._exploit(("", ""), self.original, seed)
+        reference = self._reference(seed) if self.planned.task.needs_reference else None
         return self.planner.add(
             Score(
                 **{**self._common(*names, seed), "task": self.planned.judge},
@@ -135,6 +142,23 @@ class SubjectPlanner:
                 metrics=tuple(metric.name for metric in self.planned.task.metrics),
             )
         )
+
+    def _measures(
+        self, names: tuple[str, str], exploited: Stage, seed: int
+    ) -> dict[str, Stage | PluginError]:
+        found: dict[str, Stage | PluginError] = {}
+        for name, metric in self.planned.further.items():
+            if isinstance(metric, PluginError):
+                found[name] = metric
+                continue
+            stage = Measure(
+                **self._common(*names, seed),
+                exploited=exploited,
+                reference=self._reference(seed) if metric.shown["needs_reference"] else None,
+                metric=metric,
+            )
+            found[name] = self.planner.add(stage)
+        return found
 
     def _inspect(self, names: tuple[str, str], images: Stage) -> Stage | None:
         if not self.planner.preset.inspections:

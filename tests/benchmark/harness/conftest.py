@@ -42,6 +42,13 @@ misnamed = fake_plugins:Misnamed
 [impress_bench.adaptations]
 halved = fake_plugins:Halving
 
+[impress_bench.metrics]
+gap = fake_plugins:Gap
+brightness = fake_plugins:Brightness
+short = fake_plugins:Short
+torn = fake_plugins:Torn
+odd = fake_plugins:Clean
+
 [impress_bench.purifiers]
 keep = fake_plugins:Keep
 smooth = fake_plugins:Smooth

@@ -193,3 +193,43 @@ class Smooth:
         size = 2 * self.radius + 1
         smooth = torch.nn.functional.avg_pool2d(images, size, 1, self.radius)
         return Purified((smooth * 255).round() / 255)
+
+
+class Gap:
+    """A metric: the mean difference to the copy of the clean image, times a factor."""
+
+    title = "The gap"
+    higher_is_better = False
+    needs_reference = True
+
+    def __init__(self, *, factor: float = 1.0):
+        self.factor = factor
+
+    def __call__(self, images, reference):
+        return self.factor * (images - reference).abs().flatten(1).mean(1)
+
+
+class Brightness:
+    """A metric without a reference."""
+
+    title = "Brightness"
+    higher_is_better = True
+    needs_reference = False
+
+    def __call__(self, images, reference):
+        assert reference is None
+        return images.flatten(1).mean(1)
+
+
+class Short(Brightness):
+    """One value, however many images there are."""
+
+    def __call__(self, images, reference):
+        return images.mean().view(1)
+
+
+class Torn(Brightness):
+    """Raises."""
+
+    def __call__(self, images, reference):
+        raise ValueError("the ruler broke")
