@@ -13,6 +13,14 @@ from impress_bench.benchmark.commands.options import select, selection, values_o
 @click.command()
 @selection
 @click.option("--out", type=click.Path(file_okay=False), help="[default: runs/<preset>]")
+@click.option(
+    "--executor",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Processes of this machine, or a Ray cluster.",
+)
+@click.option("--address", help="Of the Ray cluster, such as auto. [default: one of its own]")
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.pass_context
@@ -23,6 +31,8 @@ def run(
     out: str | None,
     store: str | None,
     workers: int | None,
+    executor: str,
+    address: str | None,
     as_json: bool,
     quiet: bool,
     **flags: str | None,
@@ -35,7 +45,7 @@ def run(
     from impress_bench.benchmark.harness.run import run as run_preset
 
     reporter = Reporter() if quiet else reporter_for(sys.stderr)
-    result = run_preset(chosen, out, store, reporter, workers)
+    result = run_preset(chosen, out, store, reporter, workers, executor, address)
     if as_json:
         summary = {
             "out": str(result.out),

@@ -15,9 +15,9 @@ from typing import Any
 
 from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.files import write_atomically
-from impress_bench.benchmark.harness.local import Outcome
 from impress_bench.benchmark.harness.passes import NETWORKS
 from impress_bench.benchmark.harness.plan import Plan
+from impress_bench.benchmark.harness.settling import Outcome
 
 TEXT = """# Costs
 

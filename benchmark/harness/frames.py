@@ -11,8 +11,8 @@ import pandas as pd
 
 from impress_bench.benchmark.contract import NORMS, PluginError, State
 from impress_bench.benchmark.harness.files import write_atomically
-from impress_bench.benchmark.harness.local import Outcome
 from impress_bench.benchmark.harness.plan import CONTROL, Cell, Plan
+from impress_bench.benchmark.harness.settling import Outcome
 from impress_bench.benchmark.harness.stage import Stage
 
 CELLS = (

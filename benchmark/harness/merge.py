@@ -26,7 +26,7 @@ from impress_bench.leaderboard.write import COLUMNS
 
 #: What parts may differ in: their share of the work and how it was guarded.
 NARROWED = ("tasks", "protections", "purifiers", "metrics", "seeds", "subjects", "matrix",
-            "isolate", "time_limit_s", "memory_limit_gb")  # fmt: skip
+            "isolate", "time_limit_s", "memory_limit_gb", "resources")  # fmt: skip
 SHARED = ("key_schema", "device", "dtype", "models")
 #: What a frame holds of a place; the other columns say where that is.
 MEASURED = ("value", "state", "reason", "linf", "l2", "lpips")

@@ -22,6 +22,9 @@ target = "atelier"
 [settings.purifiers.jpeg]         # parameters wherever the name is used
 quality = 75
 
+[resources]                       # of a cluster, by kind of stage
+exploit = { gpus = 0.5, memory_gb = 16 }
+
 [display]                         # handed to the boards: titles, roles, chance levels
 titles = { glaze = "GLAZE" }
 
@@ -43,6 +46,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
@@ -78,6 +82,14 @@ class Settings(_Table):
     metrics: dict[str, dict[str, Value]] = {}
     adaptations: dict[str, dict[str, Value]] = {}
     tasks: dict[str, dict[str, Any]] = {}
+
+
+class Resources(_Table):
+    """What one stage needs of a cluster besides a CPU a thread: GPUs, or a share of one, and GiB of
+    memory."""
+
+    gpus: NonNegativeFloat = 0.0
+    memory_gb: NonNegativeFloat = 0.0
 
 
 class Block(_Table):
@@ -121,6 +133,7 @@ class Preset(_Table):
     time_limit_s: PositiveFloat | None = None
     isolate: bool = False
     memory_limit_gb: PositiveFloat | None = None
+    resources: dict[str, Resources] = {}
 
     def where(self, field: str) -> str:
         """Where a value came from: the flag that gave it, or the file and its key."""

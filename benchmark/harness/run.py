@@ -20,6 +20,7 @@ import pandas as pd
 
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.harness.costs import costs_of, save_costs
+from impress_bench.benchmark.harness.executor import Executor
 from impress_bench.benchmark.harness.figures import strip_captions, write_figures
 from impress_bench.benchmark.harness.files import make_folder, write_atomically
 from impress_bench.benchmark.harness.frames import board_meta, frames_of, save_frames
@@ -76,12 +77,15 @@ def run(
     store: str | Path | None = None,
     reporter: Reporter | None = None,
     workers: int | None = None,
+    executor: str = "local",
+    address: str | None = None,
 ) -> RunResult:
     """Run a preset and write its boards; what the store holds already is not run again.
 
     `out` defaults to runs/<preset>, `store` to `store.default_root()`, `workers`, the number of
-    processes, to as many as there are cores for the preset's threads. An interrupt writes the
-    boards of what is done and is raised again.
+    processes, to as many as there are cores for the preset's threads. With `executor="ray"` stages
+    go to the Ray cluster at `address`, by default to one of this machine's own. An interrupt writes
+    the boards of what is done and is raised again.
     """
     preset = preset if isinstance(preset, Preset) else load_preset(preset)
     reporter = reporter or Reporter()
@@ -89,9 +93,8 @@ def run(
     root = make_folder(Path(store) if store is not None else default_root(), "--store")
     plan = plan_run(preset, root)
     with (folder / "log.txt").open("a", buffering=1, encoding="utf-8") as log:
-        return _Run(
-            plan, folder, root, reporter, log, workers or default_workers(preset.threads)
-        ).run()
+        count = workers or default_workers(preset.threads)
+        return _Run(plan, folder, root, reporter, log, count, executor, address).run()
 
 
 class _Run:
@@ -103,6 +106,8 @@ class _Run:
         reporter: Reporter,
         log: TextIO,
         workers: int,
+        executor: str,
+        address: str | None,
     ) -> None:
         self.plan = plan
         self.folder = folder
@@ -112,9 +117,7 @@ class _Run:
         self._reporter = reporter
         self._store = Store(root, self._warn, run=uuid.uuid4().hex)
         self._workers = workers
-        self._executor = LocalExecutor(
-            self._store, reporter, self._note, self._settled, self._workers
-        )
+        self._executor = self._make_executor(executor, address)
         self._written = time.monotonic()
         self._fresh = False
 
@@ -136,15 +139,29 @@ class _Run:
         write_figures(self.plan, self._store, self.meta, self.folder)
         return self._write()
 
+    def _make_executor(self, name: str, address: str | None) -> Executor:
+        parts = (self._store, self._reporter, self._note, self._settled)
+        if name == "ray" and self._missing():
+            from impress_bench.benchmark.harness.ray_cluster import RayExecutor
+
+            return RayExecutor(*parts, address, self.plan.preset.threads)
+        return LocalExecutor(*parts, self._workers)
+
     def _execute(self) -> None:
         """With as many helpers as there is work for: a run that is stored needs none."""
-        missing = len(self.plan.stages) - len(self.plan.stored(self._store))
-        count = min(self._workers, missing) - 1
+        if not isinstance(self._executor, LocalExecutor):
+            self._executor.run(self.plan)
+            return
+        count = min(self._workers, self._missing()) - 1
         preset, root = self.plan.preset, self._store.root
         with helpers(preset, root, str(self._store.run), count) as group:
             self._executor.run(self.plan)
             for complaint in group.complaints():
                 self._warn(complaint)
+
+    def _missing(self) -> int:
+        """How many stages are not stored yet."""
+        return len(self.plan.stages) - len(self.plan.stored(self._store))
 
     def _settled(self, stage: Stage) -> None:
         """Keep the boards readable while it runs."""

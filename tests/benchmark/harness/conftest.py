@@ -35,6 +35,7 @@ raising = fake_plugins:Raising
 unbuildable = fake_plugins:Unbuildable
 choosy = fake_plugins:Choosy
 endless = fake_plugins:Endless
+mortal = fake_plugins:Mortal
 crash = fake_crash:Crash
 absent = fake_absent:Absent
 misnamed = fake_plugins:Misnamed
