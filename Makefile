@@ -36,17 +36,22 @@ format: $(VENV)/installed
 publish: $(VENV)/installed  ## LEADERBOARD.md and all boards from the stored results
 	$(BIN)/impress-bench publish
 
-# The plugin gets an environment of its own, so that it can neither change nor see this one.
-SUBMISSION := submissions/$(NAME)
-THEIRS := .submissions/$(NAME)
+# The plugin gets an environment of its own. It still runs as you: read its code first, or leave it
+# to a machine that has nothing to lose.
+SUBMISSION = submissions/$(NAME)
+THEIRS = .submissions/$(NAME)
 SEED ?= 0
+export NAME
 submission: $(VENV)/installed  ## NAME=…: what CI does with a submission
+	@printf '%s\n' "$$NAME" | grep -Eqx '[a-z][a-z0-9-]*' || { echo "NAME=… of a folder in submissions/"; exit 2; }
 	$(BIN)/impress-bench validate $(SUBMISSION)
 	$(PYTHON) -m venv --clear $(THEIRS)
 	$(THEIRS)/bin/python -m pip install --quiet .
-	$(BIN)/impress-bench requirement $(SUBMISSION) > $(THEIRS)/requirement.txt
-	$(THEIRS)/bin/python -m pip download --quiet --no-deps --dest $(THEIRS)/release --requirement $(THEIRS)/requirement.txt
-	$(THEIRS)/bin/python -m pip install --quiet $(THEIRS)/release/*
+	rm -rf impress_bench.egg-info  # its entry points would hide the installed ones from pytest
+	$(THEIRS)/bin/python -m pip freeze --exclude impress-bench > $(THEIRS)/ours.txt
+	$(BIN)/impress-bench requirement $(SUBMISSION) > $(THEIRS)/theirs.txt
+	$(THEIRS)/bin/python -m pip download --quiet --no-deps --dest $(THEIRS)/release --requirement $(THEIRS)/theirs.txt
+	$(THEIRS)/bin/python -m pip install --quiet --constraint $(THEIRS)/ours.txt $(THEIRS)/release/*
 	$(THEIRS)/bin/impress-bench check $(NAME)
 	$(THEIRS)/bin/impress-bench validate $(SUBMISSION) --rerun 0.1 --seed $(SEED)
 

@@ -97,7 +97,7 @@ def run_limited(
 ) -> None:
     """Run to the end or kill the whole process group; what is printed goes to a file of which the
     end is read. Raises PluginError in the name of `plugin` for any end but 0."""
-    printed = scratch / "printed"
+    printed, called = scratch / "printed", Path(words[0]).name
     with printed.open("wb") as sink:
         try:
             process = subprocess.Popen(
@@ -110,7 +110,7 @@ def run_limited(
             _limit(process.pid, memory_gb)
             code = process.wait(timeout)
         except subprocess.TimeoutExpired:
-            message = f"{words[0]} ran past {timeout:g} s"
+            message = f"{called} ran past {timeout:g} s"
             raise PluginError(plugin, message, State.TIMEOUT) from None
         finally:
             _kill_group(process.pid)
@@ -119,7 +119,7 @@ def run_limited(
                 process.stdin.close()
     if code:
         how = f"died by signal {-code}" if code < 0 else f"ended with {code}"
-        raise PluginError(plugin, f"{words[0]} {how}: {_last_line(printed)}")
+        raise PluginError(plugin, f"{called} {how}: {_last_line(printed)}")
 
 
 def _limit(process: int, memory_gb: float | None) -> None:

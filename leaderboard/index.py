@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.overview import MAIN, READING, main_block, miniature_note
-from impress_bench.leaderboard.render import Board, markdown_block
+from impress_bench.leaderboard.overview import MAIN, READING, miniature_note
+from impress_bench.leaderboard.render import Block, Board, markdown_block
 
 HEAD = """# Leaderboard
 
@@ -20,7 +20,7 @@ Does an image cloak survive? Written by `impress-bench publish` from the results
 
 class Section(NamedTuple):
     """One set of results: what was run where, its boards, and the folder that holds them, as a
-    path from the page."""
+    path from the page; nothing where no folder does."""
 
     facts: Sequence[str]
     boards: Sequence[Board]
@@ -36,14 +36,24 @@ def index(sections: Sequence[Section]) -> str:
     parts.append(READING if sections else "Nothing has been published yet.")
     for section in sections:
         meta, place = section.layout.meta, section.place
-        parts.append(f"## {meta.get('title', section.place)}")
+        parts.append(f"## {meta.get('title', 'Results')}")
         parts.append("\n".join(f"- {fact}" for fact in section.facts))
         for board in section.boards:
             if board.name in MAIN:
                 parts.append(f"### {board.title}")
-                parts.append(markdown_block(main_block(board, section.layout), level=4))
-        links = ", ".join(
-            f"[{board.title}]({place}/boards/{board.name}.md)" for board in section.boards
-        )
-        parts.append(f"All boards: [overview]({place}/boards/LEADERBOARD.md), {links}.")
+                parts += [markdown_block(block, level=4) for block in _of_protections(board)]
+        if place:
+            links = ", ".join(
+                f"[{board.title}]({place}/boards/{board.name}.md)" for board in section.boards
+            )
+            parts.append(f"All boards: [overview]({place}/boards/LEADERBOARD.md), {links}.")
     return "\n\n".join(parts) + "\n"
+
+
+def _of_protections(board: Board) -> list[Block]:
+    """The first block of each protection, its table; comparisons follow it on the board."""
+    found: dict[str, Block] = {}
+    for block in board.blocks:
+        if block.protection:
+            found.setdefault(block.protection, block)
+    return list(found.values()) or list(board.blocks[:1])

@@ -54,7 +54,7 @@ def overview(boards: Sequence[Board], cells: pd.DataFrame, layout: Layout) -> st
     parts += [READING, _chance(layout), _links(boards)]
     for board in boards:
         if board.name in MAIN:
-            parts.append(markdown_block(main_block(board, layout)))
+            parts.append(markdown_block(_main(board, layout)))
     figures: Mapping[str, str] = meta.get("figures", {})
     parts += [f"![{text}](../figures/{name})\n\n{text}" for name, text in figures.items()]
     parts += ["## Rows", _rows(cells, layout), "## Settings"]
@@ -88,7 +88,7 @@ def _links(boards: Sequence[Board]) -> str:
     return "\n".join(["## Boards", "", *(lines or ["Nothing has been measured yet."])])
 
 
-def main_block(board: Board, layout: Layout) -> Block:
+def _main(board: Board, layout: Layout) -> Block:
     """The block of the reference protection, else the first one."""
     reference = layout.meta.get("reference_protection")
     heads = [block for block in board.blocks if block.protection == reference]

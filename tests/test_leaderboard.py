@@ -5,6 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from impress_bench.benchmark.submissions.publish import publish
@@ -37,7 +38,10 @@ def test_every_board_is_up_to_date(written):
         again = written / path.relative_to(ROOT)
         if path.suffix == ".md":
             assert again.read_text() == path.read_text(), path
-        elif path.suffix == ".json":
+        elif path.suffix == ".csv":
+            tables = [pd.read_csv(file) for file in (again, path)]
+            pd.testing.assert_frame_equal(*tables, rtol=1e-9)
+        else:
             records = [json.loads(file.read_text()) for file in (again, path)]
             for new, old in zip(*records, strict=True):
                 numbers = {key for key, value in old.items() if isinstance(value, float)}

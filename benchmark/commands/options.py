@@ -28,7 +28,7 @@ def selection(command: Command) -> Command:
         ),
         click.option("--protections", help="Instead of the preset's: glaze[p=0.05],mist"),
         click.option("--purifiers", help="Instead of the preset's: none,jpeg[quality=75]"),
-        click.option("--metrics", help="Besides those of the tasks: lpips"),
+        click.option("--metrics", help="Instead of the preset's, besides the tasks': lpips"),
         click.option("--tasks", help="Instead of the preset's: style-mimicry"),
         click.option("--subjects", help="How many of each task, or their names: 2, or a,b"),
         click.option("--seeds", help="Seeds of the exploit: 0,1,2"),

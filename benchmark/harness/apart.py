@@ -22,6 +22,7 @@ from typing import Any
 
 from impress_bench.benchmark.contract import PluginError, State
 from impress_bench.benchmark.harness.errors import ConfigError
+from impress_bench.benchmark.harness.presets import Preset
 
 CALL, FAILURE = "call.pickle", "failure.json"
 
@@ -34,10 +35,13 @@ class Limits:
     memory_gb: float
 
     @classmethod
-    def of(cls, time_s: float | None, memory_gb: float | None) -> Limits:
-        """An hour and three quarters of the machine's memory where nothing else is said."""
+    def of(cls, preset: Preset) -> Limits:
+        """Those of a preset; where it says nothing, an hour, and three quarters of the machine's
+        memory among as many processes as have cores for the preset's threads."""
         machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-        return cls(time_s or 3600.0, memory_gb or 0.75 * machine)
+        processes = max(1, (os.cpu_count() or 1) // preset.threads)
+        share = 0.75 * machine / processes
+        return cls(preset.time_limit_s or 3600.0, preset.memory_limit_gb or share)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ class Isolation:
     def __init__(self, preset: Preset) -> None:
         self._wanted = preset.isolate
         self._roles = preset.models.roles()
-        self._limits = Limits.of(preset.time_limit_s, preset.memory_limit_gb)
+        self._limits = Limits.of(preset)
 
     def covers(self, stage: Stage) -> bool:
         """Whether the preset isolates, and one of the stage's plugins is not of this package."""

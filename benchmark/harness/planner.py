@@ -33,7 +33,7 @@ def make_plan(preset: Preset, registry: Registry) -> Plan:
 
 def plan_run(preset: Preset, root: Path) -> Plan:
     """The plan of a preset, with what the store in `root` remembers of its plugins."""
-    apart = Limits.of(preset.time_limit_s, preset.memory_limit_gb) if preset.isolate else None
+    apart = Limits.of(preset) if preset.isolate else None
     return make_plan(preset, Registry(memo=root / "resolved", apart=apart))
 
 
@@ -53,6 +53,7 @@ class Planner:
             plan.models[role] = self._model_digest(role, name)
         for spec in preset.specs("tasks"):
             plan.tasks.append(self._task(spec))
+        self._check_metrics()
         chosen = self._choose_subjects()
         for planned in plan.tasks:
             for subject in chosen[planned.name]:
@@ -127,6 +128,17 @@ class Planner:
         exploiting = {k: value for k, value in component.parameters.items() if k != "judging"}
         component = replace(component, parameters=exploiting)
         return PlannedTask(spec, component, judge, task, subjects, self._further(task))
+
+    def _check_metrics(self) -> None:
+        """A metric that no task can be measured by is the user's to mend."""
+        measured = {name for task in self.plan.tasks for name in task.further}
+        for spec in self.preset.specs("metrics"):
+            if str(spec) not in measured:
+                where, tasks = self.preset.where("metrics"), ", ".join(self.preset.tasks)
+                raise ConfigError(
+                    f"{where}: {spec} compares with what becomes of the clean images, and {tasks}"
+                    " makes nothing that can be compared"
+                )
 
     def _further(self, task: Task) -> dict[str, Component | PluginError]:
         """The preset's metrics that apply to a task."""

@@ -53,9 +53,11 @@ class RunResult:
 
     @property
     def states(self) -> dict[str, int]:
-        """How many cells ended in which state."""
+        """How many cells ended in which state; one with a metric that failed has failed."""
         where = ["task", "subject", "protection", "purifier", "seed"]
-        return dict(self.cells.drop_duplicates(where)["state"].value_counts(sort=False))
+        ended = self.cells["state"].isin([State.DONE, State.SKIPPED]).sort_values(kind="stable")
+        worst = self.cells.loc[ended.index].drop_duplicates(where).sort_index()
+        return dict(worst["state"].value_counts(sort=False))
 
     @property
     def failures(self) -> list[dict[str, Any]]:

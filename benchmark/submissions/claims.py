@@ -1,27 +1,46 @@
-"""Whether claimed cells are what a run of the named preset could have measured."""
+"""Whether claimed cells are what a run of the named preset, with this version, could measure."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from impress_bench.benchmark.contract import State
+from impress_bench.benchmark.harness.component import OURS
 from impress_bench.benchmark.harness.environment import model_digest
-from impress_bench.benchmark.harness.errors import ConfigError
-from impress_bench.benchmark.harness.frames import CELLS as COLUMNS
-from impress_bench.benchmark.harness.merge import NARROWED
+from impress_bench.benchmark.harness.frames import board_meta
+from impress_bench.benchmark.harness.parts import NARROWED
+from impress_bench.benchmark.harness.planner import make_plan
 from impress_bench.benchmark.harness.presets import Preset, load_preset, shipped_presets
 from impress_bench.benchmark.harness.registry import Registry
-from impress_bench.benchmark.harness.spec import parse_spec
 from impress_bench.benchmark.submissions.model import CELLS, PROVENANCE, SUBMISSION, Submission
 
 #: File, field and what is wrong with it.
 Told = tuple[str, str, str]
-PLACE = ["task", "subject", "protection", "purifier", "seed", "metric"]
+
+
+class Offered(NamedTuple):
+    """What a run of a preset can measure: subjects and metrics of each task, and how boards show
+    it."""
+
+    subjects: dict[str, set[str]]
+    metrics: dict[str, set[str]]
+    meta: dict[str, Any]
+
+
+@lru_cache(maxsize=8)
+def offered(name: str) -> Offered:
+    """What the shipped preset of a name offers."""
+    preset = load_preset(name).override({}, protections=["identity"], purifiers=["none"])
+    plan = make_plan(preset, Registry())
+    subjects: dict[str, set[str]] = {}
+    for cell in plan.cells:
+        subjects.setdefault(cell.place.task, set()).add(cell.place.subject)
+    metrics = {task.name: {metric.name for metric in task.metrics} for task in plan.tasks}
+    return Offered(subjects, metrics, board_meta(plan))
 
 
 def check_claims(
@@ -33,61 +52,79 @@ def check_claims(
         known = ", ".join(shipped_presets())
         yield SUBMISSION, "claims.preset", f"{preset!r} is not shipped; choose one of {known}"
         return
-    ours = version("impress-bench")
+    ours = version(OURS)
     if submission.claims.benchmark != ours:
         told = f"{submission.claims.benchmark} is not this version, {ours}; run it again"
         yield SUBMISSION, "claims.benchmark", told
-    yield from _origin(load_preset(preset), provenance)
-    if list(cells) != list(COLUMNS):
-        yield CELLS, "", f"has the columns {list(cells)}, not {list(COLUMNS)}"
-    elif cells.empty:
-        yield CELLS, "", "claims nothing"
-    else:
-        yield from _cells(submission, cells)
+    if any(entry.dist and entry.dist.name == OURS for entry in _entries(submission)):
+        told = f"{submission.name!r} comes with {OURS} itself; register another name"
+        yield SUBMISSION, "name", told
+    found = list(_origin(submission, load_preset(preset), provenance))
+    yield from found
+    if not found:
+        yield from _places(submission, cells, provenance)
 
 
-def _origin(preset: Preset, provenance: dict[str, Any]) -> Iterator[Told]:
+def _entries(submission: Submission) -> list[Any]:
+    return Registry().entries[f"{submission.kind}s"].get(submission.name, [])
+
+
+def _origin(submission: Submission, preset: Preset, provenance: dict[str, Any]) -> Iterator[Told]:
     """The run that measured them must have been one of the preset as it is shipped."""
-    given, shipped = provenance.get("preset"), preset.model_dump(mode="json")
-    if not isinstance(given, dict) or given.get("name") != preset.name:
-        name = given.get("name") if isinstance(given, dict) else given
-        yield PROVENANCE, "preset.name", f"{name!r} is not the preset claimed, {preset.name!r}"
+    given, shipped = provenance["preset"], preset.model_dump(mode="json")
+    if given["name"] != preset.name:
+        told = f"{given['name']!r} is not the preset claimed, {preset.name!r}"
+        yield PROVENANCE, "preset.name", told
         return
     for field, value in shipped.items():
         if field not in NARROWED and given.get(field) != value:
             yield PROVENANCE, f"preset.{field}", f"is not as in {preset.name}; run it unchanged"
-    models = provenance.get("models")
     for role, name in preset.models.roles().items():
-        found = models.get(role) if isinstance(models, dict) else None
-        digest = found.get("digest") if isinstance(found, dict) else None
-        if digest != model_digest(Registry(), name):
+        if _at(provenance, "models", role, "digest") != model_digest(Registry(), name):
             told = "is another model's; run with the one that this version ships"
             yield PROVENANCE, f"models.{role}.digest", told
+    if _at(provenance, "packages", OURS) != submission.claims.benchmark:
+        told = f"is not the version claimed, {submission.claims.benchmark}"
+        yield PROVENANCE, f"packages.{OURS}", told
 
 
-def _cells(submission: Submission, cells: pd.DataFrame) -> Iterator[Told]:
-    """Only rows of the plugin itself, each once, with a number wherever one is said to be."""
-    column = submission.kind
-    for at, text in enumerate(cells[column], start=2):
-        try:
-            named = parse_spec(text).name
-        except ConfigError:
-            named = ""
-        if named != submission.name:
-            yield CELLS, f"line {at}", f"is of {column} {text!r}, not of {submission.name!r}"
+def _places(
+    submission: Submission, cells: pd.DataFrame, provenance: dict[str, Any]
+) -> Iterator[Told]:
+    """The cells must be ones of the preset, and the plugin that of the pinned distribution."""
+    preset, offer = load_preset(submission.claims.preset), offered(submission.claims.preset)
+    other = "purifier" if submission.kind == "protection" else "protection"
+    others = {str(spec) for spec in preset.specs(f"{other}s")}
+    for at, row in enumerate(cells.itertuples(index=False), start=2):
+        known = {
+            "task": set(offer.metrics),
+            "subject": offer.subjects.get(str(row.task), set()),
+            "metric": offer.metrics.get(str(row.task), set()),
+            "seed": {str(seed) for seed in preset.seeds},
+            other: others,
+        }
+        for column, values in known.items():
+            if getattr(row, column) not in values:
+                told = f"{column} {getattr(row, column)!r} is none of the preset {preset.name}"
+                yield CELLS, f"line {at}", told
+                return
+    pinned = submission.distribution
+    for spec in dict.fromkeys(cells[submission.kind]):
+        name = f"{submission.kind} {spec}"
+        by = _at(provenance, "components", name, "distribution")
+        if by != pinned.name:
+            told = f"is of the distribution {by!r}, not of the one pinned, {pinned.name!r}"
+            yield PROVENANCE, f"components.{name}", told
             return
-    if cells.duplicated(PLACE).any():
-        at = int(cells.duplicated(PLACE).to_numpy().argmax()) + 2
-        yield CELLS, f"line {at}", "names a cell that is there already"
-    for at, (value, state) in enumerate(zip(cells["value"], cells["state"], strict=True), start=2):
-        if state not in list(State):
-            yield CELLS, f"line {at}", f"has the state {state!r}; known: {', '.join(State)}"
-        elif (state == State.DONE) != _finite(value):
-            yield CELLS, f"line {at}", f"has the value {value!r} and the state {state}"
+        run = _at(provenance, "components", name, "version")
+        if pinned.version not in (None, run):
+            told = f"was run in version {run}, not in the one pinned, {pinned.version}"
+            yield PROVENANCE, f"components.{name}", told
+            return
 
 
-def _finite(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
+def _at(document: Any, *path: str) -> Any:
+    """What stands in a document that may have any shape."""
+    for name in path:
+        document = document.get(name) if isinstance(document, dict) else None
+    return document

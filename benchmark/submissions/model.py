@@ -50,6 +50,12 @@ def _exact(text: str) -> str:
     return text
 
 
+def _one_line(text: str) -> str:
+    if not text.isprintable() or set(text) & set("<>[]`|"):
+        raise ValueError("must be one line of plain text, without any of < > [ ] ` |")
+    return text
+
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -97,11 +103,31 @@ class Submission(_Table):
 
     name: Name
     kind: Literal["protection", "purifier"]
-    summary: Annotated[str, Field(min_length=10, max_length=300)]
+    summary: Annotated[str, Field(min_length=10, max_length=300), AfterValidator(_one_line)]
     licence: Annotated[str, AfterValidator(_spdx)]
     paper: HttpUrl | None = None
     distribution: Distribution
     claims: Claims
+
+
+class Ran(BaseModel):
+    """Which model played a role."""
+
+    name: Annotated[str, Field(pattern=r"^[\w./-]{1,100}$")]
+    digest: Annotated[str, Field(pattern=r"^[\w:./-]{1,200}$")]
+
+
+class Provenance(BaseModel):
+    """What of a run's provenance.json a page and a re-run need; there is more."""
+
+    started: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT[\d:+]{1,20}$")]
+    packages: dict[str, Annotated[str, Field(pattern=r"^[\w.+!-]{1,100}$")]]
+    key_schema: int
+    device: str
+    dtype: str
+    models: dict[Literal["protection", "purifier", "target"], Ran] = Field(min_length=3)
+    preset: dict[str, Any]
+    components: dict[str, dict[str, Any]]
 
 
 def schema() -> str:

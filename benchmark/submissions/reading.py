@@ -6,7 +6,7 @@ form, then the digests, then what the claims say.
 
 from __future__ import annotations
 
-import io
+import csv
 import json
 import tomllib
 from collections.abc import Iterator
@@ -17,12 +17,15 @@ import pandas as pd
 from pydantic import ValidationError
 
 from impress_bench.benchmark.harness.keys import sha256
+from impress_bench.benchmark.harness.presets import Preset
+from impress_bench.benchmark.submissions.cells import MOST, check_form, parse_cells
 from impress_bench.benchmark.submissions.claims import check_claims
 from impress_bench.benchmark.submissions.model import (
     CELLS,
     FILES,
     PROVENANCE,
     SUBMISSION,
+    Provenance,
     Submission,
 )
 
@@ -58,17 +61,18 @@ def find_submissions(path: Path) -> list[Path]:
     return sorted(child for child in path.iterdir() if child.is_dir()) if path.is_dir() else []
 
 
-def read(folder: Path) -> Reading:
-    """Everything there is to say of a folder without running anything."""
+def read(folder: Path, current: bool = True) -> Reading:
+    """Everything there is to say of a folder without running anything; with `current`, also whether
+    its claims are ones that this version can measure again."""
     complaints = list(_files(folder))
     if complaints:
         return Reading(None, None, None, complaints)
     try:
         submission = Submission.model_validate(_toml(folder))
     except ValidationError as error:
-        complaints = [_of_form(folder, item) for item in error.errors()]
+        complaints = [_of_form(folder / SUBMISSION, item) for item in error.errors()[:MOST]]
         return Reading(None, None, None, complaints)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         where = str(folder / SUBMISSION)
         return Reading(None, None, None, [Complaint(where, "", f"is no TOML file: {error}")])
     if submission.name != folder.resolve().name:
@@ -87,14 +91,19 @@ def read(folder: Path) -> Reading:
             continue
         try:
             if name == CELLS:
-                cells = pd.read_csv(io.BytesIO(content), keep_default_na=False, dtype=str)
+                cells = parse_cells(content)
             else:
                 provenance = _document(content)
-        except (ValueError, RecursionError) as error:
+        except ValidationError as error:
+            complaints += [_of_form(folder / name, item) for item in error.errors()[:MOST]]
+        except (ValueError, RecursionError, csv.Error) as error:
             complaints.append(Complaint(str(folder / name), "", f"cannot be read: {error}"))
-    if cells is not None and provenance is not None:
-        for name, field, told in check_claims(submission, cells, provenance):
-            complaints.append(Complaint(str(folder / name), field, told))
+    if cells is not None:
+        form = list(check_form(cells, submission.kind, submission.name))
+        complaints += [Complaint(str(folder / CELLS), line, told) for line, told in form]
+        if current and not form and provenance is not None:
+            for name, field, told in check_claims(submission, cells, provenance):
+                complaints.append(Complaint(str(folder / name), field, told))
     return Reading(submission, cells, provenance, complaints)
 
 
@@ -102,6 +111,9 @@ def _files(folder: Path) -> Iterator[Complaint]:
     """Complaints about what is there, before a byte of it is read."""
     if folder.is_symlink():
         yield Complaint(str(folder), "", "is a link; put the folder itself here")
+        return
+    if not folder.is_dir():
+        yield Complaint(str(folder), "", "is no folder; `impress-bench submit` writes one")
         return
     for name in FILES:
         path = folder / name
@@ -125,10 +137,12 @@ def _document(content: bytes) -> dict[str, Any]:
     document = json.loads(content)
     if not isinstance(document, dict):
         raise ValueError("it holds no table")
+    Provenance.model_validate(document)
+    Preset.model_validate(document["preset"])
     return document
 
 
-def _of_form(folder: Path, item: Any) -> Complaint:
+def _of_form(file: Path, item: Any) -> Complaint:
     """One complaint of the model, with the way out."""
     field = ".".join(map(str, item["loc"]))
     told = str(item["msg"]).removeprefix("Value error, ")
@@ -138,4 +152,4 @@ def _of_form(folder: Path, item: Any) -> Complaint:
         told = "is missing"
     elif item["type"] == "string_pattern_mismatch":
         told = f"{item['input']!r} does not match {item['ctx']['pattern']}"
-    return Complaint(str(folder / SUBMISSION), field, told)
+    return Complaint(str(file), field, told)

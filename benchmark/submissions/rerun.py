@@ -53,7 +53,7 @@ def rerun(
         place = " ".join((task, subject, protection, purifier, f"seed={cell_seed}"))
         chosen = (done[CELL] == [task, subject, protection, purifier, cell_seed]).all(axis=1)
         for metric, value in done.loc[chosen, ["metric", "value"]].itertuples(index=False):
-            told = _compare(float(value), found.loc[metric], metric in shares)
+            told = _compare(float(value), found.loc[str(metric)], metric in shares)
             if told:
                 yield Complaint(submission.name, f"{CELLS}: {place} {metric}", told)
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from importlib.metadata import Distribution as Installed
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import tomli_w
 
+from impress_bench.benchmark.contract import State
+from impress_bench.benchmark.harness.component import OURS
 from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.files import make_folder, write_atomically
 from impress_bench.benchmark.harness.keys import sha256
-from impress_bench.benchmark.harness.merge import read_part
+from impress_bench.benchmark.harness.parts import Part, read_part
 from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.harness.spec import parse_spec
 from impress_bench.benchmark.submissions.model import CELLS, PROVENANCE, SUBMISSION
@@ -46,7 +47,7 @@ def submit(
     if len(part.origins) != 1:
         raise ConfigError(f"--run: {run} is merged from several runs; name one of those")
     origin = {key: part.origins[0][key] for key in ORIGIN}
-    claimed = _claimed(part.frames.cells, kind, name)
+    claimed = _claimed(part, kind, name)
     if claimed.empty:
         raise ConfigError(f"--run: {run} holds no cell of {kind} {name!r}")
     cells = claimed.to_csv(index=False, float_format="%.17g", lineterminator="\n").encode()
@@ -60,7 +61,7 @@ def submit(
         "distribution": _pin(installed, wheel, git, commit),
         "claims": {
             "preset": origin["preset"]["name"],
-            "benchmark": version("impress-bench"),
+            "benchmark": origin["packages"][OURS],
             "cells": sha256(cells),
             "provenance": sha256(provenance),
         },
@@ -90,11 +91,14 @@ def _said(installed: Installed, *names: str) -> str:
     return next((metadata[name] for name in names if name in metadata), "")
 
 
-def _claimed(cells: pd.DataFrame, kind: str, name: str) -> pd.DataFrame:
-    """The cells of a plugin, with whatever parameters and adaptations."""
-    controls = cells["protection"].str.startswith("control:")
-    cells = cells[~controls]
-    return cells[[parse_spec(text).name == name for text in cells[kind]]]
+def _claimed(part: Part, kind: str, name: str) -> pd.DataFrame:
+    """The cells of a plugin, with whatever parameters and adaptations; what was not run and further
+    metrics are no claims."""
+    cells, further = part.frames.cells, set(part.origins[0]["preset"].get("metrics", ()))
+    cells = cells[~cells["protection"].str.startswith("control:")]
+    cells = cells[(cells["state"] != State.MISSING) & ~cells["metric"].isin(further)]
+    reasons = cells["reason"].map(lambda reason: " ".join(reason.split())[:2000])
+    return cells.assign(reason=reasons)[[parse_spec(text).name == name for text in cells[kind]]]
 
 
 def _pin(

@@ -55,7 +55,9 @@ def test_a_merged_folder_grows(bench, whole):
     merge([first], out)
     assert board_bytes(out) == board_bytes(first)
     merge([out, bench.run("second", inspections=True, subjects=["ben"]).out], out)
+    costs = (out / "costs.json").read_bytes()
     merge([out, first], out)  # once more changes nothing
+    assert (out / "costs.json").read_bytes() == costs
     cells = pd.read_parquet(out / "cells.parquet")
     assert len(cells) == len(whole.cells)
     assert len(json.loads((out / "provenance.json").read_bytes())["parts"]) == 2
@@ -101,10 +103,51 @@ def test_different_results_of_one_cell_are_refused(bench):
     other = bench.tmp_path / "other"
     shutil.copytree(done, other)
     cells = pd.read_parquet(other / "cells.parquet")
-    cells.loc[cells.index[0], "value"] += 1
+    control, measured = cells.index[0], cells.index[-1]
+    assert cells.loc[control, "protection"] == "control:blank"
+    cells.loc[control, "value"] += 1
     cells.to_parquet(other / "cells.parquet", index=False)
-    with pytest.raises(ConfigError, match=r"both measured copying, ada.*different results"):
+    merge(
+        [done, other], bench.tmp_path / "merged"
+    )  # every part runs the controls: the first counts
+    assert board_bytes(bench.tmp_path / "merged") == board_bytes(done)
+    cells.loc[measured, "value"] *= 1 + 1e-12  # another machine
+    cells.to_parquet(other / "cells.parquet", index=False)
+    merge([done, other], bench.tmp_path / "merged")
+    cells.loc[measured, "value"] += 1
+    cells.to_parquet(other / "cells.parquet", index=False)
+    with pytest.raises(ConfigError, match=r"both measured copying, ben.*different results"):
         merge([done, other], bench.tmp_path / "merged")
+
+
+def test_a_protection_done_in_one_part_has_not_failed(bench):
+    done = bench.run("done").out
+    failed = bench.tmp_path / "failed"
+    shutil.copytree(done, failed)
+    protections = pd.read_parquet(failed / "protections.parquet")
+    row = protections[protections["protection"] == "shift"].iloc[[0]]
+    row = row.assign(
+        image="", linf=float("nan"), l2=float("nan"), lpips=float("nan"), state="failed"
+    )
+    row.to_parquet(failed / "protections.parquet", index=False)
+    merge([failed, done], bench.tmp_path / "merged")
+    merged = pd.read_parquet(bench.tmp_path / "merged" / "protections.parquet")
+    assert set(merged["state"]) == {"done"}
+    assert len(merged) == len(protections)
+
+
+def test_three_parts_are_all_compared(bench):
+    """The second and the third differ in what the first does not have."""
+    parts = [
+        bench.run("one", protections=["clean"]).out,
+        bench.run("two", protections=["shift"], subjects=["ada"]).out,
+        bench.run("three", protections=["shift"], subjects=["ben"]).out,
+    ]
+    document = json.loads((parts[2] / "provenance.json").read_bytes())
+    document["components"]["protection shift"]["source"] = "0" * 64
+    (parts[2] / "provenance.json").write_text(json.dumps(document))
+    with pytest.raises(ConfigError, match=r"two and .*three differ in protection shift\.source"):
+        merge(parts, bench.tmp_path / "merged")
 
 
 def test_unlike_settings_and_code_are_refused(bench):

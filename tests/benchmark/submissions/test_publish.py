@@ -8,11 +8,13 @@ import pytest
 
 from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.frames import board_meta, frames_of, save_frames
+from impress_bench.benchmark.harness.keys import sha256
 from impress_bench.benchmark.harness.planner import make_plan
 from impress_bench.benchmark.harness.presets import load_preset
 from impress_bench.benchmark.harness.provenance import provenance
 from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.submissions.publish import publish
+from impress_bench.benchmark.submissions.reading import read
 from impress_bench.benchmark.submissions.writing import submit
 
 PIN = {"git": "https://example.org/sample-cloak.git", "commit": "0123456789" * 4}
@@ -62,7 +64,8 @@ def test_a_submission_stands_beside_the_others(results, submissions, tmp_path):
     written = publish(results, submissions, page)
     after = page.read_text()
     assert "sample-cloak" in after
-    assert set(before.splitlines()) <= set(after.splitlines())
+    assert "#### sample-cloak: " in after
+    assert "sample-cloak" not in before
     claimed = pd.read_csv(submissions / "sample-cloak" / "cells.csv")
     value = claimed.query("metric == 'psnr' and purifier == 'none'")["value"].item()
     matrix = json.loads(
@@ -74,6 +77,9 @@ def test_a_submission_stands_beside_the_others(results, submissions, tmp_path):
         and row["metric"] == "psnr"
     ]  # fmt: skip
     assert shown == [pytest.approx(value)]
+    block = after.partition("#### sample-cloak: ")[2].partition("####")[0]
+    psnr = next(line for line in block.splitlines() if line.startswith("| PSNR "))
+    assert f"{value:.3f}" in psnr
     for path in written:
         assert path.exists()
     for target in re.findall(r"\]\(([^)]+)\)", after):
@@ -91,9 +97,28 @@ def test_unlike_provenance_shares_no_table(results, submissions, tmp_path):
     document = json.loads(place.read_text())
     document["models"]["target"]["digest"] = "0" * 64
     place.write_text(json.dumps(document))
-    with pytest.raises(ConfigError, match="have the provenance of sample-cloak"):
-        publish(results, submissions, tmp_path / "LEADERBOARD.md")
-    assert not (tmp_path / "LEADERBOARD.md").exists()
+    page = tmp_path / "LEADERBOARD.md"
+    publish(results, submissions, page)
+    assert "sample-cloak" not in (results / "quick" / "boards" / "table-2.md").read_text()
+    sections = page.read_text().split("\n## ")[1:]
+    assert ["sample-cloak" in section for section in sections] == [False, True]
+    assert "PhotoGuard" not in sections[1]
+
+
+def test_a_later_version_still_publishes_what_was_accepted(results, submissions, tmp_path):
+    folder = submissions / "sample-cloak"
+    text = (folder / "submission.toml").read_text()
+    document = json.loads((folder / "provenance.json").read_text())
+    document["packages"]["impress-bench"] = "0.0.1"
+    (folder / "provenance.json").write_text(json.dumps(document))
+    digest = sha256((folder / "provenance.json").read_bytes())
+    text = re.sub(r'provenance = ".*"', f'provenance = "{digest}"', text)
+    (folder / "submission.toml").write_text(
+        re.sub(r'benchmark = ".*"', 'benchmark = "0.0.1"', text)
+    )
+    assert any("not this version" in str(complaint) for complaint in read(folder).complaints)
+    publish(results, submissions, tmp_path / "LEADERBOARD.md")
+    assert "impress-bench 0.0.1" in (tmp_path / "LEADERBOARD.md").read_text()
 
 
 def test_what_validate_refuses_is_not_published(results, submissions, tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from impress_bench.benchmark.harness.errors import ConfigError
-from impress_bench.benchmark.harness.frames import frames_of, save_frames
+from impress_bench.benchmark.harness.frames import board_meta, frames_of, save_frames
 from impress_bench.benchmark.harness.keys import sha256
 from impress_bench.benchmark.harness.planner import make_plan
 from impress_bench.benchmark.harness.presets import load_preset
@@ -40,7 +40,7 @@ def measured(third_parties, tmp_path_factory):
     frames.cells["state"], frames.cells["reason"] = "done", ""
     folder = tmp_path_factory.mktemp("run")
     save_frames(frames, folder)
-    document = {**provenance(plan), "boards": {}}
+    document = {**provenance(plan), "boards": board_meta(plan)}
     (folder / "provenance.json").write_text(json.dumps(document))
     return folder
 
@@ -193,13 +193,77 @@ WRONG = {
         lambda f: edit(f, (f / "provenance.json").read_text(), "[1]", "provenance.json"),
         "provenance.json: cannot be read: it holds no table",
     ),
+    "a provenance without packages": (
+        lambda f: edit(f, '"packages"', '"parcels"', "provenance.json"),
+        "provenance.json: packages: is missing",
+    ),
+    "a preset that cannot be one": (
+        lambda f: edit(f, '"seeds": [\n   0\n  ]', '"seeds": []', "provenance.json"),
+        "provenance.json: seeds: ",
+    ),
+    "run with another version": (
+        lambda f: edit(f, '"impress-bench": "', '"impress-bench": "9.', "provenance.json"),
+        "provenance.json: packages.impress-bench: is not the version claimed",
+    ),
+    "another distribution's plugin": (
+        lambda f: edit(f, 'name = "sample-cloak"\ngit', 'name = "harmless"\ngit'),
+        "provenance.json: components.protection sample-cloak: is of the distribution",
+    ),
+    "a version that was not run": (
+        lambda f: edit(
+            f,
+            f'git = "{PIN["git"]}"\ncommit = "{PIN["commit"]}"',
+            f'version = "1.1"\nsha256 = "{"ab" * 32}"',
+        ),
+        "was run in version 1.0, not in the one pinned, 1.1",
+    ),
+    "numbers without end": (
+        lambda f: edit(f, "kind =", f"x = {'9' * 5000}\nkind ="),
+        "submission.toml: is no TOML file",
+    ),
+    "markup": (
+        lambda f: edit(f, 'summary = "', 'summary = "<img src=x> '),
+        "submission.toml: summary: must be one line of plain text",
+    ),
     "other columns": (
         lambda f: edit(f, "task,subject", "subject,task", "cells.csv"),
-        "cells.csv: has the columns",
+        "cells.csv: cannot be read: its first line is",
+    ),
+    "a column too many": (
+        lambda f: edit(f, first_line(f), f"{first_line(f)},x", "cells.csv"),
+        "cells.csv: cannot be read: line 2 has 10 columns, not 9",
     ),
     "somebody else's row": (
         lambda f: edit(f, ",sample-cloak,", ",glaze,", "cells.csv"),
         "cells.csv: line 2: is of protection 'glaze', not of 'sample-cloak'",
+    ),
+    "a task that names a file": (
+        lambda f: edit(f, "malicious-editing,", "x/../../escaped,", "cells.csv"),
+        "cells.csv: line 2: task 'x/../../escaped' is nothing that a run writes there",
+    ),
+    "a task of another preset": (
+        lambda f: edit(f, "malicious-editing,", "sculpture,", "cells.csv"),
+        "cells.csv: line 2: task 'sculpture' is none of the preset quick",
+    ),
+    "a subject that nobody knows": (
+        lambda f: edit(f, ",photo-01,", ",photo-77,", "cells.csv"),
+        "cells.csv: line 2: subject 'photo-77' is none of the preset quick",
+    ),
+    "a purifier of one's own": (
+        lambda f: edit(f, ",none,", ",nothing,", "cells.csv"),
+        "cells.csv: line 2: purifier 'nothing' is none of the preset quick",
+    ),
+    "the best of many seeds": (
+        lambda f: edit(f, ",none,0,", ",none,7,", "cells.csv"),
+        "cells.csv: line 2: seed '7' is none of the preset quick",
+    ),
+    "a metric of one's own": (
+        lambda f: edit(f, ",ssim,", ",beauty,", "cells.csv"),
+        "cells.csv: line 2: metric 'beauty' is none of the preset quick",
+    ),
+    "another spelling": (
+        lambda f: edit(f, ",sample-cloak,", ",sample-cloak[side= 2],", "cells.csv"),
+        "cells.csv: line 2: protection 'sample-cloak[side= 2]' is written 'sample-cloak[side=2]'",
     ),
     "a cell twice": (
         lambda f: edit(f, first_line(f), f"{first_line(f)}\n{first_line(f)}", "cells.csv"),
@@ -207,15 +271,21 @@ WRONG = {
     ),
     "no number": (
         lambda f: edit(f, first_line(f), first_line(f).replace(",0.", ",inf0."), "cells.csv"),
-        "cells.csv: line 2: has the value",
+        "cells.csv: line 2: value 'inf0.",
+    ),
+    "done without a value": (
+        lambda f: edit(
+            f, first_line(f), ",".join([*first_line(f).split(",")[:6], "", "done", ""]), "cells.csv"
+        ),
+        "cells.csv: line 2: has the value '' and the state done",
     ),
     "a state of one's own": (
         lambda f: edit(f, ",done,", ",splendid,", "cells.csv"),
-        "cells.csv: line 2: has the state 'splendid'",
+        "cells.csv: line 2: state 'splendid' is nothing that a run writes there",
     ),
     "nothing claimed": (
         lambda f: edit(f, (f / "cells.csv").read_text().partition("\n")[2], "", "cells.csv"),
-        "cells.csv: claims nothing",
+        "cells.csv: cannot be read: it claims nothing",
     ),
 }
 
