@@ -19,7 +19,7 @@ from impress_bench.benchmark.harness.store import Store
 
 
 class Executor(ABC):
-    """Runs plans against a store; `outcomes` fills up by key while it does."""
+    """Runs plans against a store, `workers` stages at a time; `outcomes` fills up by key."""
 
     def __init__(
         self,
@@ -27,26 +27,24 @@ class Executor(ABC):
         reporter: Reporter,
         log: Callable[[str], None],
         settled: Callable[[Stage], None] = lambda stage: None,
+        workers: int = 1,
     ) -> None:
         self.outcomes: dict[str, Outcome] = {}
         self.store = store
         self.reporter = reporter
         self._log = log
         self._settled = settled
+        self.workers = workers
         self._estimate = Estimate([])
 
     def run(self, plan: Plan) -> None:
         """Settle every stage of the plan; an interrupt leaves the outcomes so far."""
-        self._estimate = Estimate(map(_work, plan.stages.values()), self.workers())
+        self._estimate = Estimate(map(_work, plan.stages.values()), self.workers)
         self.reporter.start(len(plan.stages))
         try:
             self.settle_all(plan)
         finally:
             self.reporter.close()
-
-    @abstractmethod
-    def workers(self) -> int:
-        """How many stages are performed at a time, for the time left."""
 
     @abstractmethod
     def settle_all(self, plan: Plan) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from impress_bench.benchmark.harness.executor import Executor
 from impress_bench.benchmark.harness.plan import Plan
-from impress_bench.benchmark.harness.progress import Reporter
 from impress_bench.benchmark.harness.settling import Settler
 from impress_bench.benchmark.harness.stage import Stage
-from impress_bench.benchmark.harness.store import Store
 
 #: How long to wait where all that is left is being worked on by others.
 PATIENCE_S = 0.2
@@ -18,20 +15,6 @@ PATIENCE_S = 0.2
 
 class LocalExecutor(Executor):
     """One of `workers` processes that share a store."""
-
-    def __init__(
-        self,
-        store: Store,
-        reporter: Reporter,
-        log: Callable[[str], None],
-        settled: Callable[[Stage], None] = lambda stage: None,
-        workers: int = 1,
-    ) -> None:
-        super().__init__(store, reporter, log, settled)
-        self._workers = workers
-
-    def workers(self) -> int:
-        return self._workers
 
     def settle_all(self, plan: Plan) -> None:
         """A stage that another process works on is left to it, and looked for again later."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.executor import Executor
 from impress_bench.benchmark.harness.plan import Plan
 from impress_bench.benchmark.harness.presets import Preset, Resources
-from impress_bench.benchmark.harness.progress import Reporter
 from impress_bench.benchmark.harness.settling import Outcome, Settler
 from impress_bench.benchmark.harness.stage import Stage
 from impress_bench.benchmark.harness.store import Store
@@ -36,21 +35,12 @@ _settlers: dict[tuple[str, str, str], Settler] = {}
 class RayExecutor(Executor):
     """Drives the cluster at `address`, or one of this machine's own for as long as it runs."""
 
-    def __init__(
-        self,
-        store: Store,
-        reporter: Reporter,
-        log: Callable[[str], None],
-        settled: Callable[[Stage], None] = lambda stage: None,
-        address: str | None = None,
-        threads: int = 1,
-    ) -> None:
-        super().__init__(store, reporter, log, settled)
-        self._ray = _connected(address)
-        self._threads = threads
+    _ray: Any = None
 
-    def workers(self) -> int:
-        return max(1, int(self._ray.cluster_resources().get("CPU", 1)) // self._threads)
+    def connect(self, address: str | None, threads: int) -> None:
+        """Before `run`, to a cluster on which stages take so many threads. Raises ConfigError."""
+        self._ray = _connected(address)
+        self.workers = max(1, int(self._ray.cluster_resources().get("CPU", 1)) // threads)
 
     def settle_all(self, plan: Plan) -> None:
         try:
@@ -66,7 +56,7 @@ class RayExecutor(Executor):
         running: dict[Any, Stage] = {}
         settler = Settler(self.store, preset)
         remote = self._ray.remote(_settle)
-        most = AHEAD * self.workers()
+        most = AHEAD * self.workers
         while pending or running:
             for stage in self._ready(pending, most - len(running), settler):
                 needs = preset.resources.get(stage.kind, Resources())

@@ -146,7 +146,9 @@ class _Run:
         if name == "ray" and self._missing():
             from impress_bench.benchmark.harness.ray_cluster import RayExecutor
 
-            return RayExecutor(*parts, address, self.plan.preset.threads)
+            cluster = RayExecutor(*parts)
+            cluster.connect(address, self.plan.preset.threads)
+            return cluster
         return LocalExecutor(*parts, self._workers)
 
     def _execute(self) -> None:

@@ -7,12 +7,7 @@ import pandas as pd
 import pytest
 
 from impress_bench.benchmark.harness.errors import ConfigError
-from impress_bench.benchmark.harness.frames import board_meta, frames_of, save_frames
 from impress_bench.benchmark.harness.keys import sha256
-from impress_bench.benchmark.harness.planner import make_plan
-from impress_bench.benchmark.harness.presets import load_preset
-from impress_bench.benchmark.harness.provenance import provenance
-from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.submissions.publish import publish
 from impress_bench.benchmark.submissions.reading import read
 from impress_bench.benchmark.submissions.writing import submit
@@ -20,35 +15,14 @@ from impress_bench.benchmark.submissions.writing import submit
 PIN = {"git": "https://example.org/sample-cloak.git", "commit": "0123456789" * 4}
 
 
-def made_up(folder, protections, start):
-    """Results of the preset quick with figures that nobody measured."""
-    preset = load_preset("quick").override(
-        {}, tasks=["malicious-editing"], protections=protections, purifiers=["none", "resize"]
-    )
-    plan = make_plan(preset, Registry())
-    frames = frames_of(plan, {})
-    frames.cells["value"] = [start + at / 1000 for at in range(len(frames.cells))]
-    frames.cells["state"], frames.cells["reason"] = "done", ""
-    folder.mkdir(parents=True)
-    save_frames(frames, folder)
-    document = {**provenance(plan), "boards": board_meta(plan)}
-    (folder / "provenance.json").write_text(json.dumps(document))
-    return folder
-
-
 @pytest.fixture
-def plugins(third_parties, monkeypatch):
-    monkeypatch.syspath_prepend(str(third_parties))
-
-
-@pytest.fixture
-def results(tmp_path):
+def results(tmp_path, made_up):
     made_up(tmp_path / "results" / "quick", ["identity", "photoguard-encoder"], 0.5)
     return tmp_path / "results"
 
 
 @pytest.fixture
-def submissions(tmp_path, plugins):
+def submissions(tmp_path, made_up):
     run = made_up(tmp_path / "run", ["identity", "sample-cloak"], 0.7)
     submit("sample-cloak", run, tmp_path / "submissions", **PIN)
     return tmp_path / "submissions"

@@ -8,12 +8,7 @@ from pathlib import Path
 import pytest
 
 from impress_bench.benchmark.harness.errors import ConfigError
-from impress_bench.benchmark.harness.frames import board_meta, frames_of, save_frames
 from impress_bench.benchmark.harness.keys import sha256
-from impress_bench.benchmark.harness.planner import make_plan
-from impress_bench.benchmark.harness.presets import load_preset
-from impress_bench.benchmark.harness.provenance import provenance
-from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.submissions.model import Distribution, schema
 from impress_bench.benchmark.submissions.reading import find_submissions, read
 from impress_bench.benchmark.submissions.writing import submit
@@ -23,31 +18,9 @@ PIN = {"git": "https://example.org/sample-cloak.git", "commit": "0123456789" * 4
 MAIN = "from impress_bench.benchmark.cli import main; main()"
 
 
-@pytest.fixture(scope="module")
-def measured(third_parties, tmp_path_factory):
-    """The folder of a run of the preset quick, its figures made up."""
-    sys.path.insert(0, str(third_parties))
-    try:
-        preset = load_preset("quick").override(
-            {}, tasks=["malicious-editing"], protections=["identity", "sample-cloak"],
-            purifiers=["none", "resize"],
-        )  # fmt: skip
-        plan = make_plan(preset, Registry())
-    finally:
-        sys.path.remove(str(third_parties))
-    frames = frames_of(plan, {})
-    frames.cells["value"] = [0.5 + at / 1000 for at in range(len(frames.cells))]
-    frames.cells["state"], frames.cells["reason"] = "done", ""
-    folder = tmp_path_factory.mktemp("run")
-    save_frames(frames, folder)
-    document = {**provenance(plan), "boards": board_meta(plan)}
-    (folder / "provenance.json").write_text(json.dumps(document))
-    return folder
-
-
 @pytest.fixture
-def plugins(third_parties, monkeypatch):
-    monkeypatch.syspath_prepend(str(third_parties))
+def measured(tmp_path, made_up):
+    return made_up(tmp_path / "run", ["identity", "sample-cloak"], 0.5)
 
 
 @pytest.fixture
