@@ -43,12 +43,13 @@ class RayExecutor(Executor):
         self.workers = max(1, int(self._ray.cluster_resources().get("CPU", 1)) // threads)
 
     def settle_all(self, plan: Plan) -> None:
-        try:
-            # Ray prints what it notices to the standard output, which is for results.
-            with redirect_stdout(sys.stderr):
+        # Ray prints what it notices, until it is shut down, to the standard output, which is for
+        # results.
+        with redirect_stdout(sys.stderr):
+            try:
                 self._settle_all(plan)
-        finally:
-            self._ray.shutdown()
+            finally:
+                self._ray.shutdown()
 
     def _settle_all(self, plan: Plan) -> None:
         preset = plan.preset

@@ -69,7 +69,7 @@ class Faulty(Protection):
         if self.fault == "input":
             images += 0.01
         elif self.fault == "threads":
-            torch.set_num_threads(1)
+            torch.set_num_threads(torch.get_num_threads() + 1)
         elif self.fault == "random":
             random.random()
         elif self.fault == "numpy":

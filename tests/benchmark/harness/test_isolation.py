@@ -27,7 +27,7 @@ PROTECTIONS = {
     "hostile[how=forget]": ("failed", "shape"),
     "hostile[how=overshoot]": ("over-budget", "linf"),
     "hostile[how=meddle]": ("", ""),
-    "hostile[how=fail,early=true]": ("failed", "could not be created"),
+    "hostile[early=true,how=fail]": ("failed", "could not be created"),
     "hostile-import": ("failed", "ended with 3"),
 }
 PURIFIERS = {

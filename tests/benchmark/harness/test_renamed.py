@@ -30,7 +30,7 @@ protections = ["identity", "random-noise", "glaze", "photoguard-encoder",
     "glaze+consistency[weight=10]", "glaze+consistency[weight=40]", "glaze+o-pgd"]
 purifiers = ["none", "impress"]
 subjects = 1
-threads = 2
+threads = 1
 inspections = false
 
 [display]
