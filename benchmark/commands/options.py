@@ -11,7 +11,7 @@ import click
 from impress_bench.benchmark.harness.errors import ConfigError
 
 if TYPE_CHECKING:
-    from impress_bench.benchmark.harness.presets import Preset
+    from impress_bench.benchmark.harness.preset import Preset
 
 Command = Callable[..., None]
 

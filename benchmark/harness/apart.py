@@ -22,7 +22,7 @@ from typing import Any
 
 from impress_bench.benchmark.contract import PluginError, State
 from impress_bench.benchmark.harness.errors import ConfigError
-from impress_bench.benchmark.harness.presets import Preset
+from impress_bench.benchmark.harness.preset import Preset
 
 CALL, FAILURE = "call.pickle", "failure.json"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from impress_bench.benchmark.contract import PluginError, State
 from impress_bench.benchmark.harness.errors import ConfigError
-from impress_bench.benchmark.harness.presets import Preset
+from impress_bench.benchmark.harness.preset import Preset
 from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.harness.spec import Spec, parse_spec
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.apart import Limits, call_apart
 from impress_bench.benchmark.harness.environment import Environment
-from impress_bench.benchmark.harness.presets import Preset
+from impress_bench.benchmark.harness.preset import Preset
+from impress_bench.benchmark.harness.result import Result
 from impress_bench.benchmark.harness.stage import Stage, perform
-from impress_bench.benchmark.harness.store import Result, Store
+from impress_bench.benchmark.harness.store import Store
 
 Call = tuple[Stage, Mapping[str, Result], Mapping[str, str]]
 

@@ -10,8 +10,8 @@ from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.environment import Environment
 from impress_bench.benchmark.harness.images import to_tensor
+from impress_bench.benchmark.harness.result import Result
 from impress_bench.benchmark.harness.stage import Stage, images_of, one_an_image
-from impress_bench.benchmark.harness.store import Result
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -12,7 +12,7 @@ from impress_bench.benchmark.harness.component import OURS
 from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.frames import Frames, load_frames
 from impress_bench.benchmark.harness.keys import LIBRARIES
-from impress_bench.benchmark.harness.presets import Preset
+from impress_bench.benchmark.harness.preset import Preset
 
 Origin = dict[str, Any]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.component import Component
-from impress_bench.benchmark.harness.presets import Preset
+from impress_bench.benchmark.harness.preset import Preset
 from impress_bench.benchmark.harness.spec import Spec
 from impress_bench.benchmark.harness.stage import Place, Stage
 from impress_bench.benchmark.harness.store import Store

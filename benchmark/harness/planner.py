@@ -14,7 +14,7 @@ from impress_bench.benchmark.harness.errors import ConfigError, plugin_error, un
 from impress_bench.benchmark.harness.everything import expanded
 from impress_bench.benchmark.harness.keys import sha256
 from impress_bench.benchmark.harness.plan import Plan, PlannedTask
-from impress_bench.benchmark.harness.presets import Preset
+from impress_bench.benchmark.harness.preset import Preset
 from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.harness.rows import SubjectPlanner
 from impress_bench.benchmark.harness.spec import Spec

@@ -1,176 +1,15 @@
-"""Presets: a named matrix with its sizes and settings, one TOML file each.
-
-```toml
-extends = "paper"                 # a shipped preset to start from
-title = "A look at the loop"
-tasks = ["style-mimicry"]
-protections = ["identity", "glaze[p=0.05]"]
-purifiers = ["none", "jpeg"]
-metrics = ["lpips"]               # besides those of the tasks
-seeds = [0]
-boards = ["table-1", "matrix"]    # left out: all that apply
-subjects = 2                      # the first two; a number a task; a list of names; left out: all
-everything = false                # whatever is registered, adapted and not, besides what is listed
-threads = 2
-time_limit_s = 600.0              # of one stage
-isolate = false                   # plugins of other packages in processes of their own
-memory_limit_gb = 8.0             # of one stage that is isolated
-
-[models]                          # one model, three roles; unlike ones make a transfer run
-target = "atelier"
-
-[settings.purifiers.jpeg]         # parameters wherever the name is used
-quality = 75
-
-[resources]                       # of a cluster, by kind of stage
-exploit = { gpus = 0.5, memory_gb = 16 }
-
-[display]                         # handed to the boards: titles, roles, chance levels
-titles = { glaze = "GLAZE" }
-
-[[matrix]]                        # left out: every protection with every purifier
-protections = ["identity"]
-purifiers = ["none"]
-```
-"""
+"""Presets as files: those that come with the package and those that users write."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    ValidationError,
-)
-
 from impress_bench.benchmark.harness.errors import ConfigError, unknown
-from impress_bench.benchmark.harness.spec import Spec, Value, parse_spec
-
-ROLES = ("protection", "purifier", "target")
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Models(_Table):
-    """Which model plays which role."""
-
-    protection: str = "atelier"
-    purifier: str = "atelier"
-    target: str = "atelier"
-
-    def roles(self) -> dict[str, str]:
-        return {role: getattr(self, role) for role in ROLES}
-
-
-class Settings(_Table):
-    """Parameters by registered name, used wherever a component does not say otherwise itself."""
-
-    protections: dict[str, dict[str, Value]] = {}
-    purifiers: dict[str, dict[str, Value]] = {}
-    metrics: dict[str, dict[str, Value]] = {}
-    adaptations: dict[str, dict[str, Value]] = {}
-    tasks: dict[str, dict[str, Any]] = {}
-
-
-class Resources(_Table):
-    """What one stage needs of a cluster besides a CPU a thread: GPUs, or a share of one, and GiB of
-    memory."""
-
-    gpus: NonNegativeFloat = 0.0
-    memory_gb: NonNegativeFloat = 0.0
-
-
-class Block(_Table):
-    """A part of the matrix: each of these protections with each of these purifiers."""
-
-    protections: list[str]
-    purifiers: list[str]
-    tasks: list[str] | None = None
-
-    def about(self, tasks: Sequence[Spec]) -> Block | None:
-        """This block for these tasks alone; None if it is about none of them."""
-        if self.tasks is None:
-            return self
-        left = [text for text in self.tasks if parse_spec(text) in tasks]
-        return self.model_copy(update={"tasks": left}) if left else None
-
-
-class Preset(_Table):
-    """What to run. `origin` names the file, `overrides` the flags, for messages."""
-
-    name: str
-    origin: str = Field(default="", exclude=True)
-    overrides: dict[str, str] = Field(default={}, exclude=True)
-    title: str = ""
-    description: str = ""
-    paper: bool = False
-    models: Models = Models()
-    tasks: list[str] = Field(min_length=1)
-    protections: list[str] = Field(min_length=1)
-    purifiers: list[str] = Field(min_length=1)
-    metrics: list[str] = []
-    seeds: list[NonNegativeInt] = Field(default=[0], min_length=1)
-    subjects: PositiveInt | dict[str, PositiveInt] | list[str] | None = None
-    boards: list[str] | None = None
-    display: dict[str, Any] = {}
-    settings: Settings = Settings()
-    matrix: list[Block] = []
-    everything: bool = False
-    inspections: bool = True
-    threads: PositiveInt = 2
-    time_limit_s: PositiveFloat | None = None
-    isolate: bool = False
-    memory_limit_gb: PositiveFloat | None = None
-    resources: dict[str, Resources] = {}
-
-    def where(self, field: str) -> str:
-        """Where a value came from: the flag that gave it, or the file and its key."""
-        return self.overrides.get(field) or ": ".join(filter(None, [self.origin, field]))
-
-    def specs(self, field: str) -> list[Spec]:
-        """The components that a field such as `purifiers` names, each once, in order."""
-        return list(dict.fromkeys(self._parse(field, getattr(self, field))))
-
-    def crossed(self, task: Spec, protection: Spec, purifier: Spec) -> bool:
-        """Whether the matrix holds this combination."""
-        return not self.matrix or any(
-            protection in self._parse("matrix", block.protections)
-            and purifier in self._parse("matrix", block.purifiers)
-            and (block.tasks is None or task in self._parse("matrix", block.tasks))
-            for block in self.matrix
-        )
-
-    def override(self, flags: Mapping[str, str], **values: Any) -> Preset:
-        """A preset with some values replaced; `flags` names what replaced each.
-
-        Naming protections or purifiers asks for all their combinations, so the matrix goes;
-        naming tasks leaves of the matrix what is about them.
-        """
-        changed = {**self.model_dump(), "origin": self.origin, **values}
-        if "protections" in values or "purifiers" in values:
-            changed["matrix"] = []
-        elif "tasks" in values:
-            chosen = self._parse("tasks", values["tasks"])
-            changed["matrix"] = [part for block in self.matrix if (part := block.about(chosen))]
-        return _validate({**changed, "overrides": dict(flags)}, self.origin)
-
-    def _parse(self, field: str, texts: Sequence[str]) -> list[Spec]:
-        try:
-            return [parse_spec(text) for text in texts]
-        except ConfigError as error:
-            raise ConfigError(f"{self.where(field)}: {error}") from None
+from impress_bench.benchmark.harness.preset import Preset, unknown_key, validated
 
 
 def shipped_presets() -> dict[str, Path]:
@@ -186,7 +25,7 @@ def load_preset(name: str | Path) -> Preset:
     if path.suffix != ".toml":
         raise ConfigError(unknown("preset", str(name), shipped) + ", or the path of a .toml file")
     content = _inherited(path, shipped)
-    return _validate({"name": path.stem, **content, "origin": str(path)}, str(path))
+    return validated({"name": path.stem, **content, "origin": str(path)}, str(path))
 
 
 def _inherited(
@@ -214,7 +53,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"preset {path}: not a TOML file: {error}") from None
     for reserved in ("origin", "overrides"):
         if reserved in content:
-            raise ConfigError(f"{path}: {_unknown_key((reserved,))}")
+            raise ConfigError(f"{path}: {unknown_key((reserved,))}")
     return content
 
 
@@ -223,34 +62,3 @@ def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     tables = [{key for key in part if isinstance(part[key], dict)} for part in (base, changes)]
     merged = {key: _merged(base[key], changes[key]) for key in tables[0] & tables[1]}
     return {**base, **changes, **merged}
-
-
-def _validate(content: Mapping[str, Any], origin: str) -> Preset:
-    """A preset whose values have the right types and whose matrix stays within its lists."""
-    try:
-        preset = Preset.model_validate(content)
-    except ValidationError as error:
-        # A misspelt key is often also a missing one; the misspelling is what helps.
-        first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
-        if first["type"] == "extra_forbidden":
-            raise ConfigError(f"{origin}: {_unknown_key(first['loc'])}") from None
-        key = ".".join(map(str, first["loc"]))
-        flag = content.get("overrides", {}).get(str(first["loc"][0]))
-        given = "" if first["type"] == "missing" else f", not {first['input']!r}"
-        raise ConfigError(f"{flag or f'{origin}: {key}'}: {first['msg']}{given}") from None
-    for block in preset.matrix:
-        for field in ("tasks", "protections", "purifiers"):
-            for spec in preset._parse("matrix", getattr(block, field) or []):
-                if spec not in (known := preset.specs(field)):
-                    what = f"entry of {field} in [[matrix]]:"
-                    raise ConfigError(f"{origin}: {unknown(what, str(spec), map(str, known))}")
-    return preset
-
-
-def _unknown_key(location: Sequence[int | str]) -> str:
-    """`Unknown key in models: 'targt'. Did you mean: target? …` for a place in a preset."""
-    tables: dict[str, type[_Table]] = {"models": Models, "settings": Settings, "matrix": Block}
-    table = tables.get(str(location[0]), Preset) if len(location) > 1 else Preset
-    known = [name for name in table.model_fields if name not in ("origin", "overrides")]
-    within = ".".join(map(str, location[:-1]))
-    return unknown(f"key in {within}:" if within else "key", str(location[-1]), known)

@@ -23,8 +23,8 @@ from impress_bench.benchmark.contract import (
 from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.environment import Environment, generator
 from impress_bench.benchmark.harness.images import from_tensor, to_tensor
+from impress_bench.benchmark.harness.result import Result
 from impress_bench.benchmark.harness.stage import Stage, ask_to_skip, images_of, one_an_image
-from impress_bench.benchmark.harness.store import Result
 
 if TYPE_CHECKING:
     import torch

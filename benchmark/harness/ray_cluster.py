@@ -19,7 +19,7 @@ from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.executor import Executor
 from impress_bench.benchmark.harness.plan import Plan
-from impress_bench.benchmark.harness.presets import Preset, Resources
+from impress_bench.benchmark.harness.preset import Preset, Resources
 from impress_bench.benchmark.harness.settling import Outcome, Settler
 from impress_bench.benchmark.harness.stage import Stage
 from impress_bench.benchmark.harness.store import Store

@@ -6,9 +6,6 @@ The built-in ones come through the same entry points as everybody's; nothing her
 from __future__ import annotations
 
 import json
-import os
-import shlex
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,7 +23,7 @@ from impress_bench.benchmark.harness.keys import canonical_json, sha256
 from impress_bench.benchmark.harness.parameters import bind_parameters, task_parameters
 from impress_bench.benchmark.harness.source import SourceIndex
 from impress_bench.benchmark.harness.spec import Spec, parse_spec
-from impress_bench.benchmark.models.digest import folder_digest
+from impress_bench.benchmark.harness.telling import digests_of_named, requires_of, shown_of
 
 KINDS = {
     "protections": "protection",
@@ -108,7 +105,7 @@ class Registry:
             parameters=decided["parameters"],
             requires=tuple(decided["requires"]),
             injected=self._injected(decided, settings),
-            files=_digests(decided),
+            files=digests_of_named(decided),
             shown=decided["shown"],
         )
 
@@ -131,14 +128,14 @@ class Registry:
             "parameters": bind(draft.name, factory, draft.parameters),
             "injects": dict(getattr(factory, "injects", {})),
             "files": list(getattr(factory, "files", ())),
-            "shown": _shown(draft, factory) if draft.kind == "metric" else {},
+            "shown": shown_of(draft, factory) if draft.kind == "metric" else {},
         }
         drafted = replace(
             draft,
             parameters=decided["parameters"],
             injected=self._injected(decided, settings),
         )
-        return {**decided, "requires": _requires(drafted)}
+        return {**decided, "requires": requires_of(drafted)}
 
     def _injected(self, decided: Mapping[str, Any], settings: Settings) -> dict[str, Component]:
         """The plugins that parameters name."""
@@ -175,57 +172,6 @@ def conflict(kind: str, entries: list[EntryPoint]) -> str:
         return ""
     owners = " and ".join(sorted(entry.dist.name if entry.dist else "?" for entry in entries))
     return f"{kind} {entries[0].name!r} is registered by {owners}; uninstall one of them"
-
-
-def _shown(draft: Component, metric: Any) -> dict[str, Any]:
-    """What a metric says of itself."""
-    try:
-        return {
-            "title": str(metric.title),
-            "higher_is_better": bool(metric.higher_is_better),
-            "needs_reference": bool(metric.needs_reference),
-        }
-    except AttributeError as error:
-        raise plugin_error(draft.kind, draft.label, "is no metric", error) from error
-
-
-def _requires(component: Component) -> list[str]:
-    """Other protections a protection names in `requires()`; asked only of those that define it."""
-    factory = load_target(component.kind, component.label, component.target)
-    if not component.adaptations and not hasattr(factory, "requires"):
-        return []
-    plugin = component.create()
-    try:
-        return [str(name) for name in plugin.requires()]
-    except Exception as error:
-        raise plugin_error(
-            component.kind, component.label, "failed in requires()", error
-        ) from error
-
-
-def _digests(decided: Mapping[str, Any]) -> dict[str, str]:
-    """Digests of the files and folders that parameters name, as a path or as words of a command:
-    what is in them decides a result, not how they are called. A parameter that may name a file need
-    not."""
-    found = {}
-    for key in decided["files"]:
-        for word in _words(str(decided["parameters"][key])):
-            path = Path(shutil.which(word) or word)
-            if path.is_dir():
-                found[f"{key} {word}"] = folder_digest(path)
-            elif path.is_file():
-                found[f"{key} {word}"] = sha256(path.read_bytes())
-    return found
-
-
-def _words(text: str) -> list[str]:
-    """A path as it is, a command's words; none where quotes do not close."""
-    if os.path.exists(text):  # unlike Path.exists, False for what is too long for a path
-        return [text]
-    try:
-        return shlex.split(text)
-    except ValueError:
-        return []
 
 
 def _decide_into(asked: tuple[Component, Settings], folder: Path) -> None:

@@ -13,7 +13,7 @@ from impress_bench.benchmark.harness.files import make_folder
 from impress_bench.benchmark.harness.forecast import Forecast, forecast
 from impress_bench.benchmark.harness.frames import board_meta, load_frames
 from impress_bench.benchmark.harness.planner import plan_run
-from impress_bench.benchmark.harness.presets import Preset
+from impress_bench.benchmark.harness.preset import Preset
 from impress_bench.benchmark.harness.store import Store, default_root
 from impress_bench.benchmark.harness.timings import Timings
 from impress_bench.benchmark.harness.workers import default_workers

@@ -27,7 +27,8 @@ from impress_bench.benchmark.harness.frames import board_meta, frames_of, save_f
 from impress_bench.benchmark.harness.local import LocalExecutor
 from impress_bench.benchmark.harness.plan import Plan
 from impress_bench.benchmark.harness.planner import plan_run
-from impress_bench.benchmark.harness.presets import Preset, load_preset
+from impress_bench.benchmark.harness.preset import Preset
+from impress_bench.benchmark.harness.presets import load_preset
 from impress_bench.benchmark.harness.progress import Reporter
 from impress_bench.benchmark.harness.provenance import provenance
 from impress_bench.benchmark.harness.stage import Stage

@@ -11,9 +11,10 @@ from typing import Any
 from impress_bench.benchmark.contract import PluginError, State
 from impress_bench.benchmark.harness.environment import Environment
 from impress_bench.benchmark.harness.isolation import Isolation
-from impress_bench.benchmark.harness.presets import Preset
+from impress_bench.benchmark.harness.preset import Preset
+from impress_bench.benchmark.harness.result import Result, Stored
 from impress_bench.benchmark.harness.stage import Stage, perform
-from impress_bench.benchmark.harness.store import Result, Store, Stored
+from impress_bench.benchmark.harness.store import Store
 from impress_bench.benchmark.harness.timings import Timings
 
 

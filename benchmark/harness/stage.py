@@ -14,7 +14,7 @@ from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.environment import Environment, TimeLimitExceeded
 from impress_bench.benchmark.harness.errors import plugin_error
 from impress_bench.benchmark.harness.keys import key_inputs, key_of
-from impress_bench.benchmark.harness.store import Result
+from impress_bench.benchmark.harness.result import Result
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion

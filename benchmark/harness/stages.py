@@ -16,8 +16,8 @@ from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.environment import Environment, generator
 from impress_bench.benchmark.harness.images import check, from_tensor, to_tensor
 from impress_bench.benchmark.harness.keys import derive_seed
+from impress_bench.benchmark.harness.result import Result
 from impress_bench.benchmark.harness.stage import Stage, ask_to_skip, images_of, one_an_image
-from impress_bench.benchmark.harness.store import Result
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

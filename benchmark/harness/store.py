@@ -21,63 +21,16 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from impress_bench.benchmark.contract import ImageSet
 from impress_bench.benchmark.harness.files import sync_folder, write_atomically, write_durably
 from impress_bench.benchmark.harness.keys import canonical_json, sha256
+from impress_bench.benchmark.harness.result import Result, Stored, files_of
 
 
 class StoreError(Exception):
     """The store cannot be written; the message names the place and the way out."""
-
-
-class Result(NamedTuple):
-    """What a stage hands on: 8-bit images, a record of plain values, or both."""
-
-    images: ImageSet | None = None
-    record: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Stored:
-    """An object read from the store, every file checked against its digest."""
-
-    manifest: Mapping[str, Any]
-    files: Mapping[str, bytes]
-
-    @property
-    def seconds(self) -> float:
-        """How long the stage took when it was executed."""
-        return float(self.manifest["seconds"])
-
-    @property
-    def passes(self) -> Mapping[str, int]:
-        """Images that passed through each network, forward and backward."""
-        return dict(self.manifest.get("passes", {}))
-
-    @property
-    def images(self) -> int:
-        """How many images the result holds."""
-        return sum(name.startswith("images/") for name in self.files)
-
-    @property
-    def run(self) -> str | None:
-        """Which run executed it."""
-        return self.manifest.get("run")
-
-    def record(self) -> Mapping[str, Any] | None:
-        data = self.files.get("record.json")
-        return None if data is None else dict(json.loads(data))
-
-    def result(self) -> Result:
-        if "meta.json" not in self.files:
-            return Result(record=self.record())
-        from impress_bench.benchmark.harness.images import decode
-
-        return Result(decode(self.files), self.record())
 
 
 def default_root() -> Path:
@@ -162,7 +115,7 @@ class Store:
     ) -> None:
         """Store a result; if a sound one is there already, that one stays. `seconds` and `passes`
         are what it cost. Raises StoreError."""
-        files = _files(result)
+        files = files_of(result)
         manifest = {
             "inputs": inputs,
             "files": {name: sha256(data) for name, data in sorted(files.items())},
@@ -240,14 +193,3 @@ class Store:
             yield True
             if self.holds(key):
                 path.unlink(missing_ok=True)
-
-
-def _files(result: Result) -> dict[str, bytes]:
-    files: dict[str, bytes] = {}
-    if result.images is not None:
-        from impress_bench.benchmark.harness.images import encode
-
-        files.update(encode(result.images))
-    if result.record is not None:
-        files["record.json"] = canonical_json(result.record).encode()
-    return files

@@ -14,8 +14,8 @@ from impress_bench.benchmark.contract import NORMS, PluginError
 from impress_bench.benchmark.harness.environment import Environment
 from impress_bench.benchmark.harness.files import write_atomically
 from impress_bench.benchmark.harness.keys import canonical_json, sha256
+from impress_bench.benchmark.harness.result import Result
 from impress_bench.benchmark.harness.stage import Stage, perform
-from impress_bench.benchmark.harness.store import Result
 
 
 class Timings:

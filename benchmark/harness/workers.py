@@ -18,7 +18,7 @@ from typing import IO
 
 from impress_bench.benchmark.harness.local import LocalExecutor
 from impress_bench.benchmark.harness.planner import plan_run
-from impress_bench.benchmark.harness.presets import Preset
+from impress_bench.benchmark.harness.preset import Preset
 from impress_bench.benchmark.harness.progress import Reporter
 from impress_bench.benchmark.harness.store import Store
 

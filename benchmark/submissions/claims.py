@@ -14,7 +14,8 @@ from impress_bench.benchmark.harness.environment import model_digest
 from impress_bench.benchmark.harness.frames import board_meta
 from impress_bench.benchmark.harness.parts import NARROWED
 from impress_bench.benchmark.harness.planner import make_plan
-from impress_bench.benchmark.harness.presets import Preset, load_preset, shipped_presets
+from impress_bench.benchmark.harness.preset import Preset
+from impress_bench.benchmark.harness.presets import load_preset, shipped_presets
 from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.submissions.model import CELLS, PROVENANCE, SUBMISSION, Submission
 

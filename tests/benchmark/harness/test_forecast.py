@@ -11,8 +11,8 @@ import pytest
 from impress_bench.benchmark.contract import ImageSet
 from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.reports import forecast_run
+from impress_bench.benchmark.harness.result import Result
 from impress_bench.benchmark.harness.stage import Place, Stage
-from impress_bench.benchmark.harness.store import Result
 from impress_bench.benchmark.harness.timings import Probe
 
 IMAGES = ImageSet(np.zeros((1, 8, 8, 3), np.uint8), ("one",))

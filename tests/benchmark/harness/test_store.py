@@ -7,7 +7,8 @@ import pytest
 from impress_bench.benchmark.contract import ImageSet
 from impress_bench.benchmark.harness.images import check, from_tensor, to_tensor
 from impress_bench.benchmark.harness.keys import key_of
-from impress_bench.benchmark.harness.store import Result, Store, default_root
+from impress_bench.benchmark.harness.result import Result
+from impress_bench.benchmark.harness.store import Store, default_root
 
 INPUTS = {"stage": "protect", "n": 1}
 KEY = key_of(INPUTS)
