@@ -12,7 +12,7 @@ from typing import Any
 from impress_bench.benchmark.harness.component import Component, load_target
 from impress_bench.benchmark.harness.errors import plugin_error
 from impress_bench.benchmark.harness.keys import sha256
-from impress_bench.benchmark.models.digest import folder_digest
+from impress_bench.benchmark.models.digest import tree_digest
 
 
 def shown_of(draft: Component, metric: Any) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def digests_of_named(decided: Mapping[str, Any]) -> dict[str, str]:
         for word in _words(str(decided["parameters"][key])):
             path = Path(shutil.which(word) or word)
             if path.is_dir():
-                found[f"{key} {word}"] = folder_digest(path)
+                found[f"{key} {word}"] = tree_digest(path)
             elif path.is_file():
                 found[f"{key} {word}"] = sha256(path.read_bytes())
     return found

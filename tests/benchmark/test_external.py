@@ -172,3 +172,13 @@ def test_the_command_s_files_are_part_of_its_identity(tmp_path):
         spec = parse_spec(f"exec:{PYTHON} {script} {{in}} {{out}}")
         identities.append(Registry().resolve("purifiers", spec).identity())
     assert identities[0] != identities[1]
+
+
+def test_the_images_in_a_folder_are_part_of_its_identity(tmp_path):
+    """Or a row would show what images scored that are no longer there."""
+    identities = []
+    for grey in (0, 1):
+        Image.fromarray(np.full((2, 2, 3), grey, np.uint8)).save(tmp_path / "one.png")
+        spec = parse_spec(f"dir:{tmp_path}")
+        identities.append(Registry().resolve("protections", spec).identity())
+    assert identities[0] != identities[1]
