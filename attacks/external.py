@@ -1,4 +1,4 @@
-"""Purifiers by another program: `exec:`."""
+"""Purifiers by another program, and images purified elsewhere: `exec:` and `dir:`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from impress_bench.attacks.base import Purifier
 from impress_bench.benchmark.contract import Context
-from impress_bench.benchmark.external import Command
+from impress_bench.benchmark.external import Command, Folder
 
 
 class ExecPurifier(Purifier):
@@ -29,3 +29,23 @@ class ExecPurifier(Purifier):
     def purify(self, images: Tensor, context: Context) -> Tensor:
         """What the command wrote."""
         return self.command.run(images)
+
+
+class DirPurifier(Purifier):
+    """Images that were purified elsewhere.
+
+    `dir:PATH` is short for it. `path` has a folder a subject, and in it PNGs of the names that the
+    benchmark gives the images. They are some protection's images without their protection: name no
+    other beside it.
+    """
+
+    name: ClassVar[str] = "dir"
+    files: ClassVar[tuple[str, ...]] = ("path",)
+
+    def __init__(self, *, path: str) -> None:
+        self.folder = Folder(path)
+        self.tell = self.folder.tell
+
+    def purify(self, images: Tensor, context: Context) -> Tensor:
+        """The images in the folder."""
+        return self.folder.read(images)

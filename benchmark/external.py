@@ -70,6 +70,27 @@ class Command:
             return read_images(plugin, folders["out"], names, images)
 
 
+class Folder:
+    """Images that were changed elsewhere: `path` has a folder a subject, and in it PNGs of the
+    names that the benchmark gives the images."""
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+        self.names: tuple[str, ...] = ()
+        self.subject = ""
+
+    def tell(self, subject: str, names: Sequence[str]) -> None:
+        """Which images will be asked for; the harness says it before the call."""
+        self.subject, self.names = subject, tuple(names)
+
+    def read(self, images: Tensor) -> Tensor:
+        """Those images, in the shape and dtype of `images`. Raises PluginError."""
+        plugin = f"dir:{self.path}"
+        if len(self.names) != len(images):
+            raise PluginError(plugin, "works in a run only, where images have names")
+        return read_images(plugin, self.path / self.subject, self.names, images)
+
+
 def read_images(plugin: str, folder: Path, names: Sequence[str], like: Tensor) -> Tensor:
     """`names`.png of a folder, in the shape and dtype of `like`. Raises PluginError."""
     found = []

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import ClassVar
 
 from torch import Tensor
 
-from impress_bench.benchmark.contract import Budget, Context, PluginError
-from impress_bench.benchmark.external import Command, read_images
+from impress_bench.benchmark.contract import Budget, Context
+from impress_bench.benchmark.external import Command, Folder
 from impress_bench.protections.base import Protection
 
 
@@ -51,17 +49,10 @@ class DirProtection(Protection):
     files: ClassVar[tuple[str, ...]] = ("path",)
 
     def __init__(self, *, path: str, linf: float | None = None) -> None:
-        self.path = Path(path)
+        self.folder = Folder(path)
+        self.tell = self.folder.tell
         self.budget = Budget(linf=linf)
-        self.names: tuple[str, ...] = ()
-        self.subject = ""
-
-    def tell(self, subject: str, names: Sequence[str]) -> None:
-        """Which images will be asked for; the harness says it before the call."""
-        self.subject, self.names = subject, tuple(names)
 
     def perturb(self, images: Tensor, context: Context) -> Tensor:
         """The images in the folder."""
-        if len(self.names) != len(images):
-            raise PluginError(self.name, "works in a run only, where images have names")
-        return read_images(f"dir:{self.path}", self.path / self.subject, self.names, images)
+        return self.folder.read(images)

@@ -24,7 +24,7 @@ from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.environment import Environment, generator
 from impress_bench.benchmark.harness.images import from_tensor, to_tensor
 from impress_bench.benchmark.harness.result import Result
-from impress_bench.benchmark.harness.stage import Stage, ask_to_skip, images_of, one_an_image
+from impress_bench.benchmark.harness.stage import Stage, ask_to_skip, images_of, one_an_image, tell
 
 if TYPE_CHECKING:
     import torch
@@ -69,8 +69,7 @@ class Protect(Stage):
         )
         plugin = self.protection.create()
         ask_to_skip(self, plugin, env.model("protection"))
-        if hasattr(plugin, "tell"):
-            plugin.tell(self.subject, clean.names)
+        tell(plugin, self.subject, clean)
         reason = ""
         try:
             answer = plugin(to_tensor(clean), context)

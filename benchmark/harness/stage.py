@@ -110,6 +110,12 @@ def ask_to_skip(stage: Stage, plugin: Any, model: LatentDiffusion) -> None:
         raise PluginError(stage.component, f"does not apply: {reason}", State.SKIPPED)
 
 
+def tell(plugin: Any, subject: str, images: ImageSet) -> None:
+    """Say to a plugin that wants to know which images it will be given (`dir:` does)."""
+    if hasattr(plugin, "tell"):
+        plugin.tell(subject, images.names)
+
+
 def images_of(result: Result) -> ImageSet:
     """The images of a result whose stage makes images."""
     assert result.images is not None

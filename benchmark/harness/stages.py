@@ -17,7 +17,7 @@ from impress_bench.benchmark.harness.environment import Environment, generator
 from impress_bench.benchmark.harness.images import check, from_tensor, to_tensor
 from impress_bench.benchmark.harness.keys import derive_seed
 from impress_bench.benchmark.harness.result import Result
-from impress_bench.benchmark.harness.stage import Stage, ask_to_skip, images_of, one_an_image
+from impress_bench.benchmark.harness.stage import Stage, ask_to_skip, images_of, one_an_image, tell
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -70,6 +70,7 @@ class Purify(Stage):
         )
         plugin = self.purifier.create()
         ask_to_skip(self, plugin, env.model("purifier"))
+        tell(plugin, self.subject, protected)
         answer = plugin(to_tensor(protected), context)
         try:
             return Result(from_tensor(answer.images, protected))

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from impress_bench.attacks.external import ExecPurifier
+from impress_bench.attacks.external import DirPurifier, ExecPurifier
 from impress_bench.benchmark.contract import Context, PluginError, State
 from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.registry import Registry
@@ -130,19 +130,20 @@ def test_it_needs_no_torch_where_it_runs(tmp_path, images):
     assert (ExecPurifier(command=line)(images, context()).images >= images).all()
 
 
-def test_a_folder_of_images_protected_elsewhere(tmp_path, images):
+@pytest.mark.parametrize("plugin", [DirProtection, DirPurifier])
+def test_a_folder_of_images_changed_elsewhere(tmp_path, images, plugin):
     folder = tmp_path / "ada"
     folder.mkdir()
     for name, image in zip(("one", "two"), images, strict=True):
         pixels = (255 * image.permute(1, 2, 0)).round().byte().numpy()
         Image.fromarray(pixels // 2).save(folder / f"{name}.png")
-    protection = DirProtection(path=str(tmp_path))
-    protection.tell("ada", ("one", "two"))
-    protected = protection(images, context())
-    assert torch.equal((protected.images * 255).round(), ((images * 255).round() / 2).floor())
-    protection.tell("ben", ("one", "two"))
+    changing = plugin(path=str(tmp_path))
+    changing.tell("ada", ("one", "two"))
+    changed = changing(images, context())
+    assert torch.equal((changed.images * 255).round(), ((images * 255).round() / 2).floor())
+    changing.tell("ben", ("one", "two"))
     with pytest.raises(PluginError, match=r"ben/one\.png is no image"):
-        protection(images, context())
+        changing(images, context())
 
 
 @pytest.mark.parametrize(
