@@ -1,5 +1,6 @@
 """What README shows is what happens: its shell commands and its Python."""
 
+import json
 import os
 import re
 import shlex
@@ -28,12 +29,25 @@ def commands():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where the commands run, in their order; it has some photos."""
+    """Where the commands run, in their order; it has some photos, and works of an artist."""
     place = tmp_path_factory.mktemp("readme")
-    (place / "photos").mkdir()
+    for name in ("photos", "portraits/masks", "artists/ada"):
+        (place / name).mkdir(parents=True)
     for index, photographer in enumerate(world.artists(movement="photography")[:2]):
-        photo = world.paint(photographer, "portrait", "heldout", 0).image
-        Image.fromarray(photo).resize((90, 120)).save(place / "photos" / f"{index}.jpg")
+        photo = world.paint(photographer, "portrait", "heldout", 0)
+        mask = Image.fromarray(photo.head_mask).resize((90, 120))
+        mask.save(place / "portraits" / "masks" / f"{index}.png")
+        for name in ("photos", "portraits"):
+            picture = Image.fromarray(photo.image).resize((90, 120))
+            picture.save(place / name / f"{index}.jpg")
+    lines = []
+    for work in world.paintings(world.artists(movement="cubism")[0], "heldout", 8):
+        name = f"{len(lines)}.png"
+        Image.fromarray(work.image).save(place / "artists" / "ada" / name)
+        lines.append(
+            json.dumps({"file_name": name, "title": work.title, "movement": "cubism"}) + "\n"
+        )
+    (place / "artists" / "ada" / "metadata.jsonl").write_text("".join(lines))
     return place
 
 

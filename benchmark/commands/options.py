@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from impress_bench.benchmark.harness.preset import Preset
 
 Command = Callable[..., None]
+#: Flags that name a folder of one's own images, each as the setting of a task that takes it.
+OWN_IMAGES = ("artworks", "photos")
 
 
 def selection(command: Command) -> Command:
@@ -31,6 +33,8 @@ def selection(command: Command) -> Command:
         click.option("--metrics", help="Instead of the preset's, besides the tasks': lpips"),
         click.option("--tasks", help="Instead of the preset's: style-mimicry"),
         click.option("--subjects", help="How many of each task, or their names: 2, or a,b"),
+        click.option("--artworks", metavar="DIR", help="Artists of your own: a folder each."),
+        click.option("--photos", metavar="DIR", help="Photos of your own, their masks in masks/."),
         click.option("--seeds", help="Seeds of the exploit: 0,1,2"),
         click.option(
             "--isolate",
@@ -81,7 +85,12 @@ def pictures(command: Command) -> Command:
 
 def select(preset: Preset, flags: Mapping[str, str | None]) -> Preset:
     """The preset with what the flags name instead; errors name the flag."""
-    values = values_of(flags)
+    own = {name: folder for name in OWN_IMAGES if (folder := flags.get(name)) is not None}
+    values = values_of({name: text for name, text in flags.items() if name not in OWN_IMAGES})
+    if own:
+        from impress_bench.benchmark.harness.own_images import with_own_images
+
+        preset = with_own_images(preset, values.get("tasks", preset.tasks), own)
     return preset.override({name: f"--{name}" for name in values}, **values) if values else preset
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 
@@ -26,27 +26,51 @@ class MimicrySubject:
     held_out: ImageSet
 
 
-def atelier_artists(split: str) -> tuple[str, ...]:
-    """Names of the atelier's artists in a split: "victims" or "validation"."""
-    return tuple(artist.name for artist in world.artists(SPLITS[split]))
+class Artists(Protocol):
+    """Where subjects of style mimicry come from."""
+
+    def names(self) -> tuple[str, ...]:
+        """The artists, in board order."""
+
+    def style_of(self, name: str) -> str:
+        """The style that an artist's works are in, without reading them."""
+
+    def subject(self, name: str) -> MimicrySubject:
+        """An artist with all works."""
 
 
-@lru_cache(maxsize=32)
-def atelier_subject(name: str, works: int, held_out: int) -> MimicrySubject:
-    """`works` paintings of an artist, and `held_out` more under distinct titles."""
-    artist = world.artist(name)
-    found: dict[str, world.Painting] = {}
-    start = 0
-    while len(found) < held_out:
-        for work in world.paintings(artist, "evaluation", held_out, start=start):
-            found.setdefault(work.title, work)
-        start += held_out
-    return MimicrySubject(
-        artist=name,
-        style=artist.movement,
-        works=_image_set(world.paintings(artist, "finetune", works)),
-        held_out=_image_set(list(found.values())[:held_out]),
-    )
+@dataclass(frozen=True)
+class AtelierArtists:
+    """The atelier's artists in a split, "victims" or "validation"; `works` of each are learned
+    from, `held_out` more have distinct titles."""
+
+    split: str
+    works: int
+    held_out: int
+
+    def names(self) -> tuple[str, ...]:
+        """The painters."""
+        return tuple(artist.name for artist in world.artists(SPLITS[self.split]))
+
+    def style_of(self, name: str) -> str:
+        """A painter's movement."""
+        return world.artist(name).movement
+
+    def subject(self, name: str) -> MimicrySubject:
+        """A painter with works painted for the purpose."""
+        artist = world.artist(name)
+        found: dict[str, world.Painting] = {}
+        start = 0
+        while len(found) < self.held_out:
+            for work in world.paintings(artist, "evaluation", self.held_out, start=start):
+                found.setdefault(work.title, work)
+            start += self.held_out
+        return MimicrySubject(
+            artist=name,
+            style=artist.movement,
+            works=_image_set(world.paintings(artist, "finetune", self.works)),
+            held_out=_image_set(list(found.values())[: self.held_out]),
+        )
 
 
 def _image_set(works: Sequence[world.Painting]) -> ImageSet:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -36,33 +35,46 @@ class EditingSubject:
     place: str
 
 
-def atelier_photos(split: str) -> tuple[str, ...]:
-    """Names of the atelier's photos in a split: "test" or "validation"."""
-    photos, _, prefix = SPLITS[split]
-    return tuple(f"{prefix}-{number:02d}" for number in range(1, photos + 1))
+class Photos(Protocol):
+    """Where subjects of malicious editing come from."""
+
+    def names(self) -> tuple[str, ...]:
+        """The photos, in board order."""
+
+    def subject(self, name: str) -> EditingSubject:
+        """A photo by its name."""
 
 
-@lru_cache(maxsize=64)
-def atelier_photo(name: str) -> EditingSubject:
-    """A photo by its name. The photographers take turns."""
-    prefix, _, number = name.rpartition("-")
-    split = next(item.split for item in SPLITS.values() if item.prefix == prefix)
-    index = int(number) - 1
-    photographers = world.artists(movement="photography")
-    turn, photographer = divmod(index, len(photographers))
-    work = world.paint(photographers[photographer], "portrait", split, turn)
-    assert work.head_mask is not None
-    assert work.background is not None
-    own = world.BACKGROUNDS.index(work.background)
-    # The other backgrounds in turn: 4 shares no factor with their number, 11.
-    elsewhere = own + 1 + 4 * index % (len(world.BACKGROUNDS) - 1)
-    return EditingSubject(
-        photo=ImageSet(
-            images=work.image[None],
-            names=(name,),
-            titles=(work.title,),
-            masks=np.asarray(work.head_mask)[None],
-        ),
-        sitter=work.title.removesuffix(work.background).strip(),
-        place=world.BACKGROUNDS[elsewhere % len(world.BACKGROUNDS)],
-    )
+@dataclass(frozen=True)
+class AtelierPhotos:
+    """The atelier's photos in a split, "test" or "validation"."""
+
+    split: str
+
+    def names(self) -> tuple[str, ...]:
+        """Numbered, from 1."""
+        photos, _, prefix = SPLITS[self.split]
+        return tuple(f"{prefix}-{number:02d}" for number in range(1, photos + 1))
+
+    def subject(self, name: str) -> EditingSubject:
+        """A photo by its name. The photographers take turns."""
+        index = int(name.rpartition("-")[2]) - 1
+        photographers = world.artists(movement="photography")
+        turn, photographer = divmod(index, len(photographers))
+        split = SPLITS[self.split].split
+        work = world.paint(photographers[photographer], "portrait", split, turn)
+        assert work.head_mask is not None
+        assert work.background is not None
+        own = world.BACKGROUNDS.index(work.background)
+        # The other backgrounds in turn: 4 shares no factor with their number, 11.
+        elsewhere = own + 1 + 4 * index % (len(world.BACKGROUNDS) - 1)
+        return EditingSubject(
+            photo=ImageSet(
+                images=work.image[None],
+                names=(name,),
+                titles=(work.title,),
+                masks=np.asarray(work.head_mask)[None],
+            ),
+            sitter=work.title.removesuffix(work.background).strip(),
+            place=world.BACKGROUNDS[elsewhere % len(world.BACKGROUNDS)],
+        )

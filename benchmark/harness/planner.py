@@ -114,12 +114,15 @@ class Planner:
             if isinstance(component, PluginError):
                 raise component
             task = component.create()
-            try:
-                subjects = tuple(task.subjects())
-            except Exception as error:
-                raise plugin_error("task", str(spec), "failed to name subjects", error) from error
         except PluginError as error:
             raise ConfigError(f"{self.preset.where('tasks')}: {error}") from None
+        try:
+            subjects = tuple(task.subjects())
+        except PluginError as error:  # it names the folder that is to be mended
+            raise ConfigError(str(error)) from None
+        except Exception as error:
+            failed = plugin_error("task", str(spec), "failed to name subjects", error)
+            raise ConfigError(f"{self.preset.where('tasks')}: {failed}") from error
         judge = component
         if task.judge:
             digest = self.registry.index.digest(task.judge.partition(":")[0])

@@ -16,20 +16,20 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.contract import NORMS, Context, PluginError, Protected
+from impress_bench.benchmark.datasets.pictures import (
+    SUFFIXES,
+    Picture,
+    UnreadablePictureError,
+    read_picture,
+)
 from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.keys import derive_seed
 from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.harness.spec import parse_spec
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
-from impress_bench.benchmark.pictures.files import (
-    SUFFIXES,
-    Picture,
-    UnreadablePictureError,
-    read_picture,
-    write_picture,
-)
 from impress_bench.benchmark.pictures.fitting import FITTINGS
+from impress_bench.benchmark.pictures.writing import write_picture
 from impress_bench.benchmark.pixels import (
     round_to_8bit,
     round_toward,

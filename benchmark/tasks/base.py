@@ -58,6 +58,9 @@ class Task(ABC):
     #: Whether `score` compares with the exploit of the clean images (malicious editing does).
     needs_reference: ClassVar[bool] = False
     strip: ClassVar[Strip] = Strip()
+    #: Settings that may name a file or a folder (one's own images, say): what is in it is part of
+    #: the key of every result.
+    files: ClassVar[tuple[str, ...]] = ()
     Settings: ClassVar[type[TaskSettings]]
 
     def __init__(self, settings: TaskSettings) -> None:

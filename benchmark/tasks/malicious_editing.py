@@ -13,13 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from impress_bench.benchmark.contract import ImageSet, PluginError, State
-from impress_bench.benchmark.datasets.photos import atelier_photo, atelier_photos
+from impress_bench.benchmark.datasets.photo_folders import PhotoFolder
+from impress_bench.benchmark.datasets.photos import AtelierPhotos, Photos
 from impress_bench.benchmark.tasks.base import MetricInfo, Strip, Task, TaskSettings
 
 if TYPE_CHECKING:
@@ -36,6 +39,8 @@ class MaliciousEditingSettings(TaskSettings):
     """
 
     split: Literal["test", "validation"] = "test"
+    photos: str = Field(default="", description="a folder of photos, instead of the atelier's")
+    resolution: int = Field(default=512, ge=8, description="side in pixels of such photos")
     prompt: str = "{sitter} {place}"
     sampling_steps: int = Field(default=100, ge=1)
     guidance_scale: float = Field(default=7.5, ge=1)
@@ -58,13 +63,24 @@ class MaliciousEditing(Task):
     needs_reference: ClassVar[bool] = True
     strip: ClassVar[Strip] = Strip(6, 1, 1, "Photo as the editor gets it", "Edited")
     Settings: ClassVar[type[TaskSettings]] = MaliciousEditingSettings
+    files: ClassVar[tuple[str, ...]] = ("photos",)
     settings: MaliciousEditingSettings
 
+    def __init__(self, settings: MaliciousEditingSettings) -> None:
+        super().__init__(settings)
+        self._photos: Photos = (
+            PhotoFolder(Path(settings.photos), settings.resolution)
+            if settings.photos
+            else AtelierPhotos(settings.split)
+        )
+        # For as long as this task: what is in a folder may be other images tomorrow.
+        self._known = lru_cache(maxsize=64)(self._photos.subject)
+
     def subjects(self) -> tuple[str, ...]:
-        return atelier_photos(self.settings.split)
+        return self._photos.names()
 
     def originals(self, subject: str) -> ImageSet:
-        return atelier_photo(subject).photo
+        return self._known(subject).photo
 
     def exploit(
         self,
@@ -86,7 +102,7 @@ class MaliciousEditing(Task):
         from impress_bench.benchmark.models.inpainting import repaint
         from impress_bench.benchmark.pixels import to_pixels, to_tensor
 
-        known, settings = atelier_photo(subject), self.settings
+        known, settings = self._known(subject), self.settings
         keep = known.photo.masks
         assert keep is not None
         pixels = images.images
@@ -119,7 +135,7 @@ class MaliciousEditing(Task):
             raise PluginError(
                 self.name, "this edit is the one that others are compared with", State.SKIPPED
             )
-        keep = atelier_photo(subject).photo.masks
+        keep = self._known(subject).photo.masks
         assert keep is not None
         behind = np.where(keep[..., None], reference.images, exploited.images)
         scores = {}

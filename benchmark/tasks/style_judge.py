@@ -7,6 +7,7 @@ hours, are not redone where only the way they are judged has changed.
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from impress_bench.benchmark.atelier import PACK
+from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.tasks.base import MetricInfo
 
 if TYPE_CHECKING:
@@ -65,6 +67,14 @@ class StyleJudge:
             for k in (1, 3)
         )
 
+    def require(self, artist: str, style: str) -> None:
+        """Raise PluginError unless `style`, in which `artist` paints, is one that it can see."""
+        if style not in (styles := _styles()):
+            close = get_close_matches(style, styles, n=3)
+            hint = f"; did you mean {' or '.join(close)}?" if close else ""
+            message = f"cannot judge {artist}: it knows no movement {style!r}{hint} It knows: "
+            raise PluginError("style judge", message + ", ".join(styles))
+
     def scores(self, style: str, images: NDArray[np.uint8]) -> dict[str, float]:
         """Share of `images`, uint8 (N, H, W, 3), whose `style` is in a classifier's first or first
         three."""
@@ -83,8 +93,7 @@ class StyleJudge:
 
     def chance(self) -> dict[str, float]:
         """A guess among all styles."""
-        styles = len(json.loads((PACK / "labels.json").read_text())["labels"])
-        return {metric.name: int(metric.name[-1]) / styles for metric in self.metrics}
+        return {metric.name: int(metric.name[-1]) / len(_styles()) for metric in self.metrics}
 
     def _ranks(self, style: str, images: NDArray[np.uint8]) -> dict[str, np.ndarray]:
         """Where `style` comes among each image's labels, 0 first."""
@@ -108,7 +117,7 @@ class StyleJudge:
         if not len(images):
             return {}
         settings = self.settings
-        labels = tuple(json.loads((PACK / "labels.json").read_text())["labels"])
+        labels = _styles()
         classifier = DiffusionClassifier(
             _pretrained(),
             labels,
@@ -119,6 +128,11 @@ class StyleJudge:
         # The same noise whatever was painted: conditions are compared pairwise.
         ranks = classifier.ranks(to_tensor(images), torch.Generator().manual_seed(0))
         return {"diffusion": ranks[:, labels.index(style)].numpy()}
+
+
+def _styles() -> tuple[str, ...]:
+    """The movements among which the classifiers choose."""
+    return tuple(json.loads((PACK / "labels.json").read_text())["labels"])
 
 
 @lru_cache(maxsize=1)

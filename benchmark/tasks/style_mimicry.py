@@ -8,17 +8,17 @@ chosen; held-out is the default, since a model may repeat its training images un
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from impress_bench.benchmark.contract import ImageSet
-from impress_bench.benchmark.datasets.mimicry import (
-    MimicrySubject,
-    atelier_artists,
-    atelier_subject,
-)
+from impress_bench.benchmark.contract import ImageSet, PluginError, State
+from impress_bench.benchmark.datasets.artworks import ArtworkFolder
+from impress_bench.benchmark.datasets.captions import CAPTIONER
+from impress_bench.benchmark.datasets.mimicry import Artists, AtelierArtists
 from impress_bench.benchmark.tasks.base import Strip, Task, TaskSettings
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ class StyleMimicrySettings(TaskSettings):
     """Sizes and rates of fine-tuning and sampling; defaults are the paper's."""
 
     split: Literal["victims", "validation"] = "victims"
+    artworks: str = Field(default="", description="a folder an artist, instead of the atelier's")
+    resolution: int = Field(default=512, ge=8, description="side in pixels of such artworks")
+    captioner: str = Field(default=CAPTIONER, description="titles such artworks without a title")
     works: int = Field(default=24, ge=1, description="images an artist to learn from")
     samples: int = Field(default=100, ge=1, description="works painted an artist and seed")
     prompts: Literal["held-out", "training"] = "held-out"
@@ -62,6 +65,7 @@ class StyleMimicry(Task):
     judge: ClassVar[str] = JUDGE
     controls: ClassVar[tuple[str, ...]] = ("own-works", "no-fine-tuning", "other-movement")
     strip: ClassVar[Strip] = Strip(1, 4, 6, "Learned from", "Painted after learning")
+    files: ClassVar[tuple[str, ...]] = ("artworks",)
     Settings: ClassVar[type[TaskSettings]] = StyleMimicrySettings
     settings: StyleMimicrySettings
 
@@ -70,9 +74,16 @@ class StyleMimicry(Task):
         judge = _load_judge()
         self._judge = judge(judge.Settings(**settings.judging))
         self.metrics = self._judge.metrics
+        self._artists = _artists(settings)
+        # For as long as this task: what is in a folder may be other images tomorrow.
+        self._known = lru_cache(maxsize=4)(self._artists.subject)
 
     def subjects(self) -> tuple[str, ...]:
-        return atelier_artists(self.settings.split)
+        """The artists. Raises PluginError for one of whose style the judge knows nothing."""
+        names = self._artists.names()
+        for name in names:
+            self._judge.require(name, self._artists.style_of(name))
+        return names
 
     def originals(self, subject: str) -> ImageSet:
         return self._known(subject).works
@@ -90,7 +101,7 @@ class StyleMimicry(Task):
 
         The control "own-works" are the artist's own held-out works, the ceiling of what a judge can
         recognise; "no-fine-tuning" paints with the model as it is; "other-movement" learns the next
-        artist's works under this artist's name.
+        artist's works, of another style, under this artist's name.
         """
         import torch
 
@@ -101,8 +112,7 @@ class StyleMimicry(Task):
         if control == "own-works":
             return known.held_out
         if control == "other-movement":
-            others = self.subjects()
-            images = self._known(others[(others.index(subject) + 1) % len(others)]).works
+            images = self._known(self._of_another_style(subject)).works
         generator = torch.Generator().manual_seed(seed)
         # Progress counts passes of one image through the U-Net; going back takes two more.
         learned = 3 * settings.fine_tuning_batch
@@ -136,7 +146,9 @@ class StyleMimicry(Task):
         self, subject: str, exploited: ImageSet, reference: ImageSet | None
     ) -> dict[str, float]:
         """Share of the painted works whose style falls into a classifier's first or first three."""
-        scores: dict[str, float] = self._judge.scores(self._known(subject).style, exploited.images)
+        scores: dict[str, float] = self._judge.scores(
+            self._artists.style_of(subject), exploited.images
+        )
         return scores
 
     def chance(self) -> dict[str, float]:
@@ -146,13 +158,29 @@ class StyleMimicry(Task):
 
     def inspect(self, subject: str, images: ImageSet) -> dict[str, list[float]]:
         """Whether each training image is itself still seen as the artist's style (1.0 or 0.0)."""
-        return {"own-style": self._judge.recognised(self._known(subject).style, images.images)}
+        return {"own-style": self._judge.recognised(self._artists.style_of(subject), images.images)}
 
     def _prompt(self, title: str, artist: str) -> str:
         return self.settings.prompt.format(title=title, artist=artist)
 
-    def _known(self, subject: str) -> MimicrySubject:
-        return atelier_subject(subject, self.settings.works, self.settings.samples)
+    def _of_another_style(self, subject: str) -> str:
+        """The next artist in the round whose style is another."""
+        artists, style = self._artists.names(), self._artists.style_of(subject)
+        at = artists.index(subject)
+        for other in artists[at + 1 :] + artists[:at]:
+            if self._artists.style_of(other) != style:
+                return other
+        raise PluginError(
+            self.name, f"there is no artist whose style is not {style}", State.SKIPPED
+        )
+
+
+def _artists(settings: StyleMimicrySettings) -> Artists:
+    if not settings.artworks:
+        return AtelierArtists(settings.split, settings.works, settings.samples)
+    return ArtworkFolder(
+        Path(settings.artworks), settings.works, settings.resolution, settings.captioner
+    )
 
 
 def _load_judge() -> Any:

@@ -46,6 +46,12 @@ def test_list_is_readable_and_complete():
         (("run", "--frob"), "No such option"),
         (("report", "/nowhere/at/all"), "holds no results of a run"),
         (("run", "--preset", "/nowhere/at/all.toml"), "/nowhere/at/all.toml: No such file"),
+        (("run", "--preset", "quick", "--artworks", "/nowhere"), "artworks /nowhere: cannot be r"),
+        (("run", "--preset", "quick", "--photos", "/nowhere"), "/nowhere: cannot be read as a fo"),
+        (
+            ("plan", "--tasks", "malicious-editing", "--artworks", "mine"),
+            "--artworks: malicious-editing takes no artworks; name a task that does",
+        ),
     ],
 )
 def test_usage_errors_exit_with_2(arguments, complaint):

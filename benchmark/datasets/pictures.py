@@ -1,13 +1,11 @@
-"""Image files as people have them, read as 8-bit RGB with what else is to be kept, and written.
+"""Image files as people have them, read as 8-bit RGB with what else is to be kept.
 
 Every file that Pillow reads is taken: grey, palette, RGBA, 16-bit, CMYK; EXIF rotation is carried
-out; transparency and an RGB colour profile are kept. What is written is PNG, since another round of
-JPEG would remove part of a perturbation.
+out; transparency and an RGB colour profile are kept.
 """
 
 from __future__ import annotations
 
-import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +13,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
-
-from impress_bench.benchmark.harness.files import write_atomically
 
 # fmt: off
 SUFFIXES = frozenset((
@@ -62,15 +58,6 @@ def read_picture(path: Path, max_megapixels: float = 100.0) -> Picture:
     except Exception as error:  # decoders raise whatever a broken file makes them stumble over
         message = str(error).strip().partition("\n")[0] or type(error).__name__
         raise UnreadablePictureError(f"cannot be read ({message})") from error
-
-
-def write_picture(path: Path, picture: Picture) -> None:
-    """Write a PNG, whole or not at all. Raises OSError."""
-    layers = [picture.rgb] if picture.alpha is None else [picture.rgb, picture.alpha[..., None]]
-    buffer = io.BytesIO()
-    image = Image.fromarray(np.concatenate(layers, axis=2))
-    image.save(buffer, "PNG", icc_profile=picture.profile)
-    write_atomically(path, buffer.getvalue())
 
 
 def _refuse(image: Image.Image, max_megapixels: float) -> None:
