@@ -58,7 +58,9 @@ def check(context: click.Context, /, name: str, preset: str, control: bool, as_j
     if as_json:
         click.echo(json.dumps([verdict._asdict() for verdict in found], indent=1))
     else:
-        click.echo(f"{component.kind} {component.label}: {len(failed)} of {len(found)} failed")
+        took = f"{sum(verdict.seconds for verdict in found):.1f} s, {found[-1].peak_gb:.1f} GiB"
+        ended = f"{len(failed)} of {len(found)} failed ({took} at most)"
+        click.echo(f"{component.kind} {component.label}: {ended}")
     context.exit(STOPPED if failed else 0)
 
 

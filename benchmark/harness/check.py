@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -16,12 +18,14 @@ GROUPS = ("protections", "purifiers")
 
 
 class Verdict(NamedTuple):
-    """How one check ended: `failure` is empty where the plugin passed."""
+    """How one check ended: `failure` is empty where the plugin passed. `peak_gb` is the most memory
+    that the process has held until then, in GiB, with the model and torch itself."""
 
     check: str
     about: str
     failure: str
     seconds: float
+    peak_gb: float
 
 
 def resolve(text: str, settings: Mapping[str, Mapping[str, Any]]) -> Component:
@@ -53,4 +57,11 @@ def check(component: Component, control: bool = False) -> Iterator[Verdict]:
             failure = str(error) or "failed an assertion"
         except (Exception, SystemExit) as error:
             failure = f"{type(error).__name__}: {error}"
-        yield Verdict(name.replace("_", " "), about, failure, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        yield Verdict(name.replace("_", " "), about, failure, seconds, _peak_gb())
+
+
+def _peak_gb() -> float:
+    """getrusage tells KiB, but on macOS bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**30 if sys.platform == "darwin" else 2**20)

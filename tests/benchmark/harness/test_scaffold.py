@@ -49,6 +49,9 @@ def test_a_new_package_conforms_untouched(tmp_path, kind, name):
     verdicts = json.loads(checked.stdout)
     assert len(verdicts) >= 7
     assert not any(verdict["failure"] for verdict in verdicts)
+    # The model alone is more than a tenth of a GiB; a peak never falls.
+    peaks = [verdict["peak_gb"] for verdict in verdicts]
+    assert 0.1 < peaks[0] <= peaks[-1] < 24
     tested = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
          "-k", "valid_images or more_than_noise or leaves_a_picture", str(tmp_path / name)],
