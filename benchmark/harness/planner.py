@@ -21,6 +21,8 @@ from impress_bench.benchmark.harness.spec import Spec
 from impress_bench.benchmark.harness.stage import Stage
 from impress_bench.benchmark.tasks.base import Task
 
+#: The setting of a task that matters to its judge alone.
+JUDGING = "judging"
 INCONSISTENCY = "impress_bench.benchmark.models.inconsistency"
 
 AnyStage = TypeVar("AnyStage", bound=Stage)
@@ -128,8 +130,11 @@ class Planner:
             digest = self.registry.index.digest(task.judge.partition(":")[0])
             judge = replace(component, source=sha256(f"{component.source} {digest}".encode()))
             self.plan.components[f"task {spec}"] = judge
-        exploiting = {k: value for k, value in component.parameters.items() if k != "judging"}
-        component = replace(component, parameters=exploiting)
+        component = replace(
+            component,
+            parameters={k: v for k, v in component.parameters.items() if k != JUDGING},
+            files={k: v for k, v in component.files.items() if not k.startswith(f"{JUDGING}.")},
+        )
         return PlannedTask(spec, component, judge, task, subjects, self._further(task))
 
     def _check_metrics(self) -> None:

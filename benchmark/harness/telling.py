@@ -44,10 +44,13 @@ def requires_of(component: Component) -> list[str]:
 def digests_of_named(decided: Mapping[str, Any]) -> dict[str, str]:
     """Digests of the files and folders that parameters name, as a path or as words of a command:
     what is in them decides a result, not how they are called. A parameter that may name a file need
-    not."""
+    not; `table.key` is one within another."""
     found = {}
     for key in decided["files"]:
-        for word in _words(str(decided["parameters"][key])):
+        named = decided["parameters"]
+        for part in key.split("."):
+            named = named[part]
+        for word in _words(str(named)):
             path = Path(shutil.which(word) or word)
             if path.is_dir():
                 found[f"{key} {word}"] = tree_digest(path)

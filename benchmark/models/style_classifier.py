@@ -12,8 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from impress_bench.benchmark.models.hub import local_folder
+
 if TYPE_CHECKING:
     from transformers import ResNetForImageClassification
+
+#: What of a repository is fetched: nothing that would have to be unpickled.
+OPEN_CLIP_FILES = ("open_clip_config.json", "open_clip_model.safetensors", "*.txt", "token*.json",
+                   "special_tokens_map.json", "vocab.json")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,52 @@ class ZeroShotStyleClassifier:
 
 
 @dataclass(frozen=True)
+class OpenClipStyleClassifier:
+    """The same by any open_clip model, with the preprocessing that it was trained with."""
+
+    model: Any
+    preprocess: Any
+    labels: tuple[str, ...]
+    weights: Tensor
+
+    @classmethod
+    def from_source(
+        cls, source: str, labels: Sequence[str], templates: Sequence[str]
+    ) -> OpenClipStyleClassifier:
+        """A folder in open_clip's layout or a hub id; safetensors only.
+
+        A label's text embedding is the mean over the templates.
+        """
+        import open_clip
+
+        folder = local_folder(source, OPEN_CLIP_FILES)
+        if not list(folder.glob("*.safetensors")):
+            raise OSError(f"{source} has no safetensors weights")
+        name = f"local-dir:{folder}"
+        model, preprocess = open_clip.create_model_from_pretrained(name)
+        model.eval().requires_grad_(False)
+        tokenizer = open_clip.get_tokenizer(name)
+        with torch.no_grad():
+            embeddings = [
+                normalize(
+                    model.encode_text(tokenizer([t.format(label) for t in templates])), dim=-1
+                )
+                for label in labels
+            ]
+        weights = torch.stack([normalize(found.mean(0), dim=-1) for found in embeddings])
+        return cls(model, preprocess, tuple(labels), weights)
+
+    @torch.no_grad()
+    def scores(self, images: Tensor) -> Tensor:
+        """Similarities (B, L) of images (B, 3, H, W) in [0, 1] to each label."""
+        from torchvision.transforms.functional import to_pil_image
+
+        shown = torch.stack([self.preprocess(to_pil_image(image)) for image in images.float()])
+        parts = [normalize(self.model.encode_image(part), dim=-1) for part in shown.split(64)]
+        return torch.cat(parts) @ self.weights.T
+
+
+@dataclass(frozen=True)
 class SecondStyleClassifier:
     """A supervised ResNet trained on other paintings than the first: does it see the same?"""
 
@@ -89,6 +141,17 @@ def _text_embedding(model: Any, tokenizer: Any, texts: Sequence[str]) -> Tensor:
     with torch.no_grad():
         embeddings = normalize(model.encode_text(tokens.input_ids), dim=-1)
     return normalize(embeddings.mean(0), dim=-1)
+
+
+StyleClassifier = ZeroShotStyleClassifier | OpenClipStyleClassifier | SecondStyleClassifier
+
+
+@lru_cache(maxsize=2)
+def open_clip_classifier(
+    source: str, labels: tuple[str, ...], templates: tuple[str, ...]
+) -> OpenClipStyleClassifier:
+    """An open_clip classifier, loaded once."""
+    return OpenClipStyleClassifier.from_source(source, labels, templates)
 
 
 @lru_cache(maxsize=2)

@@ -7,12 +7,13 @@ hours, are not redone where only the way they are judged has changed.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from impress_bench.benchmark.atelier import PACK
 from impress_bench.benchmark.contract import PluginError
@@ -22,10 +23,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+    from impress_bench.benchmark.models.style_classifier import StyleClassifier
+
+ATELIER = "atelier"
 
 
 class JudgeSettings(BaseModel):
     """Which classifiers judge, and how; unknown keys are refused.
+
+    `clip` is "atelier", whose pack has a CLIP and a second classifier with labels of their own, or
+    an open_clip model (a folder or a hub id, `org/name@revision`) that chooses among `labels`.
+    `diffusion_model` is "atelier" or a diffusers folder or hub id.
 
     The diffusion classifier is many times as dear as the others: it judges the first
     `diffusion_images` of the painted works, and none by default.
@@ -33,10 +41,21 @@ class JudgeSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    clip: str = ATELIER
+    labels: tuple[str, ...] = Field(default=(), description="styles; none: the pack's own")
+    templates: tuple[str, ...] = Field(default=("{}",), min_length=1)
+    diffusion_model: str = ATELIER
     diffusion_images: int = Field(default=0, ge=0)
     diffusion_prompt: str = "{}"
     diffusion_rounds: tuple[int, ...] = (4, 8, 32)
     diffusion_keep: tuple[int, ...] = (5, 3, 3)
+
+    @model_validator(mode="after")
+    def _labels_of_another_clip(self) -> JudgeSettings:
+        if (self.clip == ATELIER) == bool(self.labels):
+            whose = "has labels of its own" if self.labels else "needs labels"
+            raise ValueError(f"clip {self.clip!r} {whose}")
+        return self
 
     @field_validator("diffusion_keep")
     @classmethod
@@ -58,7 +77,9 @@ class StyleJudge:
     @property
     def metrics(self) -> tuple[MetricInfo, ...]:
         """What `scores` measures."""
-        titles = {"clip": "CLIP", "second": "Second classifier"}
+        titles = {"clip": "CLIP"}
+        if self.settings.clip == ATELIER:
+            titles["second"] = "Second classifier"
         if self.settings.diffusion_images:
             titles["diffusion"] = "Diffusion classifier"
         return tuple(
@@ -69,7 +90,7 @@ class StyleJudge:
 
     def require(self, artist: str, style: str) -> None:
         """Raise PluginError unless `style`, in which `artist` paints, is one that it can see."""
-        if style not in (styles := _styles()):
+        if style not in (styles := self._styles()):
             close = get_close_matches(style, styles, n=3)
             hint = f"; did you mean {' or '.join(close)}?" if close else ""
             message = f"cannot judge {artist}: it knows no movement {style!r}{hint} It knows: "
@@ -93,19 +114,32 @@ class StyleJudge:
 
     def chance(self) -> dict[str, float]:
         """A guess among all styles."""
-        return {metric.name: int(metric.name[-1]) / len(_styles()) for metric in self.metrics}
+        return {metric.name: int(metric.name[-1]) / len(self._styles()) for metric in self.metrics}
+
+    def _styles(self) -> tuple[str, ...]:
+        """The styles among which the classifiers choose."""
+        pack = PACK / "labels.json"
+        return self.settings.labels or tuple(json.loads(pack.read_text())["labels"])
 
     def _ranks(self, style: str, images: NDArray[np.uint8]) -> dict[str, np.ndarray]:
         """Where `style` comes among each image's labels, 0 first."""
-        from impress_bench.benchmark.models.style_classifier import pack_classifiers
         from impress_bench.benchmark.pixels import to_tensor
 
         ranks = {}
-        for name, classifier in pack_classifiers(PACK).items():
+        for name, classifier in self._classifiers().items():
             scores = classifier.scores(to_tensor(images)).numpy()
             own = scores[:, [classifier.labels.index(style)]]
             ranks[name] = (scores > own).sum(axis=1)
         return ranks
+
+    def _classifiers(self) -> Mapping[str, StyleClassifier]:
+        from impress_bench.benchmark.models import style_classifier
+
+        settings = self.settings
+        if settings.clip == ATELIER:
+            return style_classifier.pack_classifiers(PACK)
+        chosen = (settings.clip, settings.labels, settings.templates)
+        return {"clip": style_classifier.open_clip_classifier(*chosen)}
 
     def _diffusion_ranks(self, style: str, images: NDArray[np.uint8]) -> dict[str, np.ndarray]:
         """The same of the diffusion classifier, the pack's own denoiser as it was trained."""
@@ -117,9 +151,9 @@ class StyleJudge:
         if not len(images):
             return {}
         settings = self.settings
-        labels = _styles()
+        labels = self._styles()
         classifier = DiffusionClassifier(
-            _pretrained(),
+            _pretrained(settings.diffusion_model),
             labels,
             settings.diffusion_prompt,
             settings.diffusion_rounds,
@@ -130,13 +164,9 @@ class StyleJudge:
         return {"diffusion": ranks[:, labels.index(style)].numpy()}
 
 
-def _styles() -> tuple[str, ...]:
-    """The movements among which the classifiers choose."""
-    return tuple(json.loads((PACK / "labels.json").read_text())["labels"])
-
-
 @lru_cache(maxsize=1)
-def _pretrained() -> LatentDiffusion:
+def _pretrained(source: str) -> LatentDiffusion:
     from impress_bench.benchmark.atelier import load_atelier
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
-    return load_atelier()
+    return load_atelier() if source == ATELIER else LatentDiffusion.from_pretrained(source)

@@ -65,7 +65,7 @@ class StyleMimicry(Task):
     judge: ClassVar[str] = JUDGE
     controls: ClassVar[tuple[str, ...]] = ("own-works", "no-fine-tuning", "other-movement")
     strip: ClassVar[Strip] = Strip(1, 4, 6, "Learned from", "Painted after learning")
-    files: ClassVar[tuple[str, ...]] = ("artworks",)
+    files: ClassVar[tuple[str, ...]] = ("artworks", "judging.clip", "judging.diffusion_model")
     Settings: ClassVar[type[TaskSettings]] = StyleMimicrySettings
     settings: StyleMimicrySettings
 

@@ -1,5 +1,7 @@
 """Style mimicry: what is learned from, what is painted, how it is judged."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from impress_bench.benchmark.harness.presets import load_preset
 from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.harness.source import SourceIndex
 from impress_bench.benchmark.models.style_classifier import pack_classifiers
+from impress_bench.benchmark.tasks.style_judge import JudgeSettings, StyleJudge
 from impress_bench.benchmark.tasks.style_mimicry import StyleMimicry, StyleMimicrySettings
 
 
@@ -111,3 +114,78 @@ def test_exploits_do_not_depend_on_the_judge():
 def test_a_wrong_setting_of_the_judge_is_named():
     with pytest.raises(ValidationError, match=r"judging\s.*classifer: Extra inputs"):
         StyleMimicrySettings(judging={"classifer": "clip"})
+
+
+LABELS = ("impressionism", "cubism", "woodcut")
+
+
+@pytest.fixture(scope="module")
+def open_clip_folder(tmp_path_factory):
+    """A CLIP of open_clip's making with weights from a seed, in its folder layout."""
+    import open_clip
+    from safetensors.torch import save_file
+
+    folder = tmp_path_factory.mktemp("clip")
+    text = {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}
+    vision = {"image_size": 32, "layers": 1, "width": 32, "patch_size": 16, "head_width": 16}
+    config = {"model_cfg": {"embed_dim": 16, "text_cfg": text, "vision_cfg": vision},
+              "preprocess_cfg": {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]}}  # fmt: skip
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    torch.manual_seed(0)
+    model = open_clip.CLIP(
+        embed_dim=16,
+        vision_cfg=open_clip.CLIPVisionCfg(**vision),
+        text_cfg=open_clip.CLIPTextCfg(**text),
+    )
+    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+    return folder
+
+
+def test_any_open_clip_model_may_judge(open_clip_folder):
+    """Against its model called by hand: resized, normalised, compared with each label's text."""
+    import open_clip
+
+    judge = StyleJudge(JudgeSettings(clip=str(open_clip_folder), labels=LABELS))
+    assert {metric.name for metric in judge.metrics} == {"clip-top1", "clip-top3"}
+    assert judge.chance()["clip-top1"] == pytest.approx(1 / 3)
+    works = world.paintings(world.artists("validation")[0], "heldout", 4)
+    images = np.stack([work.image for work in works])
+    model = open_clip.create_model(f"local-dir:{open_clip_folder}").eval()
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float()
+    pixels = torch.nn.functional.interpolate(
+        pixels, (32, 32), mode="bicubic", antialias=True
+    ).round().clamp(0, 255) / 255  # fmt: skip
+    mean, std = (torch.tensor(v)[:, None, None] for v in ([0.5, 0.4, 0.3], [0.2, 0.3, 0.4]))
+    tokenizer = open_clip.get_tokenizer("ViT-B-32")
+    with torch.no_grad():
+        seen = torch.nn.functional.normalize(model.encode_image((pixels - mean) / std), dim=-1)
+        told = torch.nn.functional.normalize(model.encode_text(tokenizer(list(LABELS))), dim=-1)
+    best = (seen @ told.T).argmax(dim=1).tolist()
+    for at, label in enumerate(LABELS):
+        expected = [float(found == at) for found in best]
+        assert judge.recognised(label, images) == expected
+
+
+def test_labels_go_with_the_clip_that_chooses_among_them(open_clip_folder):
+    with pytest.raises(ValidationError, match="needs labels"):
+        JudgeSettings(clip=str(open_clip_folder))
+    with pytest.raises(ValidationError, match="has labels of its own"):
+        JudgeSettings(labels=LABELS)
+
+
+def test_weights_that_need_unpickling_do_not_judge(tmp_path):
+    (tmp_path / "open_clip_pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(OSError, match="no safetensors weights"):
+        StyleJudge(JudgeSettings(clip=str(tmp_path), labels=LABELS)).scores(
+            "cubism", np.zeros((1, 8, 8, 3), np.uint8)
+        )
+
+
+def test_the_judge_s_files_are_part_of_scores_and_not_of_exploits(open_clip_folder):
+    preset = load_preset("quick").override({}, tasks=["style-mimicry"])
+    settings = preset.settings.model_dump()
+    judging = {"clip": str(open_clip_folder), "labels": list(world.MOVEMENTS)}
+    settings["tasks"]["style-mimicry"]["judging"] = judging
+    (planned,) = make_plan(preset.override({}, settings=settings), Registry()).tasks
+    assert list(planned.judge.files) == [f"judging.clip {open_clip_folder}"]
+    assert not planned.component.files
