@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 import click
 
-from impress_bench.benchmark.commands import images, plugins, running, submissions
+from impress_bench.benchmark.commands import datasets, images, plugins, running, submissions
 from impress_bench.benchmark.commands.exits import INTERRUPTED, STOPPED, USAGE_ERROR
 from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.store import StoreError
@@ -48,7 +48,7 @@ def cli() -> None:
     purifiers that try to remove them."""
 
 
-for module in (running, images, plugins, submissions):
+for module in (running, images, datasets, plugins, submissions):
     for command in vars(module).values():
         if isinstance(command, click.Command):
             cli.add_command(command)

@@ -105,7 +105,7 @@ class ArtworkFolder:
         images = np.stack([fit_square(read(work.path), self.size) for work in works])
         titles = [work.title for work in works]
         if untitled := [at for at, title in enumerate(titles) if not title]:
-            made = captions.caption(images[untitled], self.captioner)
+            made = captions.caption([images[at] for at in untitled], self.captioner)
             for at, title in zip(untitled, made, strict=True):
                 titles[at] = title
         return ImageSet(images, tuple(work.path.stem for work in works), tuple(titles))

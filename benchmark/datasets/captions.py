@@ -5,6 +5,7 @@ The paper's released code captions with ViT-GPT2 and drops the words "a painting
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,8 +36,8 @@ def problem(captioner: str) -> str:
     return f"the captioner {captioner} is not on this machine; get it by: hf download {captioner}"
 
 
-def caption(images: NDArray[np.uint8], captioner: str = CAPTIONER) -> list[str]:
-    """A title for each of `images`, uint8 (N, H, W, 3), by greedy decoding. Nothing is fetched.
+def caption(images: Sequence[NDArray[np.uint8]], captioner: str = CAPTIONER) -> list[str]:
+    """A title for each of `images`, uint8 (H, W, 3), by greedy decoding. Nothing is fetched.
 
     Raises PluginError where the captioner cannot be loaded or finds nothing to say.
     """

@@ -44,7 +44,9 @@ class StyleMimicrySettings(TaskSettings):
     fine_tuning_batch: int = Field(default=32, ge=1)
     sampling_steps: int = Field(default=100, ge=1)
     guidance_scale: float = Field(default=7.5, ge=1)
-    judging: dict[str, Any] = Field(default={}, description="the judge's own settings")
+    judging: dict[str, Any] = Field(
+        default={}, validate_default=True, description="the judge's own settings"
+    )
 
     @field_validator("judging")
     @classmethod
