@@ -41,7 +41,7 @@ def to_tensor(pixels: np.ndarray) -> Tensor:
 
 def to_pixels(images: Tensor) -> np.ndarray:
     """Images (N, 3, H, W) in [0, 1] as the nearest uint8 (N, H, W, 3)."""
-    pixels: np.ndarray = (images * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    pixels: np.ndarray = (images * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     return pixels
 
 

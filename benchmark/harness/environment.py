@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.component import Component, load_target
 from impress_bench.benchmark.harness.errors import ConfigError, plugin_error
-from impress_bench.benchmark.harness.keys import DEVICE, canonical_json, derive_seed
+from impress_bench.benchmark.harness.keys import canonical_json, derive_seed
 from impress_bench.benchmark.harness.passes import Passes
 from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.models.digest import folder_digest
+from impress_bench.benchmark.models.hub import is_source
 
 if TYPE_CHECKING:
     import torch
@@ -28,15 +29,18 @@ class TimeLimitExceeded(Exception):
     """A stage ran longer than the preset allows."""
 
 
-def load_model(name: str = "atelier") -> LatentDiffusion:
-    """The model registered as `name`, or the one in a diffusers folder or under a hub id."""
+def load_model(name: str = "atelier", device: str = "cpu") -> LatentDiffusion:
+    """The model registered as `name`, or the one in a diffusers folder or under a hub id, which may
+    end in `@revision`."""
     try:
-        if _is_source(name):
+        if is_source(name):
             from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
-            return LatentDiffusion.from_pretrained(name)
+            return LatentDiffusion.from_pretrained(name, device)
         factory = load_target("model", name, Registry().entry("models", name).value)
         model: LatentDiffusion = factory()
+        if device != "cpu":  # where factories make them
+            model.to(device)
     except (ConfigError, PluginError):
         raise
     except Exception as error:
@@ -49,7 +53,7 @@ def model_digest(registry: Registry, name: str) -> str:
 
     An entry point with a `digest()` of its own is asked first: it need not load the model for that.
     """
-    if _is_source(name):
+    if is_source(name):
         return folder_digest(Path(name)) if Path(name).is_dir() else f"hub:{name}"
     factory = load_target("model", name, registry.entry("models", name).value)
     cheap = getattr(factory, "digest", None)
@@ -61,11 +65,6 @@ def model_digest(registry: Registry, name: str) -> str:
         raise plugin_error("model", name, "has no digest", error) from error
 
 
-def _is_source(name: str) -> bool:
-    """A path or a hub id has a slash, a registered name none."""
-    return "/" in name
-
-
 class Environment:
     """Shared by the stages that one process runs, so that a model is loaded once."""
 
@@ -74,7 +73,9 @@ class Environment:
         models: Mapping[str, str],
         time_limit_s: float | None = None,
         report: Callable[[int, int], None] = lambda done, total: None,
+        device: str = "cpu",
     ) -> None:
+        self.device = device
         self._names = dict(models)
         self._loaded: dict[str, LatentDiffusion] = {}
         self._tasks: dict[str, Task] = {}
@@ -92,7 +93,7 @@ class Environment:
         """The model of a role, loaded on first use."""
         name = self._names[role]
         if name not in self._loaded:
-            self._loaded[name] = load_model(name)
+            self._loaded[name] = load_model(name, self.device)
             self._passes.watch_model(self._loaded[name])
         return self._loaded[name]
 
@@ -146,7 +147,8 @@ class Environment:
 
 
 def generator(role: str, task: str, subject: str, seed: int = 0) -> torch.Generator:
-    """The randomness of one stage, from what it is for and nothing else."""
+    """The randomness of one stage, from what it is for and nothing else; drawn on the CPU, so that
+    it is the same on every device."""
     import torch
 
-    return torch.Generator(DEVICE).manual_seed(derive_seed(role, task, subject, seed))
+    return torch.Generator().manual_seed(derive_seed(role, task, subject, seed))

@@ -108,7 +108,7 @@ def forecast(
         for stage in plan.stages.values()
         if stage.kind == "original"
     }
-    probe = Probe(plan.preset.models.roles(), patience)
+    probe = Probe(plan.preset.models.roles(), patience, device=plan.preset.device)
     for key, stage in samples.items():
         found[key].seconds = timings.known(stage)
         if found[key].seconds is None and patience > 0:

@@ -63,11 +63,11 @@ def check(images: ImageSet) -> None:
         raise ValueError(f"masks must be bool {pixels.shape[:3]}, not {images.masks.shape}")
 
 
-def to_tensor(images: ImageSet) -> torch.Tensor:
+def to_tensor(images: ImageSet, device: str = "cpu") -> torch.Tensor:
     """Float32 (B, 3, H, W) in [0, 1]."""
     from impress_bench.benchmark.pixels import to_tensor as of_pixels
 
-    return of_pixels(images.images)
+    return of_pixels(images.images).to(device)
 
 
 def from_tensor(images: torch.Tensor, like: ImageSet) -> ImageSet:

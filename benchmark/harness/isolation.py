@@ -44,6 +44,6 @@ class Isolation:
 def _perform(call: Call, folder: Path) -> None:
     """In the other process; what it made goes through a store of its own."""
     stage, inputs, roles = call
-    env = Environment(roles)
+    env = Environment(roles, device=stage.device)
     result = perform(stage, inputs, env)
     Store(folder).put(stage.key, stage.document, result, 0.0, env.passes)

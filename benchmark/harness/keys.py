@@ -14,7 +14,6 @@ SCHEMA = 1
 #: Third-party packages whose version may alter numbers (Pillow: JPEG and resizing).
 LIBRARIES = ("torch", "torchvision", "diffusers", "transformers", "numpy", "pillow")
 DTYPE = "float32"
-DEVICE = "cpu"
 
 
 def canonical_json(value: Any) -> str:
@@ -41,11 +40,16 @@ def library_versions() -> Mapping[str, str]:
 
 
 def key_inputs(
-    stage: str, parts: Mapping[str, Any], inputs: Mapping[str, str], threads: int
+    stage: str,
+    parts: Mapping[str, Any],
+    inputs: Mapping[str, str],
+    threads: int,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """The document that a key digests and that the store keeps beside the result.
 
-    The thread count is part of it because sums change in the last bits with their order.
+    Thread count and type of device are part of it because sums change in the last bits with their
+    order.
     """
     return {
         "schema": SCHEMA,
@@ -54,7 +58,7 @@ def key_inputs(
         "inputs": dict(inputs),
         "threads": threads,
         "dtype": DTYPE,
-        "device": DEVICE,
+        "device": device,
         "libraries": dict(library_versions()),
     }
 

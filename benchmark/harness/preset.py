@@ -12,6 +12,7 @@ boards = ["table-1", "matrix"]    # left out: all that apply
 subjects = 2                      # the first two; a number a task; a list of names; left out: all
 everything = false                # whatever is registered, adapted and not, besides what is listed
 threads = 2
+device = "cpu"                    # or "cuda"
 time_limit_s = 600.0              # of one stage
 isolate = false                   # plugins of other packages in processes of their own
 memory_limit_gb = 8.0             # of one stage that is isolated
@@ -37,7 +38,7 @@ purifiers = ["none"]
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -127,6 +128,7 @@ class Preset(_Table):
     everything: bool = False
     inspections: bool = True
     threads: PositiveInt = 2
+    device: Literal["cpu", "cuda"] = "cpu"
     time_limit_s: PositiveFloat | None = None
     isolate: bool = False
     memory_limit_gb: PositiveFloat | None = None

@@ -62,8 +62,8 @@ class Protect(Stage):
             generator=generator("protect", self.task_name, self.subject),
             model=env.model("protection"),
             titles=clean.titles,
-            masks=_masks(clean),
-            results={k: _as_protected(inputs[f"requires {k}"]) for k in self.required},
+            masks=_masks(clean, env.device),
+            results={k: _as_protected(inputs[f"requires {k}"], env.device) for k in self.required},
             progress=env.progress,
             note=lambda name, values: notes.update({name: [float(value) for value in values]}),
         )
@@ -72,7 +72,7 @@ class Protect(Stage):
         tell(plugin, self.subject, clean)
         reason = ""
         try:
-            answer = plugin(to_tensor(clean), context)
+            answer = plugin(to_tensor(clean, env.device), context)
         except PluginError as error:
             answer, reason = getattr(error, "measured", None), str(error)
             if answer is None or error.state is not State.OVER_BUDGET:
@@ -105,10 +105,10 @@ class Protect(Stage):
         return {"states": states, "state": state, "reason": worst}
 
 
-def _masks(images: ImageSet) -> torch.Tensor | None:
+def _masks(images: ImageSet, device: str) -> torch.Tensor | None:
     import torch
 
-    return None if images.masks is None else torch.from_numpy(images.masks.copy())
+    return None if images.masks is None else torch.from_numpy(images.masks.copy()).to(device)
 
 
 def _distances(clean: ImageSet, images: ImageSet, lpips: torch.Tensor) -> dict[str, Any]:
@@ -132,11 +132,11 @@ def _check_an_image(what: str, named: Mapping[str, list[float]], images: ImageSe
             raise ValueError(f"{what} {name} is no finite value an image: {values}")
 
 
-def _as_protected(result: Result) -> Protected:
+def _as_protected(result: Result, device: str) -> Protected:
     """A stored protection as the plugin that asked for it sees it."""
     import torch
 
     record = result.record
     assert record is not None
-    distances = (torch.tensor(record[norm], dtype=torch.float32) for norm in NORMS)
-    return Protected(to_tensor(images_of(result)), *distances)
+    distances = (torch.tensor(record[norm], dtype=torch.float32, device=device) for norm in NORMS)
+    return Protected(to_tensor(images_of(result), device), *distances)

@@ -10,7 +10,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from impress_bench.benchmark.harness.keys import DEVICE, DTYPE, SCHEMA
+from impress_bench.benchmark.harness.keys import DTYPE, SCHEMA
 from impress_bench.benchmark.harness.plan import Plan
 
 
@@ -24,7 +24,7 @@ def provenance(plan: Plan) -> dict[str, Any]:
         "packages": dict(sorted(packages.items())),
         "hardware": hardware(),
         "key_schema": SCHEMA,
-        "device": DEVICE,
+        "device": plan.preset.device,
         "dtype": DTYPE,
         "models": {
             role: {"name": name, "digest": plan.models[role]}

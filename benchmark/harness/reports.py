@@ -31,7 +31,7 @@ def forecast_run(
     `patience` seconds of stages of which nobody knows how long they take."""
     root = make_folder(Path(store) if store is not None else default_root(), "--store")
     plan = plan_run(preset, root)
-    count = workers or default_workers(preset.threads)
+    count = workers or default_workers(preset)
     return forecast(plan, Store(root, tell), Timings(root), patience, tell, count)
 
 

@@ -189,4 +189,5 @@ class SubjectPlanner:
             "task_name": self.planned.task.name,
             "subject": self.subject,
             "threads": self.planner.preset.threads,
+            "device": self.planner.preset.device,
         }

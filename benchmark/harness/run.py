@@ -96,7 +96,7 @@ def run(
     root = make_folder(Path(store) if store is not None else default_root(), "--store")
     plan = plan_run(preset, root)
     with (folder / "log.txt").open("a", buffering=1, encoding="utf-8") as log:
-        count = workers or default_workers(preset.threads)
+        count = workers or default_workers(preset)
         return _Run(plan, folder, root, reporter, log, count, executor, address).run()
 
 

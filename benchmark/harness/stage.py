@@ -48,6 +48,7 @@ class Stage(ABC):
     task_name: str
     subject: str
     threads: int
+    device: str = "cpu"
     kind: ClassVar[str]
 
     @property
@@ -82,7 +83,7 @@ class Stage(ABC):
         """What the key digests."""
         parts = {"task": self.task_name, "subject": self.subject, **self.parts()}
         keys = {name: stage.key for name, stage in self.inputs.items()}
-        return key_inputs(self.kind, parts, keys, self.threads)
+        return key_inputs(self.kind, parts, keys, self.threads, self.device)
 
     @cached_property
     def key(self) -> str:

@@ -71,7 +71,7 @@ class Purify(Stage):
         plugin = self.purifier.create()
         ask_to_skip(self, plugin, env.model("purifier"))
         tell(plugin, self.subject, protected)
-        answer = plugin(to_tensor(protected), context)
+        answer = plugin(to_tensor(protected, env.device), context)
         try:
             return Result(from_tensor(answer.images, protected))
         except (ValueError, AttributeError) as error:
@@ -185,8 +185,8 @@ class Inspect(Stage):
 
         images = images_of(inputs["images"])
         noise = generator("inspect", self.task_name, self.subject)
-        originals = to_tensor(images_of(inputs["original"]))
-        measures = measure(env.model("target"), to_tensor(images), originals, noise)
+        originals = to_tensor(images_of(inputs["original"]), env.device)
+        measures = measure(env.model("target"), to_tensor(images, env.device), originals, noise)
         measures |= env.task(self.task).inspect(self.subject, images)
         record: dict[str, Any] = {"names": list(images.names), "measures": {}}
         for name, values in measures.items():

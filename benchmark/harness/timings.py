@@ -65,11 +65,12 @@ class Probe:
         models: Mapping[str, str],
         patience: float,
         clock: Callable[[], float] = time.monotonic,
+        device: str = "cpu",
     ) -> None:
         self._patience, self._clock = patience, clock
         self._seen: list[tuple[float, int, int]] = []
         self._began = 0.0
-        self._env = Environment(models, report=self._report)
+        self._env = Environment(models, report=self._report, device=device)
         self._roles = tuple(models)
         self._originals: dict[str, Result] = {}
 

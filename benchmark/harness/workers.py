@@ -23,9 +23,10 @@ from impress_bench.benchmark.harness.progress import Reporter
 from impress_bench.benchmark.harness.store import Store
 
 
-def default_workers(threads: int) -> int:
-    """As many processes as have cores for their threads."""
-    return max(1, (os.cpu_count() or 1) // threads)
+def default_workers(preset: Preset) -> int:
+    """As many processes as have cores for their threads. One where there is a GPU to be had: runs
+    that share a store, each with a GPU of its own, divide the work."""
+    return max(1, (os.cpu_count() or 1) // preset.threads) if preset.device == "cpu" else 1
 
 
 class Helpers:

@@ -32,12 +32,15 @@ def fine_tune(
     lr: float,
     batch_size: int,
     generator: torch.Generator,
+    microbatch: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> LatentDiffusion:
     """A copy of `model` whose U-Net has learned `images` (B, 3, H, W) in [0, 1] under `prompts`.
 
-    `model` itself is not changed; VAE and text encoder are shared with the copy. Raises ValueError
-    unless there is one prompt an image, and FloatingPointError where the loss stops being finite.
+    `model` itself is not changed; VAE and text encoder are shared with the copy. Gradients of a
+    batch are accumulated over `microbatch` images at a time, by default all of them. Raises
+    ValueError unless there is one prompt an image, and FloatingPointError where the loss stops
+    being finite.
     """
     if len(images) != len(prompts) or not len(images):
         raise ValueError(f"{len(images)} images but {len(prompts)} prompts to fine-tune on")
@@ -65,12 +68,15 @@ def fine_tune(
         count = scheduler.config.num_train_timesteps
         timesteps = torch.randint(count, (batch_size,), generator=generator).to(model.device)
         noisy = scheduler.add_noise(clean, draw[1], timesteps)
-        predicted = unet(noisy, timesteps, encoder_hidden_states=contexts[index]).sample
-        loss = (predicted - target(scheduler, clean, draw[1], timesteps)).square().mean()
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"fine-tuning diverged at step {step} with lr={lr}")
+        wanted = target(scheduler, clean, draw[1], timesteps)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        for part in torch.arange(batch_size).split(microbatch or batch_size):
+            embedded = contexts[index[part]]
+            predicted = unet(noisy[part], timesteps[part], encoder_hidden_states=embedded).sample
+            loss = (predicted - wanted[part]).square().mean() * (len(part) / batch_size)
+            if not torch.isfinite(loss):
+                raise FloatingPointError(f"fine-tuning diverged at step {step} with lr={lr}")
+            loss.backward()
         torch.nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
         optimizer.step()
         average.step(unet.parameters())

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.models.digest import folder_digest
+from impress_bench.benchmark.models.hub import HubId
 from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class LatentDiffusion:
     def from_pretrained(
         cls, source: str | Path, device: str = "cpu", dtype: torch.dtype = torch.float32
     ) -> LatentDiffusion:
-        """Load a folder in diffusers layout or a hub id; safetensors only.
+        """Load a folder in diffusers layout or a hub id, `org/name` or `org/name@revision`;
+        safetensors only.
 
         Raises OSError, as diffusers does, where the folder or the hub id cannot be read.
         """
@@ -56,11 +58,12 @@ class LatentDiffusion:
 
         for library in (diffusers, transformers):  # their bars tear up the run's own
             library.utils.logging.disable_progress_bar()
+        folder, inpainting = Path(source), None
+        hub = HubId(str(source)) if folder.is_dir() else HubId.parse(str(source))
         pipeline = StableDiffusionPipeline.from_pretrained(
-            source, use_safetensors=True, safety_checker=None
+            hub.name, revision=hub.revision, use_safetensors=True, safety_checker=None
         )
         pipeline.set_progress_bar_config(disable=True)
-        folder, inpainting = Path(source), None
         if (folder / "inpainting" / "unet").is_dir():
             inpainting = UNet2DConditionModel.from_pretrained(
                 folder / "inpainting" / "unet", use_safetensors=True
@@ -74,6 +77,12 @@ class LatentDiffusion:
         pipeline.to(device)
         digest = folder_digest(folder) if folder.is_dir() else f"hub:{source}"
         return cls(pipeline, digest, inpainting)
+
+    def to(self, device: str) -> None:
+        """Move the weights."""
+        self.pipeline.to(device)
+        if self.inpainting_unet is not None:
+            self.inpainting_unet.to(device)
 
     @property
     def device(self) -> torch.device:
@@ -164,16 +173,19 @@ class LatentDiffusion:
         *,
         steps: int,
         guidance_scale: float,
+        sampler: str = "model",
         batch_size: int = 32,
         progress: Callable[[int, int], None] = _silent,
     ) -> Tensor:
         """One image (B, 3, H, W) in [0, 1] a prompt. Image i has noise of its own derived from
-        `generator`, the same whatever the weights: conditions are compared pairwise."""
+        `generator`, the same whatever the weights: conditions are compared pairwise. `sampler` is
+        the "model"'s own, or "dpm-solver++" on its schedule, which the paper samples with."""
+        pipeline = self._sampling_with(sampler)
         generators = one_an_image(generator, len(prompts))
         parts = []
         for start in range(0, len(prompts), batch_size):
             part = slice(start, start + batch_size)
-            made = self.pipeline(
+            made = pipeline(
                 list(prompts[part]),
                 num_inference_steps=steps,
                 guidance_scale=guidance_scale,
@@ -212,6 +224,20 @@ class LatentDiffusion:
             output_type="pt",
         ).images
         return made.to(images.dtype).clamp(0, 1)
+
+    def _sampling_with(self, sampler: str) -> StableDiffusionPipeline:
+        """Raises ValueError for a sampler that is not known."""
+        if sampler == "model":
+            return self.pipeline
+        if sampler != "dpm-solver++":
+            raise ValueError(f"unknown sampler {sampler!r}; known: model, dpm-solver++")
+        from diffusers import DPMSolverMultistepScheduler
+
+        scheduler = DPMSolverMultistepScheduler.from_config(self.pipeline.scheduler.config)
+        components = {**self.pipeline.components, "scheduler": scheduler}
+        pipeline = type(self.pipeline)(**components, requires_safety_checker=False)
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
 
     def ddim(self) -> DDIMScheduler:
         """A DDIM sampler of one's own on the model's noise schedule."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -45,6 +45,7 @@ class JudgeSettings(BaseModel):
     labels: tuple[str, ...] = Field(default=(), description="styles; none: the pack's own")
     templates: tuple[str, ...] = Field(default=("{}",), min_length=1)
     diffusion_model: str = ATELIER
+    diffusion_device: Literal["cpu", "cuda"] = "cpu"
     diffusion_images: int = Field(default=0, ge=0)
     diffusion_prompt: str = "{}"
     diffusion_rounds: tuple[int, ...] = (4, 8, 32)
@@ -153,7 +154,7 @@ class StyleJudge:
         settings = self.settings
         labels = self._styles()
         classifier = DiffusionClassifier(
-            _pretrained(settings.diffusion_model),
+            _pretrained(settings.diffusion_model, settings.diffusion_device),
             labels,
             settings.diffusion_prompt,
             settings.diffusion_rounds,
@@ -165,8 +166,7 @@ class StyleJudge:
 
 
 @lru_cache(maxsize=1)
-def _pretrained(source: str) -> LatentDiffusion:
-    from impress_bench.benchmark.atelier import load_atelier
+def _pretrained(source: str, device: str) -> LatentDiffusion:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
-    return load_atelier() if source == ATELIER else LatentDiffusion.from_pretrained(source)
+    return LatentDiffusion.from_pretrained(PACK if source == ATELIER else source, device)

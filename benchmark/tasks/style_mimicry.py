@@ -42,7 +42,12 @@ class StyleMimicrySettings(TaskSettings):
     fine_tuning_steps: int = Field(default=500, ge=1)
     fine_tuning_lr: float = Field(default=5e-6, gt=0)
     fine_tuning_batch: int = Field(default=32, ge=1)
+    fine_tuning_microbatch: int | None = Field(
+        default=None, ge=1, description="images at a time, whose gradients are accumulated"
+    )
+    sampler: Literal["model", "dpm-solver++"] = "model"
     sampling_steps: int = Field(default=100, ge=1)
+    sampling_batch: int = Field(default=32, ge=1)
     guidance_scale: float = Field(default=7.5, ge=1)
     judging: dict[str, Any] = Field(
         default={}, validate_default=True, description="the judge's own settings"
@@ -129,6 +134,7 @@ class StyleMimicry(Task):
                 steps=settings.fine_tuning_steps,
                 lr=settings.fine_tuning_lr,
                 batch_size=settings.fine_tuning_batch,
+                microbatch=settings.fine_tuning_microbatch,
                 generator=generator,
                 progress=lambda done, total: progress(done * learned, work),
             )
@@ -139,6 +145,8 @@ class StyleMimicry(Task):
             torch.Generator().manual_seed(seed + 1),
             steps=settings.sampling_steps,
             guidance_scale=settings.guidance_scale,
+            sampler=settings.sampler,
+            batch_size=settings.sampling_batch,
             progress=lambda done, total: progress(learning + done * drawn, work),
         )
         pixels = to_pixels(painted)

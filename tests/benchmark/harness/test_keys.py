@@ -49,6 +49,11 @@ def test_selection_does_not_matter(bench):
     assert part.items() <= whole.items()
 
 
+def test_another_kind_of_device_is_another_result(bench):
+    before, after = stage_keys(bench), stage_keys(bench, device="cuda")
+    assert not set(before.values()) & set(after.values())
+
+
 def test_parameter_changes_its_own_stages(bench):
     tuned = {"settings": {"purifiers": {"smooth": {"radius": 2}}}}
     before, after = stage_keys(bench), stage_keys(bench, **tuned)

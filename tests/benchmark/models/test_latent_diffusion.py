@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from diffusers import DDIMScheduler
+from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import PACK, load_atelier, world
@@ -101,6 +101,21 @@ def test_generated_images_depend_on_prompt_and_seed_only(model):
     assert not torch.equal(first, model.generate(prompts, seeded(1), **options))
 
 
+def test_a_sampler_by_name_is_diffusers(model):
+    pipeline = copy.copy(model.pipeline)
+    pipeline.scheduler = DPMSolverMultistepScheduler.from_config(model.pipeline.scheduler.config)
+    made = pipeline(
+        ["a sailboat"], num_inference_steps=5, guidance_scale=2.0, output_type="pt",
+        generator=per_image_generators(seeded(), 1),
+    ).images  # fmt: skip
+    options = {"steps": 5, "guidance_scale": 2.0}
+    ours = model.generate(["a sailboat"], seeded(), sampler="dpm-solver++", **options)
+    assert torch.equal(ours, made.clamp(0, 1))
+    assert not torch.equal(ours, model.generate(["a sailboat"], seeded(), **options))
+    with pytest.raises(ValueError, match="unknown sampler 'euler'"):
+        model.generate(["a sailboat"], seeded(), sampler="euler", **options)
+
+
 def test_img2img_stays_closer_the_weaker_it_is(model, images):
     options = {"steps": 10, "guidance_scale": 1.0}
     prompts = [""] * len(images)
@@ -135,6 +150,19 @@ def test_fine_tuning_learns_and_leaves_the_model_alone(model, images):
             for m in (model, learned)
         ]
     assert losses[1] < losses[0]
+
+
+def test_fine_tuning_in_parts_is_fine_tuning_in_one(images):
+    """Batches of three as two and one; in double precision, since Adam divides by tiny numbers."""
+    model, images = in_double(), images.double()
+    prompts = ["a landscape by Nobody Known"] * len(images)
+    options = {"steps": 3, "lr": 1e-3, "batch_size": 3}
+    whole, parts = (
+        fine_tune(model, images, prompts, generator=seeded(), microbatch=size, **options)
+        for size in (None, 2)
+    )
+    for name, value in whole.pipeline.unet.state_dict().items():
+        torch.testing.assert_close(value, parts.pipeline.unet.state_dict()[name], atol=1e-9, rtol=0)
 
 
 def test_fine_tuning_keeps_the_average_that_diffusers_trainer_keeps(images):
