@@ -73,6 +73,24 @@ def _features(network: LPIPS, images: Tensor, resize: int | None) -> list[Tensor
     return [normalize_tensor(values) for values in maps]
 
 
+def missing_weights(net: str) -> str:
+    """What is to be done before `net` can be used; empty if its weights are there."""
+    path = _weights(net)
+    if path.is_file():
+        return ""
+    return (
+        f"LPIPS with net={net!r} needs {path}, which is not part of the package. Write it by "
+        f"`python tools/convert_lpips.py --net {net} --trunk TRUNK --heads HEADS "
+        f"--out {path}`; torchvision downloads the trunk, vgg16-397923af.pth, where "
+        "download.pytorch.org can be reached, and the heads are "
+        f"weights/v0.1/{net}.pth of the lpips package. Or use net='alex'."
+    )
+
+
+def _weights(net: str) -> Path:
+    return Path(__file__).parent / "weights" / f"lpips_{net}.safetensors"
+
+
 @lru_cache(maxsize=4)
 def _network(net: str, dtype: torch.dtype, device: torch.device) -> LPIPS:
     """The frozen LPIPS module for one net, dtype and device."""
@@ -82,19 +100,12 @@ def _network(net: str, dtype: torch.dtype, device: torch.device) -> LPIPS:
 
     if net not in ("alex", "vgg"):
         raise ValueError(f"unknown LPIPS net {net!r}; known: alex, vgg")
-    path = Path(__file__).parent / "weights" / f"lpips_{net}.safetensors"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"LPIPS with net={net!r} needs {path}, which is not part of the package. Write it by "
-            f"`python tools/convert_lpips.py --net {net} --trunk TRUNK --heads HEADS "
-            f"--out {path}`; torchvision downloads the trunk, vgg16-397923af.pth, where "
-            "download.pytorch.org can be reached, and the heads are "
-            f"weights/v0.1/{net}.pth of the lpips package. Or use net='alex'."
-        )
+    if told := missing_weights(net):
+        raise FileNotFoundError(told)
     with warnings.catch_warnings(), torch.device("meta"):
         warnings.simplefilter("ignore")  # lpips calls torchvision by deprecated parameter names
         network = LPIPS(net=net, pretrained=False, pnet_rand=True, verbose=False)
-    weights = load_file(path)
+    weights = load_file(_weights(net))
     weights |= {f"lins.{key[3:]}": value for key, value in weights.items() if key[:3] == "lin"}
     with torch.inference_mode(False):
         network.load_state_dict(weights, assign=True)

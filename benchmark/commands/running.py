@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import click
 
+from impress_bench.benchmark.commands.exits import STOPPED
 from impress_bench.benchmark.commands.options import select, selection, values_of
 
 
@@ -92,6 +94,39 @@ def plan(
         chosen, store, probe, lambda message: click.echo(message, err=True), workers
     )
     click.echo(json.dumps(found.as_dict(), indent=1) if as_json else "\n".join(found.lines()))
+
+
+@click.command()
+@selection
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of findings.")
+@click.pass_context
+def doctor(
+    context: click.Context,
+    /,
+    preset: str,
+    store: str | None,
+    workers: int | None,
+    as_json: bool,
+    **flags: str | None,
+) -> None:
+    """Say what `run` with the same options lacks on this machine, and how to get it.
+
+    Exit code 1 if something is missing.
+    """
+    from impress_bench.benchmark.harness.doctor import examine
+    from impress_bench.benchmark.harness.presets import load_preset
+    from impress_bench.benchmark.harness.store import default_root
+
+    chosen = select(load_preset(preset), flags)
+    found = []
+    for finding in examine(chosen, Path(store) if store else default_root()):
+        found.append(finding)
+        if not as_json:
+            told = f"MISSING {finding.what}: {finding.problem}"
+            click.echo(told if finding.problem else f"there    {finding.what}")
+    if as_json:
+        click.echo(json.dumps([finding._asdict() for finding in found], indent=1))
+    context.exit(STOPPED if any(finding.problem for finding in found) else 0)
 
 
 @click.command()

@@ -26,6 +26,10 @@ quality = 75
 [resources]                       # of a cluster, by kind of stage
 exploit = { gpus = 0.5, memory_gb = 16 }
 
+[needs]                           # of one machine; doctor checks it
+gpu_memory_gb = 24
+disk_gb = 20
+
 [display]                         # handed to the boards: titles, roles, chance levels
 titles = { glaze = "GLAZE" }
 
@@ -90,6 +94,13 @@ class Resources(_Table):
     memory_gb: NonNegativeFloat = 0.0
 
 
+class Needs(_Table):
+    """What a machine must have for a preset, in GiB, as `doctor` checks it."""
+
+    gpu_memory_gb: NonNegativeFloat = 0.0
+    disk_gb: NonNegativeFloat = 0.0
+
+
 class Block(_Table):
     """A part of the matrix: each of these protections with each of these purifiers."""
 
@@ -133,6 +144,7 @@ class Preset(_Table):
     isolate: bool = False
     memory_limit_gb: PositiveFloat | None = None
     resources: dict[str, Resources] = {}
+    needs: Needs = Needs()
 
     def where(self, field: str) -> str:
         """Where a value came from: the flag that gave it, or the file and its key."""
