@@ -1,11 +1,19 @@
-"""Writing so that a file is whole or absent, whatever kills the process."""
+"""Writing so that a file is whole or absent, and locks that end, whatever kills the process."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
+from typing import IO
+from weakref import WeakSet
 
 from impress_bench.benchmark.harness.errors import ConfigError
+
+_locks: WeakSet[IO[str]] = WeakSet()
+# A lock lasts as long as any copy of its open file. A child that a plugin forks gives its copy up;
+# or else a process that dies would leave its stage locked for as long as the child lives.
+os.register_at_fork(after_in_child=lambda: [file.close() for file in _locks])
 
 
 def make_folder(path: Path, flag: str) -> Path:
@@ -43,3 +51,13 @@ def sync_folder(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def take_lock(file: IO[str]) -> bool:
+    """Lock an open file until it is closed or the process ends; False at once if another has it."""
+    _locks.add(file)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

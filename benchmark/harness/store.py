@@ -14,7 +14,6 @@ key tells the second to do something else and then to find what the first made.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -24,7 +23,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from impress_bench.benchmark.harness.files import sync_folder, write_atomically, write_durably
+from impress_bench.benchmark.harness.files import (
+    sync_folder,
+    take_lock,
+    write_atomically,
+    write_durably,
+)
 from impress_bench.benchmark.harness.keys import canonical_json, sha256
 from impress_bench.benchmark.harness.result import Result, Stored, files_of
 
@@ -183,9 +187,7 @@ class Store:
         with self._writing():
             file = path.open("w")
         with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not take_lock(file):
                 yield False
                 return
             for leftover in (self.root / "tmp").glob(f"{key}.*"):

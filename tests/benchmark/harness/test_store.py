@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -129,6 +132,29 @@ def test_lock_excludes_and_clears_leftovers(store):
             assert theirs
     with other.lock(KEY) as theirs:
         assert theirs
+
+
+def test_a_lock_ends_with_its_process_whatever_children_that_leaves(store):
+    holder = """if True:
+        import os, sys, time
+        from pathlib import Path
+        from impress_bench.benchmark.harness.store import Store
+        with Store(Path(sys.argv[1])).lock(sys.argv[2]) as mine:
+            assert mine
+            if os.fork():
+                os.kill(os.getpid(), 9)
+            print(os.getpid(), flush=True)
+            time.sleep(60)
+    """
+    words = [sys.executable, "-c", holder, store.root, KEY]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        child = int(process.stdout.readline())
+        try:
+            assert process.wait() == -9
+            with store.lock(KEY) as mine:
+                assert mine
+        finally:
+            os.kill(child, 9)
 
 
 def test_default_root_follows_the_environment(monkeypatch, tmp_path):
