@@ -2,12 +2,15 @@
 
 A stage is one task with as many CPUs as it has threads, and the share of a GPU and the memory that
 the preset's `resources` ask for. A task whose worker or machine is lost is tried again. Results go
-through the store and not through Ray, so that a run of either executor resumes the other's.
+through the store and not through Ray, so that a run of either executor resumes the other's. A stage
+that was performed has a line `node ID at HOST: KEY …` in the log before that of its outcome.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import platform
 import sys
 import time
 from collections.abc import Iterator
@@ -30,6 +33,8 @@ RETRIES, PATIENCE_S = 3, 1.0
 AHEAD = 2
 
 _settlers: dict[tuple[str, str, str], Settler] = {}
+#: Keys of the stages that this process, a worker, has performed and not only found.
+_performed: set[str] = set()
 
 
 class RayExecutor(Executor):
@@ -91,13 +96,16 @@ class RayExecutor(Executor):
 
     def _outcome(self, task: Any, stage: Stage) -> Outcome:
         try:
-            outcome: Outcome = self._ray.get(task)
+            outcome: Outcome
+            outcome, node = self._ray.get(task)
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause from None  # a full disk, say: no stage's failure
         except self._ray.exceptions.RayError as error:
             first = str(error).strip().partition("\n")[0]
             reason = f"{stage.component}: lost with its worker {RETRIES + 1} times ({first})"
             return Outcome("failed", State.FAILED, reason)
+        if node:
+            self._log(f"node {node}: {stage.key} {stage.kind} {stage.place}")
         return outcome
 
 
@@ -108,8 +116,10 @@ def _connected(address: str | None) -> Any:
         raise ConfigError(
             "--executor ray: Ray is not installed; pip install 'impress-bench[ray]'"
         ) from None
+    # Left to itself, Ray would also join whatever cluster `ray start` has made here last.
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
     try:
-        dashboard = None if address else False
+        dashboard = False if address == "local" else None
         ray.init(
             address,
             include_dashboard=dashboard,
@@ -121,12 +131,20 @@ def _connected(address: str | None) -> Any:
     return ray
 
 
-def _settle(stage: Stage, preset: Preset, root: str, run: str) -> Outcome:
-    """On a worker; it keeps the models it has loaded for the next stage."""
+def _settle(stage: Stage, preset: Preset, root: str, run: str) -> tuple[Outcome, str]:
+    """On a worker, which keeps the models it has loaded for the next stage. Beside the outcome, the
+    node if it was here: one that died after it had stored a result leaves it to be found."""
     name = (preset.model_dump_json(), root, run)
     if name not in _settlers:
         _settlers.clear()
-        _settlers[name] = Settler(Store(Path(root), run=run), preset)
+        store = Store(Path(root), run=run)
+        _settlers[name] = Settler(store, preset, lambda stage: _performed.add(stage.key))
     while (outcome := _settlers[name].settle(stage)) is None:
         time.sleep(PATIENCE_S)
-    return outcome
+    return outcome, _node() if stage.key in _performed else ""
+
+
+def _node() -> str:
+    import ray
+
+    return f"{ray.get_runtime_context().get_node_id()} at {platform.node()}"

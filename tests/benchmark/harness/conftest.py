@@ -36,6 +36,7 @@ unbuildable = fake_plugins:Unbuildable
 choosy = fake_plugins:Choosy
 endless = fake_plugins:Endless
 mortal = fake_plugins:Mortal
+slow = fake_plugins:Slow
 crash = fake_crash:Crash
 absent = fake_absent:Absent
 misnamed = fake_plugins:Misnamed

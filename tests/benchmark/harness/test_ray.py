@@ -1,12 +1,28 @@
-"""The Ray executor, on a cluster of this machine alone, against the local one."""
+"""The Ray executor against the local one: on a cluster of this machine's own, and on one of two
+nodes, which here are processes of one machine."""
 
 import json
+import re
+import shutil
+import tempfile
+import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 pytest.importorskip("ray")
 RAY = ("--executor", "ray")
+
+
+@pytest.fixture(autouse=True)
+def ray_folder(monkeypatch):
+    """Where Ray keeps its sockets, whose paths may have a hundred characters: no `tmp_path`."""
+    folder = Path(tempfile.mkdtemp(prefix="ray-"))
+    monkeypatch.setenv("RAY_TMPDIR", str(folder))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    yield folder / "ray"
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -24,18 +40,20 @@ def run(command, preset_file, tmp_path, logged):
     return start
 
 
-def test_results_are_those_of_the_local_executor(run, tmp_path):
+def boards(out):
+    return {path.name: path.read_bytes() for path in sorted((out / "boards").iterdir())}
+
+
+def test_results_are_those_of_the_local_executor(run, tmp_path, ray_folder):
+    ray_folder.mkdir()
+    (ray_folder / "ray_current_cluster").write_text("127.0.0.1:1")  # nobody asked for that one
     local, _, plain, _ = run("local", "--workers", "1")
     cells, _, lines, errors = run("ray", *RAY)
     assert cells.equals(local)
     assert set(lines) == set(plain)
     assert {verb for verb, _ in lines} == {"executed"}
     assert "left" in errors  # progress
-    boards = [
-        {path.name: path.read_bytes() for path in (tmp_path / name / "boards").iterdir()}
-        for name in ("local", "ray")
-    ]
-    assert boards[0] == boards[1]
+    assert boards(tmp_path / "ray") == boards(tmp_path / "local")
     again, _, lines, _ = run("again", *RAY, store=tmp_path / "store-local")
     assert again.equals(local)
     assert {verb for verb, _ in lines} == {"reused"}
@@ -69,3 +87,74 @@ def test_a_cluster_that_is_not_there_is_a_clear_error(command, preset_file, tmp_
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 2
     assert errors.startswith("Error: --address: no Ray cluster at auto")
+
+
+@pytest.fixture
+def cluster(site, ray_folder, monkeypatch, tmp_path):
+    """Two nodes of one CPU each. Their workers see the pretended plugins and write the journal."""
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("FAKE_JOURNAL", str(tmp_path / "journal"))
+    nodes = Cluster()
+    try:
+        nodes.add_node(num_cpus=1)
+        nodes.add_node(num_cpus=1)
+        yield nodes
+    finally:
+        nodes.shutdown()
+
+
+@pytest.fixture
+def start(command, preset_file, tmp_path):
+    """A run in a process of its own, with a store of its own."""
+
+    def begin(name, *options, **environment):
+        place = ("--out", tmp_path / name, "--store", tmp_path / f"store-{name}")
+        words = ("--preset", preset_file, "--protections", "clean,slow", *place, *options)
+        return command("run", *words, **environment)
+
+    return begin
+
+
+def finish(process):
+    _, errors = process.communicate(timeout=150)
+    assert process.returncode == 0, errors
+
+
+def nodes_of(out):
+    """By key, as the log has it: the node that performed a stage, and what the stage is."""
+    lines = (out / "log.txt").read_text().splitlines()
+    found = [re.fullmatch(r"node (\w+) at \S+: (\w+) (.*)", line) for line in lines]
+    return {match[2]: (match[1], match[3]) for match in found if match}
+
+
+def test_nodes_share_a_run_and_one_that_dies_costs_time_alone(cluster, start, logged, tmp_path):
+    local, whole, torn = (tmp_path / name for name in ("local", "whole", "torn"))
+    remote, journal = (*RAY, "--address", cluster.address), tmp_path / "journal"
+    processes = start("local", "--workers", "1", FAKE_JOURNAL=""), start("whole", *remote)
+    for process in processes:
+        finish(process)
+    assert boards(whole) == boards(local)
+    ran = nodes_of(whole)
+    assert {node for node, _ in ran.values()} == {node.node_id for node in cluster.list_all_nodes()}
+    assert list(ran) == [key for verb, key in logged(whole) if verb == "executed"]
+
+    journal.unlink()
+    (doomed,) = cluster.worker_nodes
+    raylet = str(doomed.all_processes["raylet"][0].process.pid)
+    process, deadline = start("torn", *remote), time.monotonic() + 60
+    while not (journal.exists() and raylet in journal.read_text().split()):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    cluster.remove_node(doomed, allow_graceful=False)
+    finish(process)
+    assert boards(torn) == boards(local)
+    assert {verb for verb, _ in logged(torn)} == {"executed"}
+    begun = journal.read_text().split()
+    assert len(begun) == 3  # for two subjects
+    assert begun.count(raylet) == 1
+    slow = {node for node, what in nodes_of(torn).values() if what.endswith("slow")}
+    assert slow == {cluster.head_node.node_id}

@@ -213,6 +213,22 @@ class Mortal:
         return published(images, images)
 
 
+class Slow(Shift):
+    """Notes in a journal which process started this one, waits for a note of another's child, and
+    works on for a while; without a journal it does not tarry."""
+
+    def __call__(self, images, context):
+        if journal := os.environ.get("FAKE_JOURNAL"):
+            with open(journal, "a+") as file:
+                print(os.getppid(), file=file, flush=True)
+                deadline = time.monotonic() + 60
+                while file.seek(0) or len(set(file.read().split())) < 2:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.05)
+            time.sleep(3)
+        return super().__call__(images, context)
+
+
 class Gap:
     """A metric: the mean difference to the copy of the clean image, times a factor."""
 
