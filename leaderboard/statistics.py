@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -113,10 +114,9 @@ def separation(
         return Summary(n, pooled)
     below = np.array([len(negatives[s]) for s in subjects], float)
     above = np.array([len(positives[s]) for s in subjects], float)
-    wins = np.array([[auc(negatives[s], positives[t]) for t in subjects] for s in subjects])
-    wins *= np.outer(below, above)
     weights = _resample(n, seed=0)
-    hits = np.einsum("rs,st,rt->r", weights, wins, weights)
+    wins = _wins([negatives[s] for s in subjects], [positives[s] for s in subjects])
+    hits = ((weights @ wins) * weights).sum(axis=1)
     return Summary(n, pooled, None, *_bounds(hits, (weights @ below) * (weights @ above)))
 
 
@@ -131,10 +131,29 @@ def _common(*values: Mapping[str, object]) -> list[str]:
     return sorted(set.intersection(*(set(value) for value in values)))
 
 
+def _wins(
+    negatives: Sequence[Sequence[float]], positives: Sequence[Sequence[float]]
+) -> NDArray[np.float64]:
+    """How many pairs of a negative of the row's subject and a positive of the column's have the
+    positive above, ties counting half: multiples of 0.5, so that no sum of them rounds."""
+    pooled = np.concatenate([np.asarray(values, float) for values in positives])
+    owner = np.repeat(np.arange(len(positives)), [len(values) for values in positives])
+    rows = []
+    for values in negatives:
+        below = np.sort(np.asarray(values, float))
+        beaten = sum(np.searchsorted(below, pooled, side) for side in ("left", "right"))
+        rows.append(np.bincount(owner, beaten, len(positives)) / 2)
+    return np.array(rows)
+
+
+# Boards ask for the same few sizes over and over, and drawing takes longer than all the rest.
+@lru_cache(maxsize=4)
 def _resample(n: int, seed: int) -> NDArray[np.float64]:
-    """How often each of n subjects occurs in each resample: (RESAMPLES, n)."""
+    """How often each of n subjects occurs in each resample: (RESAMPLES, n), read-only."""
     draws = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), RESAMPLES)
-    return draws.astype(np.float64)
+    weights = draws.astype(np.float64)
+    weights.flags.writeable = False
+    return weights
 
 
 def _bounds(

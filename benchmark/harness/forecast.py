@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,19 +94,22 @@ def forecast(
     `patience` seconds of one (0: do not)."""
     stored = plan.stored(store)
     found: dict[str, Work] = {}
+    keys: dict[Hashable, str] = {}
     samples: dict[str, Stage] = {}
-    for stage in plan.stages.values():
-        key = work_key(stage)
-        work = found.setdefault(key, Work(stage.kind, stage.component))
+    originals: dict[tuple[str, str], Stage] = {}
+    for name, stage in plan.stages.items():
+        likeness = stage.likeness or name
+        if (key := keys.get(likeness)) is None:
+            key = keys[likeness] = work_key(stage)
+            found.setdefault(key, Work(stage.kind, stage.component))
+        work = found[key]
         work.stages += 1
-        work.stored += stage.key in stored
-        if stage.key not in stored:
-            samples.setdefault(key, stage)
-    originals = {
-        (stage.task_name, stage.subject): stage
-        for stage in plan.stages.values()
-        if stage.kind == "original"
-    }
+        if name in stored:
+            work.stored += 1
+        elif work.missing == 1:
+            samples[key] = stage
+        if stage.kind == "original":
+            originals[stage.task_name, stage.subject] = stage
     probe = Probe(plan.preset.models.roles(), patience, device=plan.preset.device)
     for key, stage in samples.items():
         found[key].seconds = timings.known(stage)
@@ -115,5 +117,5 @@ def forecast(
             tell(f"timing {stage.kind} {stage.component}")
             original = originals[stage.task_name, stage.subject]
             found[key].seconds = probe.seconds(stage, original)
-    done = Counter(bool(cell.score and cell.score.key in stored) for cell in plan.cells)
-    return Forecast(len(plan.cells), done[True], list(found.values()), workers)
+    done = sum(cell.score is not None and cell.score.key in stored for cell in plan.cells)
+    return Forecast(len(plan.cells), done, list(found.values()), workers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from impress_bench.benchmark.harness.result import Result
 from impress_bench.benchmark.harness.stage import Stage, images_of, one_an_image
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, slots=True)
 class Measure(Stage):
     """A metric of an exploit, beside the exploit of the clean images where it asks for that."""
 
@@ -35,6 +35,10 @@ class Measure(Stage):
     @property
     def component(self) -> str:
         return f"metric {self.metric.label}"
+
+    @property
+    def likeness(self) -> Hashable:
+        return self.kind, id(self.metric)
 
     def parts(self) -> Mapping[str, Any]:
         return {"component": self.metric.identity()}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.component import Component
@@ -17,8 +19,7 @@ from impress_bench.benchmark.tasks.base import MetricInfo, Task
 CONTROL = "control:{}"
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """Task x subject x protection x purifier x seed, and the stages that lead to its scores.
 
     A control has the protection `control:NAME` and no purifier. A cell whose plugin could not even
@@ -32,7 +33,7 @@ class Cell:
     exploited: Stage | None = None
     score: Stage | None = None
     #: Further metrics by name: their stages, or why one is broken.
-    measured: Mapping[str, Stage | PluginError] = field(default_factory=dict)
+    measured: Mapping[str, Stage | PluginError] = MappingProxyType({})
     failure: PluginError | None = None
 
 
@@ -89,4 +90,4 @@ class Plan:
 
     def stored(self, store: Store) -> set[str]:
         """Keys of the stages that the store seems to hold already."""
-        return {key for key in self.stages if store.holds(key)}
+        return store.held(self.stages)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.apart import Limits
@@ -16,27 +18,39 @@ from impress_bench.benchmark.harness.keys import sha256
 from impress_bench.benchmark.harness.plan import Plan, PlannedTask
 from impress_bench.benchmark.harness.preset import Preset
 from impress_bench.benchmark.harness.registry import Registry
-from impress_bench.benchmark.harness.rows import SubjectPlanner
+from impress_bench.benchmark.harness.rows import SubjectPlanner, rows_of
 from impress_bench.benchmark.harness.spec import Spec
-from impress_bench.benchmark.harness.stage import Stage
 from impress_bench.benchmark.tasks.base import Task
 
 #: The setting of a task that matters to its judge alone.
 JUDGING = "judging"
 INCONSISTENCY = "impress_bench.benchmark.models.inconsistency"
 
-AnyStage = TypeVar("AnyStage", bound=Stage)
-
 
 def make_plan(preset: Preset, registry: Registry) -> Plan:
     """The plan of a preset. Raises `ConfigError` for what the user has to mend."""
-    return Planner(expanded(preset, registry), registry).build()
+    planner = Planner(expanded(preset, registry), registry)
+    with _uncollected():
+        return planner.build()
 
 
 def plan_run(preset: Preset, root: Path) -> Plan:
     """The plan of a preset, with what the store in `root` remembers of its plugins."""
     apart = Limits.of(preset) if preset.isolate else None
     return make_plan(preset, Registry(memo=root / "resolved", apart=apart))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the search for reference cycles: a plan has none, and going through its objects again
+    and again would take a third of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Planner:
@@ -58,8 +72,9 @@ class Planner:
         self._check_metrics()
         chosen = self._choose_subjects()
         for planned in plan.tasks:
+            rows = rows_of(self, planned.spec)
             for subject in chosen[planned.name]:
-                SubjectPlanner(self, planned, subject).add()
+                SubjectPlanner(self, planned, subject).add(rows)
         if not plan.cells:
             raise ConfigError(f"{preset.where('subjects')}: nothing to run: no cell is left")
         return plan
@@ -76,10 +91,6 @@ class Planner:
                 self._resolved[name] = component
                 self.plan.components[f"{component.kind} {spec}"] = component
         return self._resolved[name]
-
-    def add(self, stage: AnyStage) -> AnyStage:
-        """The stage, or the equal one that is planned already."""
-        return self.plan.stages.setdefault(stage.key, stage)  # type: ignore[return-value]
 
     def inconsistency_source(self) -> str:
         if INCONSISTENCY not in self._digests:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import torch
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, slots=True)
 class Protect(Stage):
     """A protection applied to the originals, and how far it moved each image."""
 

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from impress_bench.benchmark.contract import ImageSet, PluginError, State
 from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.environment import Environment, TimeLimitExceeded
 from impress_bench.benchmark.harness.errors import plugin_error
-from impress_bench.benchmark.harness.keys import key_inputs, key_of
+from impress_bench.benchmark.harness.keys import KeyPattern, key_inputs, key_of
 from impress_bench.benchmark.harness.result import Result
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where in the matrix a stage was first needed; for people, no part of its key."""
 
     task: str
@@ -39,17 +37,47 @@ class Place:
         return self.protection, self.purifier
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Stage(ABC):
-    """One step. `task_name` is what the task calls itself, under which noise is derived."""
+class Scene(NamedTuple):
+    """What all stages of a subject share. `task_name` is what the task calls itself, under which
+    noise is derived."""
 
-    place: Place
     task: Component
     task_name: str
     subject: str
     threads: int
     device: str = "cpu"
+
+
+# Not frozen, because a plan makes millions of them and freezing more than doubles what one costs;
+# nobody changes one all the same.
+@dataclass(eq=False, kw_only=True, slots=True)
+class Stage(ABC):
+    """One step."""
+
+    place: Place
+    scene: Scene
+    _key: str | None = field(default=None, init=False, repr=False)
     kind: ClassVar[str]
+
+    @property
+    def task(self) -> Component:
+        return self.scene.task
+
+    @property
+    def task_name(self) -> str:
+        return self.scene.task_name
+
+    @property
+    def subject(self) -> str:
+        return self.scene.subject
+
+    @property
+    def threads(self) -> int:
+        return self.scene.threads
+
+    @property
+    def device(self) -> str:
+        return self.scene.device
 
     @property
     def inputs(self) -> Mapping[str, Stage]:
@@ -70,6 +98,12 @@ class Stage(ABC):
         """What the global random state is seeded with while it runs."""
         return self.kind, self.task_name, self.subject
 
+    @property
+    def likeness(self) -> Hashable | None:
+        """Equal for stages of a plan that differ in subject, inputs and place alone; None where it
+        is not worth telling. Components are meant by identity: a plan has each once."""
+        return None
+
     @abstractmethod
     def parts(self) -> Mapping[str, Any]:
         """What the result depends on besides the inputs."""
@@ -78,16 +112,30 @@ class Stage(ABC):
     def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
         """Compute the result from those of `inputs`."""
 
-    @cached_property
+    @property
     def document(self) -> dict[str, Any]:
         """What the key digests."""
         parts = {"task": self.task_name, "subject": self.subject, **self.parts()}
         keys = {name: stage.key for name, stage in self.inputs.items()}
         return key_inputs(self.kind, parts, keys, self.threads, self.device)
 
-    @cached_property
+    @property
     def key(self) -> str:
-        return key_of(self.document)
+        if self._key is None:
+            self._key = key_of(self.document)
+        return self._key
+
+    def find_key(self, patterns: dict[Hashable, KeyPattern]) -> str:
+        """The key, by the pattern that stages of one subject with this likeness share; the first of
+        them writes it down."""
+        likeness = self.likeness
+        if likeness is None:
+            return self.key
+        inputs = self.inputs
+        if (pattern := patterns.get(likeness)) is None:
+            pattern = patterns[likeness] = KeyPattern(self.document)
+        self._key = key = pattern.key(*[inputs[name].key for name in pattern.names])
+        return key
 
 
 def perform(stage: Stage, inputs: Mapping[str, Result], env: Environment) -> Result:

@@ -7,7 +7,7 @@ its prompts and labels.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from impress_bench.benchmark.harness.result import Result
 from impress_bench.benchmark.harness.stage import Stage, ask_to_skip, images_of, one_an_image, tell
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, slots=True)
 class Original(Stage):
     """The clean images of a subject."""
 
@@ -37,7 +37,7 @@ class Original(Stage):
         return Result(env.task(self.task).originals(self.subject))
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, slots=True)
 class Purify(Stage):
     """A purifier applied to protected images; it sees neither the originals nor their titles."""
 
@@ -57,6 +57,10 @@ class Purify(Stage):
     @property
     def component(self) -> str:
         return f"purifier {self.purifier.label}"
+
+    @property
+    def likeness(self) -> Hashable:
+        return self.kind, id(self.purifier)
 
     def parts(self) -> Mapping[str, Any]:
         return {"component": self.purifier.identity(), "model": self.model_digest}
@@ -78,7 +82,7 @@ class Purify(Stage):
             raise PluginError(self.component, f"returned no valid result: {error}") from error
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, slots=True)
 class Exploit(Stage):
     """What the target model makes of images. Its noise knows no protection and no purifier."""
 
@@ -98,7 +102,11 @@ class Exploit(Stage):
 
     @property
     def coordinates(self) -> tuple[str | int, ...]:
-        return *super().coordinates, self.seed
+        return self.kind, self.task_name, self.subject, self.seed
+
+    @property
+    def likeness(self) -> Hashable:
+        return self.kind, id(self.task), self.control, self.seed
 
     def parts(self) -> Mapping[str, Any]:
         return {
@@ -121,7 +129,7 @@ class Exploit(Stage):
         return Result(images)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, slots=True)
 class Score(Stage):
     """The metrics of an exploit, beside the exploit of the clean images where the task asks."""
 
@@ -139,6 +147,10 @@ class Score(Stage):
     def component(self) -> str:
         return f"task {self.task.label}"
 
+    @property
+    def likeness(self) -> Hashable:
+        return self.kind, id(self.task)
+
     def parts(self) -> Mapping[str, Any]:
         return {"component": self.task.identity()}
 
@@ -155,7 +167,7 @@ class Score(Stage):
         return Result(record={"scores": {name: float(scores[name]) for name in self.metrics}})
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, slots=True)
 class Inspect(Stage):
     """How consistent images are with a model's image space, beside their originals."""
 
@@ -172,6 +184,10 @@ class Inspect(Stage):
     @property
     def component(self) -> str:
         return "inspection"
+
+    @property
+    def likeness(self) -> Hashable:
+        return self.kind, id(self.task)
 
     def parts(self) -> Mapping[str, Any]:
         return {

@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,14 @@ class Store:
     def holds(self, key: str) -> bool:
         """Whether an object is there, unread: enough for an estimate, not for a result."""
         return (self.path(key) / "manifest.json").is_file()
+
+    def held(self, keys: Collection[str]) -> set[str]:
+        """Which of the keys `holds` is true of: asks for those alone that have a folder."""
+        found: set[str] = set()
+        for group in os.scandir(self.root / "objects"):
+            if group.is_dir():
+                found.update(key for key in os.listdir(group.path) if key in keys)
+        return {key for key in found if self.holds(key)}
 
     def find(self, key: str) -> Stored | None:
         """The object under `key` if it is there and sound."""

@@ -20,6 +20,7 @@ tiny = fake_world:load_tiny
 
 [impress_bench.tasks]
 copying = fake_world:Copying
+crowded = fake_world:Crowded
 
 [impress_bench.protections]
 clean = fake_plugins:Clean

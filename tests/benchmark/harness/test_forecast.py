@@ -12,7 +12,7 @@ from impress_bench.benchmark.contract import ImageSet
 from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.reports import forecast_run
 from impress_bench.benchmark.harness.result import Result
-from impress_bench.benchmark.harness.stage import Place, Stage
+from impress_bench.benchmark.harness.stage import Place, Scene, Stage
 from impress_bench.benchmark.harness.timings import Probe
 
 IMAGES = ImageSet(np.zeros((1, 8, 8, 3), np.uint8), ("one",))
@@ -27,7 +27,7 @@ class Clock:
         return self.now
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True)
 class Slow(Stage):
     """Takes `setup` seconds, then `steps` steps of `pace` seconds each, each reported."""
 
@@ -55,8 +55,7 @@ class Slow(Stage):
 def stage(clock, **more):
     component = Component("task", "t", "t", "t:t", "d", "1", "s", {})
     return Slow(
-        place=Place("t", "s"), task=component, task_name="t", subject="s", threads=1,
-        clock=clock, **more,
+        place=Place("t", "s"), scene=Scene(component, "t", "s", 1), clock=clock, **more,
     )  # fmt: skip
 
 

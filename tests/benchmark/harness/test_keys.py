@@ -43,6 +43,24 @@ def test_same_plan_same_keys(bench):
     assert stage_keys(bench) == stage_keys(bench)
 
 
+def test_patterns_give_the_keys_of_whole_documents(bench):
+    """Stages get their keys from texts that they share; each document says the same by itself."""
+    values = {"metrics": ["gap", "brightness"], "seeds": [0, 1], "inspections": True}
+    names = {"protections": ["clean", "shift", "matched", "shift+halved"]}
+    plan = make_plan(bench.preset(**values, **names), Registry())
+    kinds = {"original", "protect", "purify", "exploit", "score", "measure", "inspect"}
+    assert {stage.kind for stage in plan.stages.values()} == kinds
+    for key, stage in plan.stages.items():
+        assert key == stage.key == keys.key_of(stage.document)
+
+
+def test_a_pattern_takes_texts_as_they_are():
+    document = keys.key_inputs("score", {"a": 'ä %s "inputs":{}'}, {"b": "1", "a": "2"}, threads=1)
+    pattern = keys.KeyPattern(document)
+    assert pattern.names == ["a", "b"]
+    assert pattern.key("4", "3") == keys.key_of({**document, "inputs": {"a": "4", "b": "3"}})
+
+
 def test_selection_does_not_matter(bench):
     whole = stage_keys(bench)
     part = stage_keys(bench, protections=["shift"], purifiers=["smooth"])

@@ -56,6 +56,14 @@ def test_unknown_key_is_none(store, told):
     assert not told
 
 
+def test_which_of_many_keys_are_held(store):
+    other, unfinished = key_of({"n": 2}), key_of({"n": 3})
+    store.put(other, {"n": 2}, Result(record={}), 1.0)
+    store.path(unfinished).mkdir(parents=True)
+    assert store.held({KEY, unfinished, "0" * 64}) == {KEY}
+    assert store.held({}) == set()
+
+
 @pytest.mark.parametrize("name", ["images/ü.png", "meta.json", "record.json", "manifest.json"])
 @pytest.mark.parametrize("damage", ["flip", "truncate", "remove"])
 def test_damage_is_noticed_and_told_once(store, told, name, damage):

@@ -56,3 +56,15 @@ class Copying(Task):
         gap = np.abs(exploited.images.astype(float) - reference.images.astype(float))
         nearness = float("nan") if self.settings.broken_score else float(-gap.mean())
         return {"nearness": nearness, "spread": float(exploited.images.std())}
+
+
+class Crowded(Copying):
+    """As many subjects as are asked for: large plans."""
+
+    name = "crowded"
+
+    class Settings(Copying.Settings):
+        people: int = 3
+
+    def subjects(self):
+        return tuple(f"person-{number:05}" for number in range(self.settings.people))
