@@ -157,6 +157,27 @@ def test_separation_pools_images_and_resamples_subjects() -> None:
     assert (found.low, found.high) == pytest.approx((0.5, 1.0))
 
 
+def test_separation_against_resamples_pooled_one_by_one() -> None:
+    """With ties, within and between subjects, and subjects of different sizes."""
+    clean = {"a": [1.0, 2.0, 2.0], "b": [2.0, 3.0], "c": [0.0, 5.0, 1.0]}
+    other = {"a": [2.0, 4.0], "b": [3.0, 3.0, 1.0], "c": [5.0, 1.0]}
+    draws = np.random.default_rng(0).multinomial(3, np.full(3, 1 / 3), 10_000)
+    areas = []
+    for draw in draws[:500]:
+        taken = [name for name, count in zip(clean, draw, strict=True) for _ in range(count)]
+        pools = [[value for name in taken for value in side[name]] for side in (clean, other)]
+        areas.append(auc(*pools))
+    weights, sizes = draws.astype(float), np.array([[3, 2], [2, 3], [3, 2]], float)
+    wins = np.array([[auc(clean[s], other[t]) for t in other] for s in clean])
+    wins *= np.outer(sizes[:, 0], sizes[:, 1])
+    whole = np.einsum("rs,st,rt->r", weights, wins, weights)
+    whole /= (weights @ sizes[:, 0]) * (weights @ sizes[:, 1])
+    assert whole[:500] == pytest.approx(areas)
+    found = separation(clean, other)
+    assert found.low == pytest.approx(np.quantile(whole, 0.025, method="lower"))
+    assert found.high == pytest.approx(np.quantile(whole, 0.975, method="higher"))
+
+
 def test_separation_of_one_subject_has_no_interval() -> None:
     assert separation({"a": [1.0]}, {"a": [2.0]}) == Summary(1, 1.0)
     assert separation({"a": [1.0]}, {"b": [2.0]}) == Summary(0)
