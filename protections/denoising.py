@@ -51,7 +51,7 @@ def denoise(
     `prompts` are text embeddings (B, length, width) or (1, length, width). Without `gradient` the
     U-Net is not remembered, and only `latents` lead back to `x`.
     """
-    scheduler = model.pipeline.scheduler
+    scheduler = model.noise_schedule
     unet = model.pipeline.unet if unet is None else unet
     latents = model.encode(x, True, generators) * model.latent_scale
     count = int(scheduler.config.num_train_timesteps)

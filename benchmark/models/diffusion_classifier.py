@@ -47,7 +47,7 @@ class DiffusionClassifier:
 
     def schedule(self) -> list[list[int]]:
         """The timesteps that each round adds."""
-        total = int(self.model.pipeline.scheduler.config.num_train_timesteps)
+        total = int(self.model.noise_schedule.config.num_train_timesteps)
         finest = max(self.rounds)
         seen: set[int] = set()
         added = []
@@ -90,7 +90,7 @@ class DiffusionClassifier:
         self, latent: Tensor, prompts: Tensor, timesteps: Sequence[int], noise: Tensor
     ) -> Tensor:
         """Mean squared error (labels, timesteps) of the prediction for every pair."""
-        scheduler = self.model.pipeline.scheduler
+        scheduler = self.model.noise_schedule
         at = torch.tensor(timesteps, device=latent.device)
         clean = latent.expand_as(noise)
         noisy = scheduler.add_noise(clean, noise, at)

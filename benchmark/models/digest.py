@@ -39,5 +39,6 @@ def _digest(folder: Path, paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in sorted(paths):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        with path.open("rb") as file:  # gigabytes, for Stable Diffusion
+            digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

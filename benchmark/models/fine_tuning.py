@@ -52,7 +52,7 @@ def fine_tune(
         ),
     )
     learner.pipeline.set_progress_bar_config(disable=True)
-    scheduler = model.pipeline.scheduler
+    scheduler = model.noise_schedule
     with torch.no_grad():
         posterior = model.pipeline.vae.encode(
             2 * images.to(model.device, model.dtype) - 1

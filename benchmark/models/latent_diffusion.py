@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from torch import Tensor
 
 from impress_bench.benchmark.models.digest import folder_digest
 from impress_bench.benchmark.models.hub import HubId
+from impress_bench.benchmark.models.layout import variant_of
+from impress_bench.benchmark.models.whole_mask import paint_everything
 from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
 
 if TYPE_CHECKING:
@@ -36,7 +39,8 @@ class LatentDiffusion:
 
     `pipeline` holds VAE, text encoder, tokenizer, U-Net and scheduler, frozen and in evaluation
     mode. `digest` identifies the weights: results are stored under it. `inpainting_unet` is the one
-    in the folder's `inpainting/unet`, if there is one.
+    in the folder's `inpainting/unet`, if there is one. A stock inpainting folder, whose own U-Net
+    has 9 channels, is such a model too: its U-Net answers like any other where nothing is masked.
     """
 
     pipeline: StableDiffusionPipeline
@@ -50,20 +54,34 @@ class LatentDiffusion:
         """Load a folder in diffusers layout or a hub id, `org/name` or `org/name@revision`;
         safetensors only.
 
-        Raises OSError, as diffusers does, where the folder or the hub id cannot be read.
+        A folder that holds its U-Net as a variant alone (`….fp16.safetensors`) is loaded from that.
+        The safety checker, which blackens images, is left out with what serves it. Raises OSError,
+        as diffusers does, where the folder or the hub id cannot be read.
         """
         import diffusers.utils.logging
         import transformers.utils.logging
-        from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+        from diffusers import AutoencoderTiny, StableDiffusionPipeline, UNet2DConditionModel
 
         for library in (diffusers, transformers):  # their bars tear up the run's own
             library.utils.logging.disable_progress_bar()
         folder, inpainting = Path(source), None
         hub = HubId(str(source)) if folder.is_dir() else HubId.parse(str(source))
         pipeline = StableDiffusionPipeline.from_pretrained(
-            hub.name, revision=hub.revision, use_safetensors=True, safety_checker=None
+            hub.name,
+            revision=hub.revision,
+            use_safetensors=True,
+            variant=variant_of(folder),
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
         )
         pipeline.set_progress_bar_config(disable=True)
+        if isinstance(pipeline.vae, AutoencoderTiny):
+            from impress_bench.benchmark.models.tiny_autoencoder import with_posterior
+
+            pipeline.register_modules(vae=with_posterior(pipeline.vae))
+        if pipeline.unet.config.in_channels == 9:
+            paint_everything(pipeline.unet, pipeline.vae)
         if (folder / "inpainting" / "unet").is_dir():
             inpainting = UNet2DConditionModel.from_pretrained(
                 folder / "inpainting" / "unet", use_safetensors=True
@@ -190,6 +208,7 @@ class LatentDiffusion:
                 num_inference_steps=steps,
                 guidance_scale=guidance_scale,
                 generator=generators[part],
+                latents=self._starting_noise(generators[part]),
                 output_type="pt",
             ).images
             parts.append(made.float())
@@ -207,12 +226,14 @@ class LatentDiffusion:
         guidance_scale: float,
         generator: Generators,
     ) -> Tensor:
-        """`images` (B, 3, H, W) in [0, 1] redrawn under `prompts`, clamped (SDEdit)."""
+        """`images` (B, 3, H, W) in [0, 1] redrawn under `prompts` by DDIM, clamped (SDEdit).
+
+        Whatever sampler the folder names: multistep ones (PNDM) count on beginning at the start.
+        """
         from diffusers import StableDiffusionImg2ImgPipeline
 
-        redraw = StableDiffusionImg2ImgPipeline(
-            **self.pipeline.components, requires_safety_checker=False
-        )
+        components = {**self.pipeline.components, "scheduler": self.ddim()}
+        redraw = StableDiffusionImg2ImgPipeline(**components, requires_safety_checker=False)
         redraw.set_progress_bar_config(disable=True)
         made = redraw(
             list(prompts),
@@ -243,7 +264,24 @@ class LatentDiffusion:
         """A DDIM sampler of one's own on the model's noise schedule."""
         from diffusers import DDIMScheduler
 
-        return DDIMScheduler.from_config(self.pipeline.scheduler.config)
+        # Other samplers' settings do not say it, and DDIM's default clips latents as if pixels.
+        return DDIMScheduler.from_config(self.pipeline.scheduler.config, clip_sample=False)
+
+    @cached_property
+    def noise_schedule(self) -> DDIMScheduler:
+        """What a denoiser was trained on: `add_noise` and `get_velocity`, which samplers of other
+        kinds have on scales of their own or not at all. No steps are taken with it."""
+        return self.ddim()
+
+    def _starting_noise(self, generators: Sequence[torch.Generator]) -> Tensor:
+        """Latents (B, 4, h, w) to begin painting with. Told to the pipeline, which would draw as
+        many channels as an inpainting U-Net has."""
+        channels = self.pipeline.vae.config.latent_channels
+        side = self.pipeline.unet.config.sample_size
+        like = torch.empty(
+            len(generators), channels, side, side, device=self.device, dtype=self.dtype
+        )
+        return randn_per_image(generators, like)
 
     @staticmethod
     def _noise_like(values: Tensor, generator: Generators | None) -> Tensor:
