@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from impress_bench.attacks.impress import Impress
 from impress_bench.benchmark.seeds import randn_per_image
@@ -57,7 +59,10 @@ class UnrolledImpress(Impress):
         with torch.set_grad_enabled(wanted):
             loss = self.objective(protected, model)
         for step in range(self.steps):
-            with torch.enable_grad():
+            # Of the kernels of attention, which Stable Diffusion's VAE has, one alone has a second
+            # derivative.
+            kernel = sdpa_kernel(SDPBackend.MATH) if wanted else nullcontext()
+            with torch.enable_grad(), kernel:
                 point = x if x.requires_grad else x.detach().requires_grad_(True)
                 (slope,) = torch.autograd.grad(loss(point).sum(), point, create_graph=wanted)
             x = (point if wanted else point.detach()) - self.lr / eps * slope

@@ -40,7 +40,7 @@ class LatentDiffusion:
     `pipeline` holds VAE, text encoder, tokenizer, U-Net and scheduler, frozen and in evaluation
     mode. `digest` identifies the weights: results are stored under it. `inpainting_unet` is the one
     in the folder's `inpainting/unet`, if there is one. A stock inpainting folder, whose own U-Net
-    has 9 channels, is such a model too: its U-Net answers like any other where nothing is masked.
+    has 9 channels, is such a model too: asked as a denoiser it sees an image masked throughout.
     """
 
     pipeline: StableDiffusionPipeline

@@ -1,0 +1,167 @@
+"""Every protection and every purifier that comes with the package, on every Stable Diffusion.
+
+The lists come from the entry points: a new plugin without a line here fails.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+import pytest
+import torch
+
+from impress_bench.attacks.testing import PurifierConformance
+from impress_bench.benchmark.contract import PluginError, State
+from impress_bench.benchmark.harness.registry import Registry
+from impress_bench.benchmark.harness.spec import parse_spec
+from impress_bench.benchmark.pixels import check_images, round_to_8bit
+from impress_bench.benchmark.seeds import per_image_generators
+from impress_bench.protections.base import GradientProtection
+from impress_bench.protections.testing import ProtectionConformance
+
+COPY = "exec:cp -r {in}/. {out}"
+PROTECTIONS = {
+    "identity": "identity",
+    "random-noise": "random-noise[bisections=3]",
+    "glaze": "glaze[steps=2,transfer_steps=3,linf=16/255]",
+    "photoguard-encoder": "photoguard-encoder[steps=2]",
+    "photoguard-diffusion": "photoguard-diffusion[steps=1,repeats=1,diffusion_steps=2,radius=2.0]",
+    "advdm": "advdm[steps=2]",
+    "mist": "mist[steps=2]",
+    "sds": "sds[steps=2,target=pattern]",
+    "fsmg": "fsmg[steps=2,surrogate_steps=1]",
+    "aspl": "aspl[rounds=1,moves=1,surrogate_steps=1]",
+    "caat": "caat[steps=2]",
+    "ace": "ace[rounds=1,moves=2,surrogate_steps=1,latent_weight=100.0]",
+    "metacloak": "metacloak[trials=1,stages=2,stage_steps=1,visits=1,moves=1,surrogate_steps=1]",
+    "exec": COPY,
+    "dir": "dir:{photos}",
+}
+ADAPTATIONS = {
+    "consistency": "advdm[steps=1]+consistency[chain=ldm]",
+    "o-pgd": "photoguard-encoder[steps=2]+o-pgd[steps=2]",
+    "purifier": (
+        "photoguard-encoder[steps=1]+purifier[expects=impress-unrolled[steps=1],mode=through]"
+    ),
+}
+PURIFIERS = {
+    "none": "none",
+    "jpeg": "jpeg",
+    "gaussian-noise": "gaussian-noise[std=0.1]",
+    "resize": "resize",
+    "vae-round-trip": "vae-round-trip",
+    "impress": "impress[steps=2]",
+    "impress-unrolled": "impress-unrolled[steps=1]",
+    "diffpure": "diffpure[strength=0.15,steps=14]",
+    "gridpure": "gridpure[iterations=1,strength=0.01,steps=100,tile=48]",
+    "noisy-upscaling": "noisy-upscaling",
+    "adverse-cleaner": "adverse-cleaner[bilateral=1,guided=1]",
+    "total-variation": "total-variation",
+    "bit-depth": "bit-depth",
+    "exec": COPY,
+}
+#: What has to skip, and in which words.
+NEEDS_UPSCALER = "needs an upscaler: noisy-upscaling[upscaler=FOLDER], with diffusers' x4 upscaler"
+NO_INPAINTING = "the model has no inpainting U-Net"
+
+
+def ours(group: str) -> list[str]:
+    """Registered names of a group's plugins that come with the package."""
+    return sorted(
+        entry.name
+        for entry in entry_points(group=f"impress_bench.{group}")
+        if entry.dist is not None and entry.dist.name == "impress-bench"
+    )
+
+
+@pytest.fixture(scope="module")
+def create():
+    """`create(group, spec)`: a new plugin, resolved as in a run."""
+    registry = Registry()
+    return lambda group, text: registry.resolve(group, parse_spec(text)).create()
+
+
+def photos_and_context(model, conformance, plugin):
+    """A portrait at the model's size, and what a plugin is told of it, anew at each call."""
+
+    class Case(conformance):
+        def model(self):
+            return model
+
+        def build(self):
+            return plugin
+
+    case = Case()
+    photos = case.photos(1, (model.image_size, model.image_size))
+    return photos, lambda: case.context(photos)
+
+
+@pytest.mark.parametrize("name", [*ours("protections"), *ours("adaptations")])
+def test_a_protection_protects(name, model, release, create, tmp_path):
+    spec = {**PROTECTIONS, **ADAPTATIONS}[name]
+    if name == "dir":
+        spec = spec.format(photos=tmp_path)
+    plugin = create("protections", spec)
+    photos, context = photos_and_context(model, ProtectionConformance, plugin)
+    assert plugin.skip("a", model) is None
+    if name == "dir":
+        published(photos.images, tmp_path / "a")
+        plugin.tell("a", ["000"])
+    if name == "photoguard-diffusion" and release != "sd-inpainting":
+        with pytest.raises(PluginError, match=NO_INPAINTING) as skipped:
+            plugin(photos.images, context())
+        assert skipped.value.state is State.SKIPPED
+        return
+    protected, again = (plugin(photos.images, context()) for _ in range(2))
+    check_images(name, "output", protected.images, like=photos.images)
+    assert torch.equal(protected.images, again.images)
+    for norm in ("linf", "l2", "lpips"):
+        limit = getattr(plugin.budget, norm)
+        if limit is not None and norm not in plugin.budget.soft:
+            assert getattr(protected, norm).max() <= limit + 1e-5
+    if isinstance(plugin, GradientProtection):
+        assert protected.linf.min() > 0
+        if plugin.granularity == "image":  # the others have no random start: they moved by it
+            assert slope(plugin, photos.images, context()).abs().max() > 0
+
+
+@pytest.mark.parametrize("name", ours("purifiers"))
+def test_a_purifier_purifies(name, model, create):
+    plugin = create("purifiers", PURIFIERS[name])
+    photos, context = photos_and_context(model, PurifierConformance, plugin)
+    reason = plugin.skip("a", model)
+    if name == "noisy-upscaling":
+        assert reason == NEEDS_UPSCALER
+        return
+    if name == "adverse-cleaner" and reason:
+        pytest.skip(reason)
+    assert reason is None
+    purified, again = (plugin(photos.images, context()).images for _ in range(2))
+    check_images(name, "output", purified, like=photos.images)
+    assert torch.equal(purified, round_to_8bit(purified))
+    assert torch.equal(purified, again)
+    unchanged = torch.equal(purified, photos.images)
+    assert unchanged == (name in ("none", "exec"))
+
+
+def slope(plugin, images, context):
+    """The objective's gradient where a perturbation may lie."""
+    streams = per_image_generators(torch.Generator().manual_seed(1), len(images))
+    state = plugin.prepare(images, context, streams)
+    point = images.clone().requires_grad_(True)
+    loss = plugin.loss(state, point, 0, streams)
+    assert loss.shape == (len(images),)
+    (gradient,) = torch.autograd.grad(loss.sum(), point)
+    assert gradient.isfinite().all()
+    return gradient * plugin.movable(images, context)
+
+
+def published(images, folder):
+    """`images` as 000.png, 001.png, … of a folder."""
+    from PIL import Image
+
+    from impress_bench.benchmark.pixels import to_pixels
+
+    folder.mkdir()
+    for index, pixels in enumerate(to_pixels(images)):
+        Image.fromarray(pixels).save(folder / f"{index:03d}.png")

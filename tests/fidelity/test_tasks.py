@@ -1,0 +1,50 @@
+"""How images are exploited, on every Stable Diffusion: fine-tuning and painting, and repainting."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from impress_bench.benchmark.tasks.malicious_editing import (
+    MaliciousEditing,
+    MaliciousEditingSettings,
+)
+from impress_bench.benchmark.tasks.style_mimicry import StyleMimicry, StyleMimicrySettings
+
+SILENT = lambda done, total: None  # noqa: E731
+
+
+def test_a_mimic_learns_and_paints(model):
+    settings = StyleMimicrySettings(
+        works=2, samples=1, fine_tuning_steps=2, fine_tuning_batch=2, fine_tuning_lr=1e-3,
+        sampling_steps=2,
+    )  # fmt: skip
+    task = StyleMimicry(settings)
+    artist = task.subjects()[0]
+    works = task.originals(artist)
+    painted, again = (task.exploit(artist, works, model, 0, SILENT) for _ in range(2))
+    side = model.image_size
+    assert painted.images.shape == (1, side, side, 3)
+    assert np.array_equal(painted.images, again.images)
+    other = replace(works, images=255 - works.images)
+    assert not np.array_equal(task.exploit(artist, other, model, 0, SILENT).images, painted.images)
+    untaught = task.exploit(artist, works, model, 0, SILENT, "no-fine-tuning")
+    assert not np.array_equal(untaught.images, painted.images)
+
+
+def test_an_editor_repaints(model, release):
+    task = MaliciousEditing(MaliciousEditingSettings(sampling_steps=3))
+    photo = task.subjects()[0]
+    original = task.originals(photo)
+    if release != "sd-inpainting":
+        with pytest.raises(ValueError, match="no inpainting U-Net"):
+            task.exploit(photo, original, model, 0, SILENT)
+        return
+    edited, again = (task.exploit(photo, original, model, 0, SILENT) for _ in range(2))
+    assert edited.images.shape == original.images.shape
+    assert np.array_equal(edited.images, again.images)
+    grey = task.exploit(photo, original, model, 0, SILENT, "grey-head")
+    scores = task.score(photo, grey, edited)
+    assert all(np.isfinite(list(scores.values())))
