@@ -16,9 +16,7 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.models.digest import folder_digest
-from impress_bench.benchmark.models.hub import HubId
-from impress_bench.benchmark.models.layout import variant_of
-from impress_bench.benchmark.models.whole_mask import paint_everything
+from impress_bench.benchmark.models.loading import load_pipeline
 from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
 
 if TYPE_CHECKING:
@@ -58,41 +56,8 @@ class LatentDiffusion:
         The safety checker, which blackens images, is left out with what serves it. Raises OSError,
         as diffusers does, where the folder or the hub id cannot be read.
         """
-        import diffusers.utils.logging
-        import transformers.utils.logging
-        from diffusers import AutoencoderTiny, StableDiffusionPipeline, UNet2DConditionModel
-
-        for library in (diffusers, transformers):  # their bars tear up the run's own
-            library.utils.logging.disable_progress_bar()
-        folder, inpainting = Path(source), None
-        hub = HubId(str(source)) if folder.is_dir() else HubId.parse(str(source))
-        pipeline = StableDiffusionPipeline.from_pretrained(
-            hub.name,
-            revision=hub.revision,
-            use_safetensors=True,
-            variant=variant_of(folder),
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-        )
-        pipeline.set_progress_bar_config(disable=True)
-        if isinstance(pipeline.vae, AutoencoderTiny):
-            from impress_bench.benchmark.models.tiny_autoencoder import with_posterior
-
-            pipeline.register_modules(vae=with_posterior(pipeline.vae))
-        if pipeline.unet.config.in_channels == 9:
-            paint_everything(pipeline.unet, pipeline.vae)
-        if (folder / "inpainting" / "unet").is_dir():
-            inpainting = UNet2DConditionModel.from_pretrained(
-                folder / "inpainting" / "unet", use_safetensors=True
-            ).to(device)
-        for module in (pipeline.vae, pipeline.text_encoder, pipeline.unet, inpainting):
-            if module is None:
-                continue
-            if module.dtype != dtype:
-                module.to(dtype)
-            module.requires_grad_(False).eval()
-        pipeline.to(device)
+        folder = Path(source)
+        pipeline, inpainting = load_pipeline(source, device, dtype)
         digest = folder_digest(folder) if folder.is_dir() else f"hub:{source}"
         return cls(pipeline, digest, inpainting)
 

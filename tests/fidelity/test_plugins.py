@@ -30,7 +30,7 @@ PROTECTIONS = {
     "mist": "mist[steps=2]",
     "sds": "sds[steps=2,target=pattern]",
     "fsmg": "fsmg[steps=2,surrogate_steps=1]",
-    "aspl": "aspl[rounds=1,moves=1,surrogate_steps=1]",
+    "aspl": "aspl[rounds=1,moves=2,surrogate_steps=1]",
     "caat": "caat[steps=2]",
     "ace": "ace[rounds=1,moves=2,surrogate_steps=1,latent_weight=100.0]",
     "metacloak": "metacloak[trials=1,stages=2,stage_steps=1,visits=1,moves=1,surrogate_steps=1]",
