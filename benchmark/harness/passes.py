@@ -44,15 +44,25 @@ class Passes:
         """Count the passes of one network, each network once."""
         if not any(network is other for other in self._watched):
             self._watched.append(network)
-            network.register_forward_hook(_hook(name, self.counts))
+            network.register_forward_pre_hook(_forward(name, self.counts), with_kwargs=True)
+            network.register_forward_hook(_backward(name, self.counts))
 
 
-def _hook(name: str, counts: Counter[str]) -> Callable[[Module, tuple[Any, ...], Any], None]:
+def _forward(name: str, counts: Counter[str]) -> Callable[[Module, tuple[Any, ...], Any], None]:
+    # Counted as it begins: what checkpointing runs again ends as soon as all is there that the way
+    # back needs, and never returns.
+    def count(network: Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+        images: Tensor = next(iter((*inputs, *named.values())))
+        counts[f"{name} forward"] += len(images)
+
+    return count
+
+
+def _backward(name: str, counts: Counter[str]) -> Callable[[Module, tuple[Any, ...], Any], None]:
     def count(network: Module, inputs: tuple[Any, ...], output: Any) -> None:
         answer: Tensor = getattr(output, "sample", output)
         answer = answer[0] if isinstance(answer, tuple) else answer
         images = len(answer)
-        counts[f"{name} forward"] += images
         if answer.requires_grad:
             # Not into the gradient: only that it came by.
             answer.register_hook(  # type: ignore[no-untyped-call]
