@@ -38,7 +38,7 @@ class CertainAutoencoder(AutoencoderTiny):  # type: ignore[misc]
 
 
 def with_posterior(vae: AutoencoderTiny) -> CertainAutoencoder:
-    """`vae` with a posterior."""
+    """`vae` with a posterior, in float32."""
     twin = CertainAutoencoder.from_config(vae.config)
     twin.load_state_dict(vae.state_dict())
-    return twin.to(vae.dtype)
+    return twin
