@@ -20,6 +20,7 @@ from impress_bench.benchmark.harness.passes import Passes
 from impress_bench.benchmark.models.inpainting import inpainting_chain
 from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.metrics import lpips_budget, lpips_to
+from impress_bench.protections.surrogate import attention, cross_attention_kv
 
 STEPS = 3
 
@@ -59,9 +60,10 @@ class Bare:
             for _ in range(times):
                 self.encode(self.images)
 
-    def learn(self, steps, batch=4):
-        """Fine-tuning, but for the optimiser."""
-        self.learner.requires_grad_(True)
+    def learn(self, steps, trains, batch=4):
+        """Fine-tuning of the weights that `trains` names, but for the optimiser."""
+        for name, weight in self.learner.named_parameters():
+            weight.requires_grad_(trains(name))
         for _ in range(steps):
             with torch.no_grad():
                 latents = self.encode(self.images[:batch])
@@ -83,10 +85,10 @@ class Bare:
         self.descend(self.encode)
         self.measure()
 
-    def chain(self):
+    def chain(self, steps):
         keep = torch.ones(len(self.images), *self.images.shape[-2:], dtype=torch.bool)
         draws = per_image_generators(torch.Generator().manual_seed(0), len(self.images))
-        self.descend(lambda x: inpainting_chain(self.model, x, keep, draws, steps=4), steps=2)
+        self.descend(lambda x: inpainting_chain(self.model, x, keep, draws, steps=4), steps)
         self.measure()
 
     def denoising(self, moves=STEPS):
@@ -107,8 +109,8 @@ class Bare:
         self.descend(value)
         self.measure()
 
-    def learned(self, steps, moves):
-        self.learn(steps)
+    def learned(self, steps, moves, trains=lambda name: True):
+        self.learn(steps, trains)
         self.denoising(moves)
 
     def impress(self):
@@ -134,26 +136,32 @@ LOOPS = {
         Bare.glaze,
     ),
     "photoguard-encoder": (protections.PhotoGuardEncoder(steps=STEPS), Bare.encoder),
-    "photoguard-diffusion": (protections.PhotoGuardDiffusion(steps=2, repeats=1), Bare.chain),
+    "photoguard-diffusion": (
+        protections.PhotoGuardDiffusion(steps=1, repeats=1), lambda bare: bare.chain(1)
+    ),
     "advdm": (protections.AdvDM(steps=STEPS), Bare.denoising),
     "mist": (protections.Mist(steps=STEPS), Bare.aimed),
     "sds": (protections.Sds(steps=STEPS), Bare.distillation),
     "fsmg": (
         protections.Fsmg(steps=STEPS, surrogate_steps=3), lambda bare: bare.learned(3, STEPS)
     ),
+    # Moves and training in the proportions that were published.
     "aspl": (
-        protections.Aspl(rounds=2, moves=2, surrogate_steps=1), lambda bare: bare.learned(5, 4)
+        protections.Aspl(rounds=1, moves=6, surrogate_steps=3), lambda bare: bare.learned(9, 6)
     ),
-    "caat": (protections.Caat(steps=STEPS), lambda bare: bare.learned(STEPS, STEPS)),
+    "caat": (
+        protections.Caat(steps=STEPS),
+        lambda bare: bare.learned(STEPS, STEPS, cross_attention_kv),
+    ),
     "ace": (
-        protections.Ace(rounds=2, moves=2, surrogate_steps=2),
-        lambda bare: (bare.reference(), bare.learned(4, 4)),
+        protections.Ace(rounds=1, moves=6, surrogate_steps=2),
+        lambda bare: (bare.reference(), bare.learned(2, 6, attention)),
     ),
     "metacloak": (
         protections.MetaCloak(
-            trials=1, stages=2, stage_steps=2, visits=1, moves=2, surrogate_steps=1
+            trials=1, stages=1, stage_steps=1, visits=1, moves=6, surrogate_steps=2
         ),
-        lambda bare: bare.learned(4, 4),
+        lambda bare: bare.learned(2, 6),
     ),
     "impress": (attacks.Impress(steps=STEPS), Bare.impress),
     "impress-unrolled": (attacks.UnrolledImpress(steps=STEPS), Bare.impress),
