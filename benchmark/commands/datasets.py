@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from impress_bench.benchmark.datasets.captions import CAPTIONER
 from impress_bench.benchmark.harness.errors import ConfigError
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 CLIP = "timm/vit_base_patch32_clip_224.openai"
-CAPTIONER = "nlpconnect/vit-gpt2-image-captioning"
 
 
 @click.command("prepare-wikiart")

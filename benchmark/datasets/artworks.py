@@ -18,6 +18,7 @@ from impress_bench.benchmark.contract import ImageSet, PluginError
 from impress_bench.benchmark.datasets import captions
 from impress_bench.benchmark.datasets.folders import (
     METADATA,
+    entries,
     fit_square,
     image_files,
     read,
@@ -57,12 +58,8 @@ class ArtworkFolder:
 
     def names(self) -> tuple[str, ...]:
         """The artists, all of them found fit for use but for what only reading an image tells."""
-        try:
-            inside = sorted(path for path in self.folder.iterdir() if path.is_dir())
-        except OSError as error:
-            message = f"cannot be read as a folder ({error.strerror})"
-            raise PluginError(f"artworks {self.folder}", message) from None
-        names = tuple(path.name for path in inside if not path.name.startswith("."))
+        inside = entries(self.folder, f"artworks {self.folder}")
+        names = tuple(path.name for path in inside if path.is_dir())
         if not names:
             raise PluginError(f"artworks {self.folder}", "holds no folder; it needs one an artist")
         for name in names:

@@ -6,10 +6,10 @@ The paper's released code captions with ViT-GPT2 and drops the words "a painting
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.models.hub import HubId, missing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,16 +24,8 @@ MEDIUM = "a painting of "
 
 def problem(captioner: str) -> str:
     """Why `captioner` cannot be used, and how to get it; empty if it is there. Loads nothing."""
-    from huggingface_hub import try_to_load_from_cache
-
-    if Path(captioner).is_dir():
-        return ""
-    try:
-        if isinstance(try_to_load_from_cache(captioner, "config.json"), str):
-            return ""
-    except ValueError:
-        return f"{captioner} is neither a folder nor a hub id"
-    return f"the captioner {captioner} is not on this machine; get it by: hf download {captioner}"
+    told = missing(captioner)
+    return f"the captioner {captioner}: {told}" if told else ""
 
 
 def caption(images: Sequence[NDArray[np.uint8]], captioner: str = CAPTIONER) -> list[str]:
@@ -47,12 +39,12 @@ def caption(images: Sequence[NDArray[np.uint8]], captioner: str = CAPTIONER) -> 
     plugin = f"captioner {captioner}"
     if told := problem(captioner):
         raise PluginError(plugin, told)
+    hub = HubId.parse(captioner)
+    there = {"revision": hub.revision or "main", "local_files_only": True}
     try:
-        model = VisionEncoderDecoderModel.from_pretrained(
-            captioner, local_files_only=True, use_safetensors=True
-        )
-        processor = AutoImageProcessor.from_pretrained(captioner, local_files_only=True)
-        tokenizer = AutoTokenizer.from_pretrained(captioner, local_files_only=True)
+        model = VisionEncoderDecoderModel.from_pretrained(hub.name, use_safetensors=True, **there)
+        processor = AutoImageProcessor.from_pretrained(hub.name, **there)
+        tokenizer = AutoTokenizer.from_pretrained(hub.name, **there)
     except Exception as error:
         first = str(error).strip().partition("\n")[0]
         raise PluginError(plugin, f"could not be loaded ({first})") from error

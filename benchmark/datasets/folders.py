@@ -25,16 +25,21 @@ from impress_bench.benchmark.datasets.pictures import (
 METADATA = "metadata.jsonl"
 
 
+def entries(folder: Path, called: str = "") -> list[Path]:
+    """What is right in `folder`, by name, hidden files left out.
+
+    Raises PluginError, in the name of what the folder is `called`, where it cannot be read.
+    """
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        message = f"cannot be read as a folder ({error.strerror})"
+        raise PluginError(called or str(folder), message) from None
+
+
 def image_files(folder: Path) -> list[Path]:
     """The image files right in `folder`, by name. Raises PluginError if two share a stem."""
-    try:
-        found = sorted(
-            path
-            for path in folder.iterdir()
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-        )
-    except OSError as error:
-        raise PluginError(str(folder), f"cannot be read as a folder ({error.strerror})") from None
+    found = [path for path in entries(folder) if path.suffix.lower() in SUFFIXES]
     stems: dict[str, Path] = {}
     for path in found:
         if path.stem in stems:
@@ -91,3 +96,9 @@ def fit_square(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     paper's released code."""
     fitted = ImageOps.fit(Image.fromarray(pixels), (size, size), Image.Resampling.BILINEAR)
     return np.asarray(fitted).copy()
+
+
+def fit_mask(pixels: NDArray[np.uint8], size: int) -> NDArray[np.bool_]:
+    """Where the middle square of a mask, uint8 (H, W, 3), is white, (size, size)."""
+    white: NDArray[np.bool_] = fit_square(pixels, size).mean(axis=2) >= 127.5
+    return white

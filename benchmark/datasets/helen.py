@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from impress_bench.benchmark.contract import PluginError
-from impress_bench.benchmark.datasets.folders import fit_square, image_files, read
+from impress_bench.benchmark.datasets.folders import fit_mask, image_files, read
 from impress_bench.benchmark.datasets.photo_folders import MASKS
 
 SIZE = 512
@@ -37,8 +37,7 @@ def smallest_faces(images: Path, masks: Path, count: int) -> list[Face]:
         if photo.stem not in named:
             raise PluginError(str(photo), f"has no mask of its stem in {masks}")
         mask = named[photo.stem]
-        white = fit_square(read(mask), SIZE).mean(axis=2) >= 127.5
-        faces.append(Face(photo, mask, float(white.mean())))
+        faces.append(Face(photo, mask, float(fit_mask(read(mask), SIZE).mean())))
     faces = sorted(face for face in faces if face.share > 0)
     if len(faces) < count:
         message = f"holds {len(faces)} photos with a face; --photos asks for {count}"

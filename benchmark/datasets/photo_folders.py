@@ -12,6 +12,7 @@ from pathlib import Path
 
 from impress_bench.benchmark.contract import ImageSet, PluginError
 from impress_bench.benchmark.datasets.folders import (
+    fit_mask,
     fit_square,
     image_files,
     read,
@@ -57,7 +58,7 @@ class PhotoFolder:
         if photo.shape != mask.shape:
             sizes = ["x".join(map(str, pixels.shape[1::-1])) for pixels in (mask, photo)]
             raise PluginError(str(mask_path), f"is {sizes[0]} and its photo {sizes[1]}")
-        keep = fit_square(mask, self.size).mean(axis=2) >= 127.5
+        keep = fit_mask(mask, self.size)
         if keep.all() or not keep.any():
             what = "everything" if keep.all() else "nothing"
             message = f"keeps {what} of the photo's middle square; it must be white on the head"

@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from impress_bench.benchmark.contract import PluginError
-from impress_bench.benchmark.datasets.folders import METADATA, fit_square, image_files, read
+from impress_bench.benchmark.datasets.folders import (
+    METADATA,
+    entries,
+    fit_square,
+    image_files,
+    read,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -70,8 +76,8 @@ def candidates(tree: Path, works: int) -> list[Candidate]:
     PluginError where it holds neither.
     """
     found: dict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
-    for folder in sorted(path for path in _inside(tree) if path.is_dir()):
-        for own in sorted(path for path in _inside(folder) if path.is_dir()):
+    for folder in filter(Path.is_dir, entries(tree, f"WikiArt {tree}")):
+        for own in filter(Path.is_dir, entries(folder)):
             found[own.name][folder.name] += image_files(own)
         for path in image_files(folder):
             found[path.stem.partition("_")[0]][folder.name].append(path)
@@ -134,11 +140,3 @@ def write_artist(candidate: Candidate, titles: Sequence[str], folder: Path) -> N
         said = {"file_name": name, "title": title, "movement": candidate.genre, "of": path.name}
         lines.append(json.dumps(said, ensure_ascii=False) + "\n")
     (own / METADATA).write_text("".join(lines), encoding="utf-8")
-
-
-def _inside(folder: Path) -> list[Path]:
-    try:
-        return [path for path in folder.iterdir() if not path.name.startswith(".")]
-    except OSError as error:
-        message = f"cannot be read as a folder ({error.strerror})"
-        raise PluginError(f"WikiArt {folder}", message) from None

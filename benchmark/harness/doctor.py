@@ -12,7 +12,7 @@ from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.preset import Preset
 from impress_bench.benchmark.harness.registry import Registry
-from impress_bench.benchmark.models.hub import HubId, is_source
+from impress_bench.benchmark.models.hub import is_source, missing
 from impress_bench.metrics.lpips import missing_weights
 
 
@@ -40,7 +40,7 @@ def examine(preset: Preset, store: Path) -> Iterator[Finding]:
                 components.append(component)
                 yield Finding(f"{component.kind} {spec}", "")
     for source in dict.fromkeys(_sources(preset, components)):
-        yield Finding(f"model {source}", _model(source))
+        yield Finding(f"model {source}", missing(source))
     for net in dict.fromkeys(_lpips_nets(components)):
         yield Finding(f"LPIPS {net}", missing_weights(net))
     for component in components:
@@ -82,26 +82,6 @@ def _sources(preset: Preset, components: list[Component]) -> Iterator[str]:
             source = component.parameters.get("judging", {}).get(name, "")
             if is_source(source):
                 yield source
-
-
-def _model(source: str) -> str:
-    if Path(source).is_dir():
-        found = any(Path(source).rglob("*.safetensors"))
-        return "" if found else "the folder holds no safetensors weights"
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    hub = HubId.parse(source)
-    pin = f" --revision {hub.revision}" if hub.revision else ""
-    try:
-        folder = snapshot_download(hub.name, revision=hub.revision, local_files_only=True)
-    except HFValidationError:
-        return "is neither a folder nor a hub id"
-    except LocalEntryNotFoundError:
-        return f"is not on this machine; get it by: hf download {hub.name}{pin}"
-    if not any(Path(folder).rglob("*.safetensors")):
-        return f"has no safetensors weights in {folder}; name a revision that has, or convert them"
-    return ""
 
 
 def _lpips_nets(components: list[Component]) -> Iterator[str]:

@@ -15,7 +15,10 @@ class HubId(NamedTuple):
 
     @classmethod
     def parse(cls, source: str) -> HubId:
-        """`org/name` or `org/name@revision`."""
+        """`org/name` or `org/name@revision`; a folder, which diffusers and transformers take in the
+        place of a hub id, is all name."""
+        if Path(source).is_dir():
+            return cls(source)
         name, _, revision = source.partition("@")
         return cls(name, revision or None)
 
@@ -36,3 +39,25 @@ def local_folder(source: str, patterns: Sequence[str]) -> Path:
 
     hub = HubId.parse(source)
     return Path(snapshot_download(hub.name, revision=hub.revision, allow_patterns=list(patterns)))
+
+
+def missing(source: str) -> str:
+    """What is to be done before a model can be loaded; empty if its safetensors weights are on this
+    machine. Fetches nothing."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    if Path(source).is_dir():
+        found = any(Path(source).rglob("*.safetensors"))
+        return "" if found else "the folder holds no safetensors weights"
+    hub = HubId.parse(source)
+    pin = f" --revision {hub.revision}" if hub.revision else ""
+    try:
+        folder = snapshot_download(hub.name, revision=hub.revision, local_files_only=True)
+    except HFValidationError:
+        return "is neither a folder nor a hub id"
+    except LocalEntryNotFoundError:
+        return f"is not on this machine; get it by: hf download {hub.name}{pin}"
+    if not any(Path(folder).rglob("*.safetensors")):
+        return f"has no safetensors weights in {folder}; name a revision that has, or convert them"
+    return ""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from impress_bench.benchmark.models.hub import HubId
-from impress_bench.benchmark.models.layout import variant_of
 from impress_bench.benchmark.models.whole_mask import paint_everything
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def load_pipeline(
     for library in (diffusers, transformers):  # their bars tear up the run's own
         library.utils.logging.disable_progress_bar()
     folder, inpainting = Path(source), None
-    hub = HubId(str(source)) if folder.is_dir() else HubId.parse(str(source))
+    hub = HubId.parse(str(source))
     pipeline = StableDiffusionPipeline.from_pretrained(
         hub.name,
         revision=hub.revision,
@@ -59,3 +58,14 @@ def load_pipeline(
         module.requires_grad_(False).eval()
     pipeline.to(device)
     return pipeline, inpainting
+
+
+def variant_of(folder: Path) -> str | None:
+    """The variant to ask diffusers for: None where the U-Net is there in full, else what its files
+    are called, "fp16" in `unet/diffusion_pytorch_model.fp16.safetensors`.
+
+    None for a hub id too, of which only the hub knows the files.
+    """
+    names = [path.name.split(".") for path in (folder / "unet").glob("*.safetensors")]
+    variants = {parts[1].partition("-")[0] if len(parts) > 2 else "" for parts in names}
+    return min(variants, default="") or None

@@ -50,10 +50,11 @@ class ZeroShotStyleClassifier:
         tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
         naming = json.loads((folder / "labels.json").read_text())
         labels = tuple(naming["labels"])
-        embeddings = [
-            _text_embedding(model, tokenizer, [form.format(label) for form in naming["templates"]])
-            for label in labels
-        ]
+        embeddings = []
+        for label in labels:
+            texts = [form.format(label) for form in naming["templates"]]
+            tokens = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")
+            embeddings.append(_text_embedding(model, tokens.input_ids))
         return cls(model, labels, torch.stack(embeddings))
 
     @torch.no_grad()
@@ -92,15 +93,11 @@ class OpenClipStyleClassifier:
         model, preprocess = open_clip.create_model_from_pretrained(name)
         model.eval().requires_grad_(False)
         tokenizer = open_clip.get_tokenizer(name)
-        with torch.no_grad():
-            embeddings = [
-                normalize(
-                    model.encode_text(tokenizer([t.format(label) for t in templates])), dim=-1
-                )
-                for label in labels
-            ]
-        weights = torch.stack([normalize(found.mean(0), dim=-1) for found in embeddings])
-        return cls(model, preprocess, tuple(labels), weights)
+        embeddings = [
+            _text_embedding(model, tokenizer([form.format(label) for form in templates]))
+            for label in labels
+        ]
+        return cls(model, preprocess, tuple(labels), torch.stack(embeddings))
 
     @torch.no_grad()
     def scores(self, images: Tensor) -> Tensor:
@@ -136,10 +133,10 @@ class SecondStyleClassifier:
         return torch.cat([self.model(2 * part - 1).logits for part in images.float().split(64)])
 
 
-def _text_embedding(model: Any, tokenizer: Any, texts: Sequence[str]) -> Tensor:
-    tokens = tokenizer(list(texts), padding="max_length", truncation=True, return_tensors="pt")
+def _text_embedding(model: Any, tokens: Tensor) -> Tensor:
+    """The unit embedding (D,) of a label from the tokens (T, length) of its texts."""
     with torch.no_grad():
-        embeddings = normalize(model.encode_text(tokens.input_ids), dim=-1)
+        embeddings = normalize(model.encode_text(tokens), dim=-1)
     return normalize(embeddings.mean(0), dim=-1)
 
 

@@ -14,7 +14,7 @@ from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.models.diffusion_classifier import DiffusionClassifier
 from impress_bench.benchmark.models.inconsistency import measure
 from impress_bench.benchmark.models.inpainting import inpainting_chain, inpainting_unet, repaint
-from impress_bench.benchmark.models.layout import variant_of
+from impress_bench.benchmark.models.loading import variant_of
 from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.protections.denoising import denoise
 
