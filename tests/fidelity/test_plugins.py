@@ -59,6 +59,7 @@ PURIFIERS = {
     "total-variation": "total-variation",
     "bit-depth": "bit-depth",
     "exec": COPY,
+    "dir": "dir:{photos}",
 }
 #: What has to skip, and in which words.
 NEEDS_UPSCALER = "needs an upscaler: noisy-upscaling[upscaler=FOLDER], with diffusers' x4 upscaler"
@@ -99,9 +100,7 @@ def photos_and_context(model, conformance, plugin):
 @pytest.mark.parametrize("name", [*ours("protections"), *ours("adaptations")])
 def test_a_protection_protects(name, model, release, create, tmp_path):
     spec = {**PROTECTIONS, **ADAPTATIONS}[name]
-    if name == "dir":
-        spec = spec.format(photos=tmp_path)
-    plugin = create("protections", spec)
+    plugin = create("protections", spec.replace("{photos}", str(tmp_path)))
     photos, context = photos_and_context(model, ProtectionConformance, plugin)
     assert plugin.skip("a", model) is None
     if name == "dir":
@@ -126,9 +125,12 @@ def test_a_protection_protects(name, model, release, create, tmp_path):
 
 
 @pytest.mark.parametrize("name", ours("purifiers"))
-def test_a_purifier_purifies(name, model, create):
-    plugin = create("purifiers", PURIFIERS[name])
+def test_a_purifier_purifies(name, model, create, tmp_path):
+    plugin = create("purifiers", PURIFIERS[name].replace("{photos}", str(tmp_path)))
     photos, context = photos_and_context(model, PurifierConformance, plugin)
+    if name == "dir":
+        published(photos.images, tmp_path / "a")
+        plugin.tell("a", [f"{index:03d}" for index in range(len(photos.images))])
     reason = plugin.skip("a", model)
     if name == "noisy-upscaling":
         assert reason == NEEDS_UPSCALER
@@ -141,7 +143,7 @@ def test_a_purifier_purifies(name, model, create):
     assert torch.equal(purified, round_to_8bit(purified))
     assert torch.equal(purified, again)
     unchanged = torch.equal(purified, photos.images)
-    assert unchanged == (name in ("none", "exec"))
+    assert unchanged == (name in ("none", "exec", "dir"))
 
 
 def slope(plugin, images, context):
