@@ -24,6 +24,7 @@ from transformers import CLIPTokenizer, ResNetConfig, ResNetForImageClassificati
 from impress_bench.benchmark.atelier import world
 from impress_bench.benchmark.atelier.train.data import PaintedSet, painted
 from impress_bench.benchmark.atelier.train.loop import Schedule, batches, load_ema, train
+from impress_bench.benchmark.atelier.train.sizes import Sizes
 from impress_bench.benchmark.atelier.train.tokens import MAX_LENGTH
 from impress_bench.benchmark.atelier.train.vae import to_model_range
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
@@ -41,9 +42,9 @@ CLIP = {
 }
 
 
-def train_clip(work: Path, pack: Path, steps: int) -> dict[str, Any]:
+def train_clip(work: Path, pack: Path, steps: int, sizes: Sizes) -> dict[str, Any]:
     """Train both, write `pack`/{clip,second_classifier}, return the held-out figures."""
-    torch.manual_seed(0)
+    torch.manual_seed(sizes.seed)
     vae = AutoencoderKL.from_pretrained(pack / "vae").eval().requires_grad_(False)
     views = Views(vae, painted(work / "data", "pretrain", "pretrain", 400), step=2)
     others = Views(vae, painted(work / "data", "pretrain", "pretrain", 400), step=2, start=1)

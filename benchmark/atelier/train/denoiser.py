@@ -22,13 +22,13 @@ from impress_bench.benchmark.atelier.train.loop import (
     load_ema,
     train,
 )
+from impress_bench.benchmark.atelier.train.sizes import Sizes
 from impress_bench.benchmark.atelier.train.tokens import MAX_LENGTH, build_tokenizer
 from impress_bench.benchmark.atelier.train.vae import to_model_range
 
 WIDTH, BATCH, MIN_SNR = 128, 64, 5.0
 CONFIG = {
     "sample_size": 16,
-    "block_out_channels": (64, 96, 128),
     "layers_per_block": 1,
     "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
     "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
@@ -46,9 +46,9 @@ SCHEDULER = {
 }
 
 
-def train_denoiser(work: Path, pack: Path, steps: int) -> dict[str, Any]:
+def train_denoiser(work: Path, pack: Path, steps: int, sizes: Sizes) -> dict[str, Any]:
     """Train, write `pack`/{unet,text_encoder,tokenizer,scheduler}, return what the card records."""
-    torch.manual_seed(0)
+    torch.manual_seed(sizes.seed)
     vae = AutoencoderKL.from_pretrained(pack / "vae").eval()
     tokenizer = build_tokenizer(pack / "tokenizer")
     text_encoder = CLIPTextModel(
@@ -65,7 +65,7 @@ def train_denoiser(work: Path, pack: Path, steps: int) -> dict[str, Any]:
             pad_token_id=tokenizer.pad_token_id,
         )
     )
-    unet = UNet2DConditionModel(**CONFIG)
+    unet = UNet2DConditionModel(**CONFIG, block_out_channels=sizes.unet)
     scheduler = DDIMScheduler(**SCHEDULER)
     paintings = painted(work / "data", "pretrain", "pretrain", 400)
     latents = encode_all(vae, paintings.images)
@@ -85,7 +85,8 @@ def train_denoiser(work: Path, pack: Path, steps: int) -> dict[str, Any]:
         error = (predicted.float() - noise).square().mean((1, 2, 3))
         return (weight[timesteps] * error).mean()
 
-    outcome = train(modules, loss, Schedule(steps=steps, lr=1e-3, ema=0.999), work / "denoiser")
+    schedule = Schedule(steps=steps, lr=1e-3, ema=0.999, seed=sizes.seed)
+    outcome = train(modules, loss, schedule, work / "denoiser")
     load_ema(modules, outcome.ema)
     unet.half().save_pretrained(pack / "unet")
     text_encoder.half().save_pretrained(pack / "text_encoder")

@@ -32,6 +32,7 @@ from impress_bench.benchmark.atelier.train.loop import (
     load_ema,
     train,
 )
+from impress_bench.benchmark.atelier.train.sizes import Sizes
 from impress_bench.benchmark.atelier.train.vae import to_model_range
 from impress_bench.metrics import psnr
 
@@ -39,9 +40,9 @@ BATCH = 48
 PHOTOGRAPHS = 0.6  # of a batch: what the editing task repaints
 
 
-def train_inpainter(work: Path, pack: Path, steps: int) -> dict[str, Any]:
+def train_inpainter(work: Path, pack: Path, steps: int, sizes: Sizes) -> dict[str, Any]:
     """Train, write `pack`/inpainting/unet, return what the card records."""
-    torch.manual_seed(0)
+    torch.manual_seed(sizes.seed)
     vae = AutoencoderKL.from_pretrained(pack / "vae").eval().requires_grad_(False)
     tokenizer = CLIPTokenizer.from_pretrained(pack / "tokenizer")
     text_encoder = CLIPTextModel.from_pretrained(pack / "text_encoder").float().eval()
@@ -74,7 +75,7 @@ def train_inpainter(work: Path, pack: Path, steps: int) -> dict[str, Any]:
         error = (predicted.float() - noise).square().mean((1, 2, 3))
         return (weight[timesteps] * error).mean()
 
-    schedule = Schedule(steps=steps, lr=6e-4, ema=0.999)
+    schedule = Schedule(steps=steps, lr=6e-4, ema=0.999, seed=sizes.seed)
     outcome = train({"unet": unet}, loss, schedule, work / "inpainter")
     load_ema({"unet": unet}, outcome.ema)
     pipeline = StableDiffusionInpaintPipeline(

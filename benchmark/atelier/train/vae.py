@@ -21,15 +21,14 @@ from impress_bench.benchmark.atelier.train.loop import (
     load_ema,
     train,
 )
+from impress_bench.benchmark.atelier.train.sizes import Sizes
 from impress_bench.metrics import lpips, psnr
 
 CONFIG = {
     "down_block_types": ("DownEncoderBlock2D",) * 3,
     "up_block_types": ("UpDecoderBlock2D",) * 3,
-    "block_out_channels": (16, 32, 64),
     "layers_per_block": 1,
     "latent_channels": 4,
-    "norm_num_groups": 8,
     "mid_block_add_attention": False,
     "sample_size": 64,
 }
@@ -41,12 +40,12 @@ def to_model_range(images: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def train_vae(work: Path, pack: Path, steps: int) -> dict[str, Any]:
+def train_vae(work: Path, pack: Path, steps: int, sizes: Sizes) -> dict[str, Any]:
     """Train, write `pack`/vae and return the held-out figures for the model card."""
-    torch.manual_seed(0)
-    vae = AutoencoderKL(**CONFIG)
+    torch.manual_seed(sizes.seed)
+    vae = AutoencoderKL(**CONFIG, block_out_channels=sizes.vae, norm_num_groups=sizes.vae_groups)
     paintings = painted(work / "data", "pretrain", "pretrain", 400)
-    schedule = Schedule(steps=steps, lr=1e-3, ema=0.998)
+    schedule = Schedule(steps=steps, lr=1e-3, ema=0.998, seed=sizes.seed)
 
     def loss(generator: torch.Generator) -> torch.Tensor:
         index = batches(len(paintings), BATCH, generator)

@@ -73,7 +73,7 @@ def test_no_config_names_a_folder_of_the_machine_that_trained():
 
 
 def test_the_readable_card_is_the_measured_one():
-    assert (PACK / "README.md").read_text() == render(CARD)
+    assert (PACK / "README.md").read_text() == render("atelier", CARD)
 
 
 def test_the_recipe_s_tokenizer_does_not_vary(tmp_path):
