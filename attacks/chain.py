@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
@@ -29,9 +30,16 @@ class Chain(Purifier):
         self.purifiers = purifiers
 
     def skip(self, subject: str, model: LatentDiffusion | None) -> str | None:
-        """The first reason of any of them."""
-        reasons = (purifier.skip(subject, model) for purifier in self.purifiers)
+        """The first reason of any of them; a purifier of others need not have one."""
+        asked = (getattr(purifier, "skip", None) for purifier in self.purifiers)
+        reasons = (skip(subject, model) for skip in asked if skip is not None)
         return next((reason for reason in reasons if reason), None)
+
+    def tell(self, subject: str, names: Sequence[str]) -> None:
+        """Which images will be asked for, to those that want to know (`dir:` does)."""
+        for purifier in self.purifiers:
+            if hasattr(purifier, "tell"):
+                purifier.tell(subject, names)
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
         """What the last one makes of them."""

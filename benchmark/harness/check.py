@@ -36,9 +36,12 @@ def resolve(text: str, settings: Mapping[str, Mapping[str, Any]]) -> Component:
         known = sorted(name for group in GROUPS for name in registry.entries[group])
         raise ConfigError(unknown("protection or purifier", spec.name, known))
     try:
-        return registry.resolve(groups[0], spec, settings)
+        component = registry.resolve(groups[0], spec, settings)
     except PluginError as error:
         raise ConfigError(str(error)) from None
+    if component.surrogate:
+        raise ConfigError(f"{text}: a plugin is checked on the atelier; leave its surrogate out")
+    return component
 
 
 def check(component: Component, control: bool = False) -> Iterator[Verdict]:

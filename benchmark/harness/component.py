@@ -22,7 +22,8 @@ class Component:
 
     `adaptations` are applied to a protection, and `then` follow a purifier, from left to right.
     `injected` are the plugins that a parameter of that name stands for; `files` the digests of
-    files that one names; `shown` is what boards need of a metric.
+    files that one names; `shown` is what boards need of a metric. `surrogate` names the model that
+    it holds where that is not its role's, and `surrogate_digest` tells its weights.
     """
 
     kind: str
@@ -39,9 +40,11 @@ class Component:
     injected: Mapping[str, Component] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     shown: Mapping[str, Any] = field(default_factory=dict)
+    surrogate: str = ""
+    surrogate_digest: str = ""
 
     def identity(self) -> dict[str, Any]:
-        """What of it decides a result. The registered name does not."""
+        """What of it decides a result, but for the model it holds. The registered name does not."""
         identity: dict[str, Any] = {
             "target": self.target,
             "distribution": self.distribution,

@@ -78,6 +78,8 @@ def _sources(preset: Preset, components: list[Component]) -> Iterator[str]:
     """Models that are named as folders or hub ids: those of the roles and those that judge."""
     yield from filter(is_source, preset.models.roles().values())
     for component in components:
+        if is_source(component.surrogate):
+            yield component.surrogate
         for name in ("clip", "diffusion_model"):
             source = component.parameters.get("judging", {}).get(name, "")
             if is_source(source):

@@ -89,9 +89,10 @@ class Environment:
         """Images that passed through the models' networks since the latest stage began."""
         return dict(self._passes.counts)
 
-    def model(self, role: str) -> LatentDiffusion:
-        """The model of a role, loaded on first use."""
-        name = self._names[role]
+    def model(self, role: str, surrogate: str = "") -> LatentDiffusion:
+        """The model of a role, or the `surrogate` that a component names for itself, loaded on
+        first use."""
+        name = surrogate or self._names[role]
         if name not in self._loaded:
             self._loaded[name] = load_model(name, self.device)
             self._passes.watch_model(self._loaded[name])

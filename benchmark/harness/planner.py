@@ -66,7 +66,7 @@ class Planner:
         preset, plan = self.preset, self.plan
         self._resolve_named()
         for role, name in preset.models.roles().items():
-            plan.models[role] = self._model_digest(role, name)
+            plan.models[role] = self._model_digest(f"models.{role}", name)
         for spec in preset.specs("tasks"):
             plan.tasks.append(self._task(spec))
         self._check_metrics()
@@ -88,9 +88,16 @@ class Planner:
             except PluginError as error:
                 self._resolved[name] = error
             else:
+                if component.surrogate:
+                    digest = self._model_digest(f"{spec}: surrogate", component.surrogate)
+                    component = replace(component, surrogate_digest=digest)
                 self._resolved[name] = component
                 self.plan.components[f"{component.kind} {spec}"] = component
         return self._resolved[name]
+
+    def digest_of(self, role: str, component: Component) -> str:
+        """The digest of the model that a component holds: its own surrogate's or its role's."""
+        return component.surrogate_digest or self.plan.models[role]
 
     def inconsistency_source(self) -> str:
         if INCONSISTENCY not in self._digests:
@@ -112,12 +119,12 @@ class Planner:
                 except ConfigError as error:
                     raise ConfigError(f"{self.preset.where(field)}: {error}") from None
 
-    def _model_digest(self, role: str, name: str) -> str:
+    def _model_digest(self, where: str, name: str) -> str:
         if name not in self._digests:
             try:
                 self._digests[name] = model_digest(self.registry, name)
             except (ConfigError, PluginError) as error:
-                raise ConfigError(f"{self.preset.origin}: models.{role}: {error}") from None
+                raise ConfigError(f"{self.preset.origin}: {where}: {error}") from None
         return self._digests[name]
 
     def _task(self, spec: Spec) -> PlannedTask:

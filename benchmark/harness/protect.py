@@ -58,9 +58,10 @@ class Protect(Stage):
     def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
         clean = images_of(inputs["original"])
         notes: dict[str, list[float]] = {}
+        model = env.model("protection", self.protection.surrogate)
         context = Context(
             generator=generator("protect", self.task_name, self.subject),
-            model=env.model("protection"),
+            model=model,
             titles=clean.titles,
             masks=_masks(clean, env.device),
             results={k: _as_protected(inputs[f"requires {k}"], env.device) for k in self.required},
@@ -68,7 +69,7 @@ class Protect(Stage):
             note=lambda name, values: notes.update({name: [float(value) for value in values]}),
         )
         plugin = self.protection.create()
-        ask_to_skip(self, plugin, env.model("protection"))
+        ask_to_skip(self, plugin, model)
         tell(plugin, self.subject, clean)
         reason = ""
         try:

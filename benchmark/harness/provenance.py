@@ -10,6 +10,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
+from impress_bench.benchmark.harness.component import Component
 from impress_bench.benchmark.harness.keys import DTYPE, SCHEMA
 from impress_bench.benchmark.harness.plan import Plan
 
@@ -32,8 +33,14 @@ def provenance(plan: Plan) -> dict[str, Any]:
         },
         "seeds": list(plan.preset.seeds),
         "preset": plan.preset.model_dump(mode="json"),
-        "components": {name: part.identity() for name, part in plan.components.items()},
+        "components": {name: _decided(part) for name, part in plan.components.items()},
     }
+
+
+def _decided(component: Component) -> dict[str, Any]:
+    """What of a component decides a result, its own surrogate's weights with it."""
+    surrogate = component.surrogate_digest
+    return component.identity() | ({"surrogate": surrogate} if surrogate else {})
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:

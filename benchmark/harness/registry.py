@@ -36,6 +36,9 @@ KINDS = {
 
 
 Settings = Mapping[str, Mapping[str, Any]]
+#: What may be said of any protection or purifier, and is no parameter of its own.
+SURROGATE = "surrogate"
+HOLDERS = ("protections", "purifiers")
 DECIDED = "decided.json"
 DECIDED_KEYS = {"parameters", "requires", "injects", "files", "shown"}
 
@@ -87,12 +90,15 @@ class Registry:
         then = tuple(self.resolve(group, follower, settings) for follower in spec.then)
         entry = self.entry(group, spec.name)
         given = {**settings.get(group, {}).get(spec.name, {}), **dict(spec.parameters)}
+        surrogate = str(given.pop(SURROGATE, "")) if group in HOLDERS else ""
+        for part in then:
+            _holds_none(part, "a chain holds one model; name it in the first")
         name, version, source = self._provenance(kind, entry)
         if then:
             source = sha256(f"{source} {self.index.digest(CHAIN.partition(':')[0])}".encode())
         draft = Component(
             kind, spec.name, str(spec), entry.value, name, version, source, given,
-            adaptations=adaptations, then=then,
+            adaptations=adaptations, then=then, surrogate=surrogate,
         )  # fmt: skip
         memo = self._memo_path({**draft.identity(), "label": str(spec), "python": sys.version})
         decided = _read_memo(memo)
@@ -130,6 +136,11 @@ class Registry:
             "files": list(getattr(factory, "files", ())),
             "shown": shown_of(draft, factory) if draft.kind == "metric" else {},
         }
+        if SURROGATE in decided["parameters"] and draft.kind != "task":
+            plugin = f"{draft.kind} {draft.label}"
+            raise PluginError(
+                plugin, f"calls a parameter {SURROGATE!r}, which names a model of ours"
+            )
         drafted = replace(
             draft,
             parameters=decided["parameters"],
@@ -139,10 +150,13 @@ class Registry:
 
     def _injected(self, decided: Mapping[str, Any], settings: Settings) -> dict[str, Component]:
         """The plugins that parameters name."""
-        return {
+        found = {
             key: self.resolve(group, parse_spec(decided["parameters"][key]), settings)
             for key, group in decided["injects"].items()
         }
+        for part in found.values():
+            _holds_none(part, "holds the model of what it is a part of; name that one's")
+        return found
 
     def _provenance(self, kind: str, entry: EntryPoint) -> tuple[str, str, str]:
         """Name and version of an entry point's distribution, and the digest of its source."""
@@ -172,6 +186,11 @@ def conflict(kind: str, entries: list[EntryPoint]) -> str:
         return ""
     owners = " and ".join(sorted(entry.dist.name if entry.dist else "?" for entry in entries))
     return f"{kind} {entries[0].name!r} is registered by {owners}; uninstall one of them"
+
+
+def _holds_none(part: Component, way_out: str) -> None:
+    if part.surrogate:
+        raise ConfigError(f"{part.label}: {SURROGATE}={part.surrogate}: {way_out}")
 
 
 def _decide_into(asked: tuple[Component, Settings], folder: Path) -> None:

@@ -107,7 +107,7 @@ class SubjectPlanner:
                 place=self._place(name, ""),
                 original=self.original,
                 protection=component,
-                model_digest=self.planner.plan.models["protection"],
+                model_digest=self.planner.digest_of("protection", component),
                 required=required,
                 scene=self._scene,
             )
@@ -131,7 +131,7 @@ class SubjectPlanner:
                 place=pair,
                 protected=protected,
                 purifier=purifier,
-                model_digest=self.planner.plan.models["purifier"],
+                model_digest=self.planner.digest_of("purifier", purifier),
                 scene=self._scene,
             )
         )

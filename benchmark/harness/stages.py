@@ -67,13 +67,14 @@ class Purify(Stage):
 
     def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
         protected = images_of(inputs["protected"])
+        model = env.model("purifier", self.purifier.surrogate)
         context = Context(
             generator=generator("purify", self.task_name, self.subject),
-            model=env.model("purifier"),
+            model=model,
             progress=env.progress,
         )
         plugin = self.purifier.create()
-        ask_to_skip(self, plugin, env.model("purifier"))
+        ask_to_skip(self, plugin, model)
         tell(plugin, self.subject, protected)
         answer = plugin(to_tensor(protected, env.device), context)
         try:

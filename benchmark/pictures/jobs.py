@@ -171,6 +171,8 @@ def resolve(
     and the protections it requires, each after those that it requires itself. Raises ConfigError
     and PluginError."""
     component = registry.resolve(f"{kind}s", parse_spec(text), settings)
+    if component.surrogate:
+        raise ConfigError(f"{text}: name its model by --model, not as its surrogate")
     required: dict[str, Component] = {}
     asked = list(component.requires)
     while asked:

@@ -183,3 +183,17 @@ def test_the_images_in_a_folder_are_part_of_its_identity(tmp_path):
         spec = parse_spec(f"dir:{tmp_path}")
         identities.append(Registry().resolve("protections", spec).identity())
     assert identities[0] != identities[1]
+
+
+def test_a_folder_may_head_a_chain(tmp_path):
+    """The chain passes on which images are asked for."""
+    (tmp_path / "ada").mkdir()
+    for grey, name in ((40, "one"), (80, "two")):
+        Image.fromarray(np.full((8, 8, 3), grey, np.uint8)).save(tmp_path / "ada" / f"{name}.png")
+    chain = (
+        Registry().resolve("purifiers", parse_spec(f"dir:{tmp_path}>bit-depth[bits=8]")).create()
+    )
+    chain.tell("ada", ["two", "one"])
+    context = Context(generator=torch.Generator())
+    levels = chain(torch.zeros(2, 3, 8, 8), context).images.amax((1, 2, 3)) * 255
+    assert levels.round().tolist() == [80, 40]

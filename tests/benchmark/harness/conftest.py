@@ -17,6 +17,7 @@ SOURCE = Path(__file__).parent / "site"
 ENTRY_POINTS = """
 [impress_bench.models]
 tiny = fake_world:load_tiny
+other = fake_world:load_other
 
 [impress_bench.tasks]
 copying = fake_world:Copying
@@ -30,6 +31,8 @@ careless = fake_plugins:Careless
 loud = fake_plugins:Loud
 miscounting = fake_plugins:Miscounting
 filed = fake_plugins:Filed
+tinted = fake_plugins:Tinted
+selfish = fake_plugins:Selfish
 not-a-number = fake_plugins:NotANumber
 unrounded = fake_plugins:Unrounded
 raising = fake_plugins:Raising
@@ -55,6 +58,7 @@ odd = fake_plugins:Clean
 [impress_bench.purifiers]
 keep = fake_plugins:Keep
 smooth = fake_plugins:Smooth
+bleach = fake_plugins:Bleach
 """
 
 PRESET = """

@@ -43,6 +43,32 @@ class Shift:
         return published(images, images + fake_helper.SCALE * signs * self.step)
 
 
+def of_model(context):
+    """As many levels as the model that was handed over has in its name."""
+    return int(context.model.digest.removeprefix("tiny-")) / 255
+
+
+class Tinted:
+    """Moves every value by what the model says."""
+
+    def __call__(self, images, context):
+        return published(images, images + of_model(context))
+
+
+class Bleach:
+    """A purifier that does so."""
+
+    def __call__(self, images, context):
+        return Purified(((images + of_model(context)).clamp(0, 1) * 255).round() / 255)
+
+
+class Selfish(Tinted):
+    """Calls a parameter what names its model."""
+
+    def __init__(self, *, surrogate: str = "me"):
+        self.surrogate = surrogate
+
+
 class Matched:
     """Moves values as far as another protection did."""
 

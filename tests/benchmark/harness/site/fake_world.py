@@ -23,6 +23,20 @@ def load_tiny():
 load_tiny.digest = lambda: Tiny.digest
 
 
+class Other(Tiny):
+    """Another model, that a protection or purifier may hold."""
+
+    digest = "tiny-2"
+
+
+def load_other():
+    """Another model that costs nothing."""
+    return Other()
+
+
+load_other.digest = lambda: Other.digest
+
+
 class Copying(Task):
     """Copies images with noise and asks how near the copies come to the clean copy."""
 
