@@ -17,6 +17,7 @@ from impress_bench.benchmark.harness.passes import Passes
 from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.models.digest import folder_digest
 from impress_bench.benchmark.models.hub import is_source
+from impress_bench.benchmark.models.numerics import PLAIN, Numerics, settled
 
 if TYPE_CHECKING:
     import torch
@@ -29,18 +30,23 @@ class TimeLimitExceeded(Exception):
     """A stage ran longer than the preset allows."""
 
 
-def load_model(name: str = "atelier", device: str = "cpu") -> LatentDiffusion:
+def load_model(
+    name: str = "atelier", device: str = "cpu", numerics: Numerics = PLAIN
+) -> LatentDiffusion:
     """The model registered as `name`, or the one in a diffusers folder or under a hub id, which may
-    end in `@revision`."""
+    end in `@revision`; computed as `numerics` says."""
     try:
         if is_source(name):
             from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
-            return LatentDiffusion.from_pretrained(name, device)
-        factory = load_target("model", name, Registry().entry("models", name).value)
-        model: LatentDiffusion = factory()
-        if device != "cpu":  # where factories make them
-            model.to(device)
+            model = LatentDiffusion.from_pretrained(name, device)
+        else:
+            factory = load_target("model", name, Registry().entry("models", name).value)
+            model = factory()
+            if device != "cpu":  # where factories make them
+                model.to(device)
+        if numerics != PLAIN or device != "cpu":
+            model = settled(model, numerics)
     except (ConfigError, PluginError):
         raise
     except Exception as error:
@@ -74,8 +80,10 @@ class Environment:
         time_limit_s: float | None = None,
         report: Callable[[int, int], None] = lambda done, total: None,
         device: str = "cpu",
+        numerics: Numerics = PLAIN,
     ) -> None:
         self.device = device
+        self._numerics = numerics
         self._names = dict(models)
         self._loaded: dict[str, LatentDiffusion] = {}
         self._tasks: dict[str, Task] = {}
@@ -94,7 +102,7 @@ class Environment:
         first use."""
         name = surrogate or self._names[role]
         if name not in self._loaded:
-            self._loaded[name] = load_model(name, self.device)
+            self._loaded[name] = load_model(name, self.device, self._numerics)
             self._passes.watch_model(self._loaded[name])
         return self._loaded[name]
 

@@ -110,7 +110,13 @@ def forecast(
             samples[key] = stage
         if stage.kind == "original":
             originals[stage.task_name, stage.subject] = stage
-    probe = Probe(plan.preset.models.roles(), patience, device=plan.preset.device)
+    preset = plan.preset
+    probe = Probe(
+        preset.models.roles(),
+        patience,
+        device=preset.device,
+        numerics=preset.numerics.chosen(),
+    )
     for key, stage in samples.items():
         found[key].seconds = timings.known(stage)
         if found[key].seconds is None and patience > 0:

@@ -12,8 +12,9 @@ from impress_bench.benchmark.harness.preset import Preset
 from impress_bench.benchmark.harness.result import Result
 from impress_bench.benchmark.harness.stage import Stage, perform
 from impress_bench.benchmark.harness.store import Store
+from impress_bench.benchmark.models.numerics import Numerics
 
-Call = tuple[Stage, Mapping[str, Result], Mapping[str, str]]
+Call = tuple[Stage, Mapping[str, Result], Mapping[str, str], Numerics]
 
 
 class Isolation:
@@ -22,6 +23,7 @@ class Isolation:
     def __init__(self, preset: Preset) -> None:
         self._wanted = preset.isolate
         self._roles = preset.models.roles()
+        self._numerics = preset.numerics.chosen()
         self._limits = Limits.of(preset)
 
     def covers(self, stage: Stage) -> bool:
@@ -33,7 +35,7 @@ class Isolation:
     ) -> tuple[Result, Mapping[str, int]]:
         """The result of a stage, and the passes through networks that it took. Raises PluginError
         for whatever becomes of the process."""
-        call: Call = (stage, inputs, self._roles)
+        call: Call = (stage, inputs, self._roles, self._numerics)
         with call_apart(stage.component, _perform, call, self._limits) as folder:
             stored = Store(folder).find(stage.key)
         if stored is None:
@@ -43,7 +45,7 @@ class Isolation:
 
 def _perform(call: Call, folder: Path) -> None:
     """In the other process; what it made goes through a store of its own."""
-    stage, inputs, roles = call
-    env = Environment(roles, device=stage.device)
+    stage, inputs, roles, numerics = call
+    env = Environment(roles, device=stage.device, numerics=numerics)
     result = perform(stage, inputs, env)
     Store(folder).put(stage.key, stage.document, result, 0.0, env.passes)

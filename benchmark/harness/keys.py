@@ -13,7 +13,6 @@ from typing import Any
 SCHEMA = 1
 #: Third-party packages whose version may alter numbers (Pillow: JPEG and resizing).
 LIBRARIES = ("torch", "torchvision", "diffusers", "transformers", "numpy", "pillow")
-DTYPE = "float32"
 
 
 def canonical_json(value: Any) -> str:
@@ -45,11 +44,12 @@ def key_inputs(
     inputs: Mapping[str, str],
     threads: int,
     device: str = "cpu",
+    numerics: str = "float32",
 ) -> dict[str, Any]:
     """The document that a key digests and that the store keeps beside the result.
 
-    Thread count and type of device are part of it because sums change in the last bits with their
-    order.
+    Thread count, numerics and type of device are part of it because sums change in the last bits
+    with their order.
     """
     return {
         "schema": SCHEMA,
@@ -57,7 +57,7 @@ def key_inputs(
         "parts": dict(parts),
         "inputs": dict(inputs),
         "threads": threads,
-        "dtype": DTYPE,
+        "dtype": numerics,
         "device": device,
         "libraries": dict(library_versions()),
     }

@@ -20,6 +20,11 @@ memory_limit_gb = 8.0             # of one stage that is isolated
 [models]                          # one model, three roles; unlike ones make a transfer run
 target = "atelier"
 
+[numerics]                        # how models are computed; part of every key
+precision = "float32"             # of the U-Nets: or "bfloat16", "float16"
+compiled = false                  # by torch.compile
+checkpointing = false             # compute again on the way back instead of remembering
+
 [settings.purifiers.jpeg]         # parameters wherever the name is used
 quality = 75
 
@@ -57,6 +62,7 @@ from pydantic import (
 
 from impress_bench.benchmark.harness.errors import ConfigError, unknown
 from impress_bench.benchmark.harness.spec import Spec, Value, parse_spec
+from impress_bench.benchmark.models.numerics import Numerics
 
 ROLES = ("protection", "purifier", "target")
 
@@ -74,6 +80,17 @@ class Models(_Table):
 
     def roles(self) -> dict[str, str]:
         return {role: getattr(self, role) for role in ROLES}
+
+
+class NumericsTable(_Table):
+    """How models are computed; see `impress_bench.benchmark.models.numerics.Numerics`."""
+
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    compiled: bool = False
+    checkpointing: bool = False
+
+    def chosen(self) -> Numerics:
+        return Numerics(**self.model_dump())
 
 
 class Settings(_Table):
@@ -140,6 +157,7 @@ class Preset(_Table):
     inspections: bool = True
     threads: PositiveInt = 2
     device: Literal["cpu", "cuda"] = "cpu"
+    numerics: NumericsTable = NumericsTable()
     time_limit_s: PositiveFloat | None = None
     isolate: bool = False
     memory_limit_gb: PositiveFloat | None = None
@@ -208,7 +226,12 @@ def validated(content: Mapping[str, Any], origin: str) -> Preset:
 
 def unknown_key(location: Sequence[int | str]) -> str:
     """`Unknown key in models: 'targt'. Did you mean: target? …` for a place in a preset."""
-    tables: dict[str, type[_Table]] = {"models": Models, "settings": Settings, "matrix": Block}
+    tables: dict[str, type[_Table]] = {
+        "models": Models,
+        "numerics": NumericsTable,
+        "settings": Settings,
+        "matrix": Block,
+    }
     table = tables.get(str(location[0]), Preset) if len(location) > 1 else Preset
     known = [name for name in table.model_fields if name not in ("origin", "overrides")]
     within = ".".join(map(str, location[:-1]))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from impress_bench.benchmark.harness.component import Component
-from impress_bench.benchmark.harness.keys import DTYPE, SCHEMA
+from impress_bench.benchmark.harness.keys import SCHEMA
 from impress_bench.benchmark.harness.plan import Plan
 
 
@@ -26,7 +26,7 @@ def provenance(plan: Plan) -> dict[str, Any]:
         "hardware": hardware(),
         "key_schema": SCHEMA,
         "device": plan.preset.device,
-        "dtype": DTYPE,
+        "dtype": str(plan.preset.numerics.chosen()),
         "models": {
             role: {"name": name, "digest": plan.models[role]}
             for role, name in plan.preset.models.roles().items()

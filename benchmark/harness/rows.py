@@ -72,8 +72,15 @@ class SubjectPlanner:
         self._protects: dict[str, Stage] = {}
         self._references: dict[int, Stage] = {}
         self._task = planned.name
-        threads, device = planner.preset.threads, planner.preset.device
-        self._scene = Scene(planned.component, planned.task.name, subject, threads, device)
+        preset = planner.preset
+        self._scene = Scene(
+            planned.component,
+            planned.task.name,
+            subject,
+            preset.threads,
+            preset.device,
+            str(preset.numerics.chosen()),
+        )
         self._judged = self._scene._replace(task=planned.judge)
         self.original = self._add(Original(place=self._place("", ""), scene=self._scene))
 

@@ -45,7 +45,13 @@ class Settler:
         step: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         self._store = store
-        self._env = Environment(preset.models.roles(), preset.time_limit_s, step, preset.device)
+        self._env = Environment(
+            preset.models.roles(),
+            preset.time_limit_s,
+            step,
+            preset.device,
+            preset.numerics.chosen(),
+        )
         self._isolation = Isolation(preset)
         self._begin = begin
 

@@ -46,6 +46,7 @@ class Scene(NamedTuple):
     subject: str
     threads: int
     device: str = "cpu"
+    numerics: str = "float32"
 
 
 # Not frozen, because a plan makes millions of them and freezing more than doubles what one costs;
@@ -78,6 +79,11 @@ class Stage(ABC):
     @property
     def device(self) -> str:
         return self.scene.device
+
+    @property
+    def conditions(self) -> tuple[int, str, str]:
+        """Threads, type of device and numerics: what is the same for all of a run."""
+        return self.scene.threads, self.scene.device, self.scene.numerics
 
     @property
     def inputs(self) -> Mapping[str, Stage]:
@@ -117,7 +123,7 @@ class Stage(ABC):
         """What the key digests."""
         parts = {"task": self.task_name, "subject": self.subject, **self.parts()}
         keys = {name: stage.key for name, stage in self.inputs.items()}
-        return key_inputs(self.kind, parts, keys, self.threads, self.device)
+        return key_inputs(self.kind, parts, keys, *self.conditions)
 
     @property
     def key(self) -> str:

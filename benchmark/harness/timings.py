@@ -16,6 +16,7 @@ from impress_bench.benchmark.harness.files import write_atomically
 from impress_bench.benchmark.harness.keys import canonical_json, sha256
 from impress_bench.benchmark.harness.result import Result
 from impress_bench.benchmark.harness.stage import Stage, perform
+from impress_bench.benchmark.models.numerics import PLAIN, Numerics
 
 
 class Timings:
@@ -49,7 +50,7 @@ def work_key(stage: Stage) -> str:
     """The same for stages that do the same work on the same machine."""
     parts = {name: value for name, value in stage.parts().items() if name != "seed"}
     machine = [platform.node(), platform.machine(), os.cpu_count()]
-    work = {"kind": stage.kind, "parts": parts, "threads": stage.threads, "machine": machine}
+    work = {"kind": stage.kind, "parts": parts, "how": stage.conditions, "machine": machine}
     return sha256(canonical_json(work).encode())
 
 
@@ -66,11 +67,12 @@ class Probe:
         patience: float,
         clock: Callable[[], float] = time.monotonic,
         device: str = "cpu",
+        numerics: Numerics = PLAIN,
     ) -> None:
         self._patience, self._clock = patience, clock
         self._seen: list[tuple[float, int, int]] = []
         self._began = 0.0
-        self._env = Environment(models, report=self._report, device=device)
+        self._env = Environment(models, report=self._report, device=device, numerics=numerics)
         self._roles = tuple(models)
         self._originals: dict[str, Result] = {}
 

@@ -41,23 +41,38 @@ def local_folder(source: str, patterns: Sequence[str]) -> Path:
     return Path(snapshot_download(hub.name, revision=hub.revision, allow_patterns=list(patterns)))
 
 
+def on_this_machine(source: str) -> Path | None:
+    """The folder `source`, or where a hub id's files lie; None where they do not. Fetches nothing.
+
+    Raises HFValidationError for what is neither a folder nor a hub id.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    if Path(source).is_dir():
+        return Path(source)
+    hub = HubId.parse(source)
+    try:
+        return Path(snapshot_download(hub.name, revision=hub.revision, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+
+
 def missing(source: str) -> str:
     """What is to be done before a model can be loaded; empty if its safetensors weights are on this
     machine. Fetches nothing."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError
 
-    if Path(source).is_dir():
-        found = any(Path(source).rglob("*.safetensors"))
-        return "" if found else "the folder holds no safetensors weights"
-    hub = HubId.parse(source)
-    pin = f" --revision {hub.revision}" if hub.revision else ""
     try:
-        folder = snapshot_download(hub.name, revision=hub.revision, local_files_only=True)
+        folder = on_this_machine(source)
     except HFValidationError:
         return "is neither a folder nor a hub id"
-    except LocalEntryNotFoundError:
+    if folder is None:
+        hub = HubId.parse(source)
+        pin = f" --revision {hub.revision}" if hub.revision else ""
         return f"is not on this machine; get it by: hf download {hub.name}{pin}"
-    if not any(Path(folder).rglob("*.safetensors")):
-        return f"has no safetensors weights in {folder}; name a revision that has, or convert them"
-    return ""
+    if any(folder.rglob("*.safetensors")):
+        return ""
+    if folder == Path(source):
+        return "the folder holds no safetensors weights"
+    return f"has no safetensors weights in {folder}; name a revision that has, or convert them"

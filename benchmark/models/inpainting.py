@@ -117,7 +117,7 @@ def inpainting_chain(
         return unet(joined, timestep, encoder_hidden_states=context).sample
 
     for timestep, noise in zip(scheduler.timesteps, noises, strict=True):
-        if checkpointing:
+        if checkpointing:  # of the attack's choice, whatever the model's numerics say
             predicted = checkpoint(predict, scaled, masked, timestep, use_reentrant=False)
         else:
             predicted = predict(scaled, masked, timestep)

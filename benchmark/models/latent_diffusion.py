@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from impress_bench.benchmark.models.digest import folder_digest
 from impress_bench.benchmark.models.loading import load_pipeline
+from impress_bench.benchmark.models.numerics import PLAIN, Numerics
+from impress_bench.benchmark.models.posterior import posterior
 from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 #: One generator for a batch, from which each image's own is derived, or one an image.
 Generators = torch.Generator | Sequence[torch.Generator]
+Made = TypeVar("Made")
 
 
 def _silent(done: int, total: int) -> None:
@@ -39,11 +43,13 @@ class LatentDiffusion:
     mode. `digest` identifies the weights: results are stored under it. `inpainting_unet` is the one
     in the folder's `inpainting/unet`, if there is one. A stock inpainting folder, whose own U-Net
     has 9 channels, is such a model too: asked as a denoiser it sees an image masked throughout.
+    `numerics` is how its networks compute.
     """
 
     pipeline: StableDiffusionPipeline
     digest: str
     inpainting_unet: UNet2DConditionModel | None = None
+    numerics: Numerics = PLAIN
 
     @classmethod
     def from_pretrained(
@@ -95,14 +101,21 @@ class LatentDiffusion:
         Differentiable. With `sample`, image i draws from a generator of its own derived from
         `generator`, so that a result does not depend on what else is in the batch.
         """
-        posterior = self.pipeline.vae.encode(2 * images.to(self.device, self.dtype) - 1).latent_dist
+        found = posterior(self, images)
         if not sample:
-            return posterior.mean
-        return posterior.mean + posterior.std * self._noise_like(posterior.mean, generator)
+            return found.mean
+        return found.mean + found.std * self._noise_like(found.mean, generator)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Images of latents on the [0, 1] scale, not clamped. Differentiable."""
-        return self.pipeline.vae.decode(latents).sample / 2 + 0.5
+        return self.remembered(self.pipeline.vae.decode, latents).sample / 2 + 0.5
+
+    def remembered(self, network: Callable[..., Made], *inputs: Tensor) -> Made:
+        """What `network` makes of `inputs`, itself made again on the way back if the numerics say
+        so."""
+        if self.numerics.checkpointing and torch.is_grad_enabled():
+            return checkpoint(network, *inputs, use_reentrant=False)
+        return network(*inputs)
 
     def reconstruct(
         self,
@@ -131,7 +144,11 @@ class LatentDiffusion:
         noise = self._noise_like(scaled, generator)
         scaled = scheduler.add_noise(scaled, noise, timesteps[:1].expand(len(scaled)))
         for timestep in timesteps:
-            predicted = self.predict(scaled, timestep.expand(len(scaled)), [""] * len(scaled))
+            predicted = self.remembered(
+                partial(self.predict, prompts=[""] * len(scaled)),
+                scaled,
+                timestep.expand(len(scaled)),
+            )
             scaled = scheduler.step(predicted, timestep, scaled).prev_sample
         return self.decode(scaled / self.latent_scale)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from impress_bench.benchmark.models.hub import HubId
+from impress_bench.benchmark.models.hub import HubId, on_this_machine
 from impress_bench.benchmark.models.whole_mask import paint_everything
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def load_pipeline(
         hub.name,
         revision=hub.revision,
         use_safetensors=True,
-        variant=variant_of(folder),
+        variant=variant_of(_files_of(str(source))),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
@@ -60,12 +60,22 @@ def load_pipeline(
     return pipeline, inpainting
 
 
-def variant_of(folder: Path) -> str | None:
+def _files_of(source: str) -> Path | None:
+    """Where a model's files lie, if they do; what is wrong with a name, diffusers says."""
+    try:
+        return on_this_machine(source)
+    except ValueError:
+        return None
+
+
+def variant_of(folder: Path | None) -> str | None:
     """The variant to ask diffusers for: None where the U-Net is there in full, else what its files
     are called, "fp16" in `unet/diffusion_pytorch_model.fp16.safetensors`.
 
-    None for a hub id too, of which only the hub knows the files.
+    None for a hub id that was not fetched yet, too: only the hub knows its files.
     """
+    if folder is None:
+        return None
     names = [path.name.split(".") for path in (folder / "unet").glob("*.safetensors")]
     variants = {parts[1].partition("-")[0] if len(parts) > 2 else "" for parts in names}
     return min(variants, default="") or None

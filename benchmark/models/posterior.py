@@ -27,6 +27,6 @@ class Posterior(NamedTuple):
 
 def posterior(model: LatentDiffusion, images: Tensor) -> Posterior:
     """The posterior of images (B, 3, H, W) in [0, 1]. Differentiable."""
-    vae = model.pipeline.vae
-    found = vae.encode(2 * images.to(model.device, model.dtype) - 1).latent_dist
+    pixels = 2 * images.to(model.device, model.dtype) - 1
+    found = model.remembered(model.pipeline.vae.encode, pixels).latent_dist
     return Posterior(found.mean, found.std)

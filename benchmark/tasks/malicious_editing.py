@@ -99,10 +99,14 @@ class MaliciousEditing(Task):
         """
         import torch
 
-        from impress_bench.benchmark.models.inpainting import repaint
+        from impress_bench.benchmark.models.inpainting import inpainting_unet, repaint
         from impress_bench.benchmark.pixels import to_pixels, to_tensor
 
         known, settings = self._known(subject), self.settings
+        try:
+            inpainting_unet(model)
+        except ValueError as error:
+            raise PluginError(self.name, str(error), State.SKIPPED) from None
         keep = known.photo.masks
         assert keep is not None
         pixels = images.images

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 
+import huggingface_hub
 import pytest
 import torch
 from diffusers import EulerDiscreteScheduler, PNDMScheduler
@@ -141,6 +142,18 @@ def test_only_a_variant_that_is_there_alone_is_asked_for(tmp_path):
     assert variant_of(tmp_path) == "fp16"
     (unet / "diffusion_pytorch_model-00001-of-00002.safetensors").touch()
     assert variant_of(tmp_path) is None
+
+
+def test_a_hub_id_s_files_are_looked_at_too(folder_of, tmp_path, monkeypatch):
+    """A fetched snapshot that holds a variant alone loads like a folder that does."""
+    revision = "0123456789abcdef0123456789abcdef01234567"
+    repository = tmp_path / "models--painter--miniature"
+    shutil.copytree(folder_of("sd-2.1-base"), repository / "snapshots" / revision)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    fetched = load_model(f"painter/miniature@{revision}")
+    expected = load_model(str(folder_of("sd-2.1-base"))).pipeline.unet.state_dict()
+    assert all(torch.equal(v, expected[k]) for k, v in fetched.pipeline.unet.state_dict().items())
 
 
 def test_pickled_weights_are_refused(folder_of, tmp_path):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from impress_bench.benchmark.contract import PluginError, State
 from impress_bench.benchmark.tasks.malicious_editing import (
     MaliciousEditing,
     MaliciousEditingSettings,
@@ -39,8 +40,9 @@ def test_an_editor_repaints(model, release):
     photo = task.subjects()[0]
     original = task.originals(photo)
     if release != "sd-inpainting":
-        with pytest.raises(ValueError, match="no inpainting U-Net"):
+        with pytest.raises(PluginError, match="no inpainting U-Net") as skipped:
             task.exploit(photo, original, model, 0, SILENT)
+        assert skipped.value.state is State.SKIPPED
         return
     edited, again = (task.exploit(photo, original, model, 0, SILENT) for _ in range(2))
     assert edited.images.shape == original.images.shape
