@@ -36,7 +36,7 @@ def attention(name: str) -> bool:
 
 
 class Surrogate:
-    """A copy of a model's U-Net under a prompt an image, and its optimiser.
+    """A U-Net under a prompt an image: the model's until it learns, a copy with an optimiser then.
 
     `trains` says by name which weights learn; the optimiser is AdamW with torch's defaults but for
     `lr`. VAE and text encoder stay as they are, where Anti-DreamBooth also trains the latter.
@@ -53,9 +53,8 @@ class Surrogate:
         self.prompts = prompts
         self.lr = lr
         self.trains = trains
-        self.unet = copy.deepcopy(model.pipeline.unet)
-        self.learned = [p for name, p in self.unet.named_parameters() if trains(name)]
-        self.optimiser = torch.optim.AdamW(self.learned, lr=lr)
+        self.unet = model.pipeline.unet
+        self._optimiser: torch.optim.AdamW | None = None
 
     @classmethod
     def of(
@@ -80,7 +79,7 @@ class Surrogate:
     def copy(self) -> Surrogate:
         """Another one with these weights and an optimiser that has seen nothing."""
         other = Surrogate(self.model, self.prompts, self.lr, self.trains)
-        other.unet.load_state_dict(self.unet.state_dict())
+        other.unet = self.unet if self._optimiser is None else copy.deepcopy(self.unet)
         return other
 
     def denoise(
@@ -96,15 +95,20 @@ class Surrogate:
         self, images: Tensor, generators: Sequence[torch.Generator], steps: int, batch: int
     ) -> None:
         """`steps` steps of the usual fine-tuning on `images`, `batch` of them at a time."""
-        for parameter in self.learned:
+        if self._optimiser is None:
+            self.unet = copy.deepcopy(self.unet)
+            learned = [p for name, p in self.unet.named_parameters() if self.trains(name)]
+            self._optimiser = torch.optim.AdamW(learned, lr=self.lr, fused=True)
+        (group,) = self._optimiser.param_groups
+        for parameter in group["params"]:
             parameter.requires_grad_(True)
         for _ in range(steps):
             order = torch.randperm(len(images), generator=generators[0])
             with torch.enable_grad():
                 error = self.denoise(images.detach(), generators, order[:batch]).error.mean()
-            self.optimiser.zero_grad(set_to_none=True)
+            self._optimiser.zero_grad(set_to_none=True)
             error.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(self.learned, 1.0)
-            self.optimiser.step()
-        for parameter in self.learned:
+            torch.nn.utils.clip_grad_norm_(group["params"], 1.0, foreach=True)
+            self._optimiser.step()
+        for parameter in group["params"]:
             parameter.requires_grad_(False)

@@ -23,7 +23,12 @@ from impress_bench.benchmark.models.posterior import posterior
 from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
 
 if TYPE_CHECKING:
-    from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+    from diffusers import (
+        DDIMScheduler,
+        StableDiffusionImg2ImgPipeline,
+        StableDiffusionPipeline,
+        UNet2DConditionModel,
+    )
 
 
 #: One generator for a batch, from which each image's own is derived, or one an image.
@@ -212,12 +217,7 @@ class LatentDiffusion:
 
         Whatever sampler the folder names: multistep ones (PNDM) count on beginning at the start.
         """
-        from diffusers import StableDiffusionImg2ImgPipeline
-
-        components = {**self.pipeline.components, "scheduler": self.ddim()}
-        redraw = StableDiffusionImg2ImgPipeline(**components, requires_safety_checker=False)
-        redraw.set_progress_bar_config(disable=True)
-        made = redraw(
+        made = self._redrawing(
             list(prompts),
             image=images.to(self.device, self.dtype),
             strength=strength,
@@ -227,6 +227,15 @@ class LatentDiffusion:
             output_type="pt",
         ).images
         return made.to(images.dtype).clamp(0, 1)
+
+    @cached_property
+    def _redrawing(self) -> StableDiffusionImg2ImgPipeline:
+        from diffusers import StableDiffusionImg2ImgPipeline
+
+        components = {**self.pipeline.components, "scheduler": self.ddim()}
+        redrawing = StableDiffusionImg2ImgPipeline(**components, requires_safety_checker=False)
+        redrawing.set_progress_bar_config(disable=True)
+        return redrawing
 
     def _sampling_with(self, sampler: str) -> StableDiffusionPipeline:
         """Raises ValueError for a sampler that is not known."""
