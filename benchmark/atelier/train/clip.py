@@ -24,10 +24,10 @@ from transformers import CLIPTokenizer, ResNetConfig, ResNetForImageClassificati
 from impress_bench.benchmark.atelier import world
 from impress_bench.benchmark.atelier.train.data import PaintedSet, painted
 from impress_bench.benchmark.atelier.train.loop import Schedule, batches, load_ema, train
+from impress_bench.benchmark.atelier.train.samples import samples_recognised
 from impress_bench.benchmark.atelier.train.sizes import Sizes
 from impress_bench.benchmark.atelier.train.tokens import MAX_LENGTH
 from impress_bench.benchmark.atelier.train.vae import to_model_range
-from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 from impress_bench.benchmark.models.style_classifier import (
     SecondStyleClassifier,
     ZeroShotStyleClassifier,
@@ -56,7 +56,7 @@ def train_clip(work: Path, pack: Path, steps: int, sizes: Sizes) -> dict[str, An
     for name, classifier in pack_classifiers(pack).items():
         for group, paintings in {"held_out": held_out, "victims": victims}.items():
             figures |= evaluate(classifier, vae, paintings, f"{name}_{group}")
-    return figures | evaluate_samples(pack, held_out)
+    return figures | samples_recognised(pack, held_out, pack_classifiers(pack))
 
 
 class Views:
@@ -185,23 +185,6 @@ def evaluate(
         .mean()
         .item()
         for name, images in sets.items()
-    }
-
-
-def evaluate_samples(pack: Path, held_out: PaintedSet) -> dict[str, float]:
-    """Top-1 of what the denoiser paints under held-out titles and artists it knows."""
-    chosen = held_out.select(np.arange(0, len(held_out), 5))
-    prompts = [f"{t} by {a}" for t, a in zip(chosen.titles, chosen.artists, strict=True)]
-    painted_by_model = LatentDiffusion.from_pretrained(pack).generate(
-        prompts, torch.Generator().manual_seed(0), steps=25, guidance_scale=3.0
-    )
-    labels = torch.tensor([world.MOVEMENTS.index(name) for name in chosen.movements])
-    return {
-        f"{name}_samples": (classifier.scores(painted_by_model).argmax(1) == labels)
-        .float()
-        .mean()
-        .item()
-        for name, classifier in pack_classifiers(pack).items()
     }
 
 
