@@ -1,7 +1,7 @@
-"""What a run cost: seconds and network passes by kind of stage and by component, apart from the
-boards.
+"""What a run cost: seconds, peak memory and network passes by kind of stage and by component, apart
+from the boards.
 
-Seconds and passes are those of the execution that made a stored result, whichever run that was.
+They are those of the execution that made a stored result, whichever run that was.
 """
 
 from __future__ import annotations
@@ -24,17 +24,22 @@ TEXT = """# Costs
 Seconds of wall time, on the machine in provenance.json, and passes through the networks for each
 image of a result: forward / backward. Encoder and decoder are the VAE's; what is run again to spare
 memory counts again.
+
+Peak MiB is the most memory that there was while one of the stages ran: on a GPU what torch had
+allocated, on the CPU what was resident of the whole process, torch and the models included. It is
+empty where it was not measured.
 """
 
 
 @dataclass
 class Cost:
-    """What stages took together."""
+    """What stages took together; of their peaks the highest, None if none was measured."""
 
     stages: int = 0
     seconds: float = 0.0
     images: int = 0
     passes: Counter[str] = field(default_factory=Counter)
+    peak_bytes: int | None = None
 
     def __post_init__(self) -> None:
         self.passes = Counter(self.passes)
@@ -45,12 +50,15 @@ class Cost:
         self.seconds += other.seconds or 0.0
         self.images += other.images
         self.passes.update(other.passes)
+        peaks = [peak for peak in (self.peak_bytes, other.peak_bytes) if peak is not None]
+        self.peak_bytes = max(peaks, default=None)
 
     def as_dict(self) -> dict[str, Any]:
         """For scripts."""
         return {
             "stages": self.stages,
             "seconds": round(self.seconds, 3),
+            "peak_bytes": self.peak_bytes,
             "images": self.images,
             "passes": dict(sorted(self.passes.items())),
         }
@@ -58,7 +66,9 @@ class Cost:
     def row(self) -> list[str]:
         """For people."""
         mean = self.seconds / self.stages
-        return [f"{self.stages}", f"{self.seconds:.1f}", f"{mean:.2f}", *map(self._each, NETWORKS)]
+        peak = "" if self.peak_bytes is None else f"{self.peak_bytes / 2**20:.0f}"
+        seconds = [f"{self.seconds:.1f}", f"{mean:.2f}"]
+        return [f"{self.stages}", *seconds, peak, *map(self._each, NETWORKS)]
 
     def _each(self, network: str) -> str:
         counts = [self.passes[f"{network} {way}"] for way in ("forward", "backward")]
@@ -102,7 +112,7 @@ def save_costs(costs: Costs, folder: Path) -> None:
     write_atomically(folder / "costs.json", json.dumps(document, indent=1).encode())
     lines = [TEXT]
     for title, rows in costs.items():
-        headers = [title, "stages", "seconds", "mean", *NETWORKS]
+        headers = [title, "stages", "seconds", "mean", "peak MiB", *NETWORKS]
         lines.append(f"| {' | '.join(headers)} |")
         lines.append("| --- |" + " ---: |" * (len(headers) - 1))
         lines += [f"| {' | '.join([name, *row.row()])} |" for name, row in rows.items()]

@@ -13,6 +13,7 @@ from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.component import Component, load_target
 from impress_bench.benchmark.harness.errors import ConfigError, plugin_error
 from impress_bench.benchmark.harness.keys import canonical_json, derive_seed
+from impress_bench.benchmark.harness.memory import PeakMemory
 from impress_bench.benchmark.harness.passes import Passes
 from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.models.digest import folder_digest
@@ -91,11 +92,17 @@ class Environment:
         self._report = report
         self._deadline = float("inf")
         self._passes = Passes()
+        self._memory = PeakMemory(device)
 
     @property
     def passes(self) -> dict[str, int]:
         """Images that passed through the models' networks since the latest stage began."""
         return dict(self._passes.counts)
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """The most memory that there was since the latest stage began; None if not measured."""
+        return self._memory.bytes
 
     def model(self, role: str, surrogate: str = "") -> LatentDiffusion:
         """The model of a role, or the `surrogate` that a component names for itself, loaded on
@@ -129,6 +136,7 @@ class Environment:
         import torch
 
         self._passes.counts.clear()
+        self._memory.begin()
         limit = self._time_limit_s
         self._deadline = time.monotonic() + limit if limit else float("inf")
         seed = derive_seed("global", *coordinates)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from impress_bench.benchmark.harness.plan import Plan
+from impress_bench.benchmark.harness.preset import Preset, Resources
 from impress_bench.benchmark.harness.progress import duration
 from impress_bench.benchmark.harness.stage import Stage
 from impress_bench.benchmark.harness.store import Store
@@ -31,18 +32,29 @@ class Work:
 
 @dataclass(frozen=True)
 class Forecast:
-    """`cells` of the plan, `cells_done` of them with stored scores, and the work in plan order."""
+    """`cells` of the plan, `cells_done` of them with stored scores, and the work in plan order.
+    `gpus` says how many a stage of each kind asks for; None where stages run on the CPU."""
 
     cells: int
     cells_done: int
     work: list[Work] = field(default_factory=list)
     workers: int = 1
+    gpus: Mapping[str, float] | None = None
 
     @property
     def seconds(self) -> float:
         """Estimated time of the stages that are missing and whose time is known, shared by the
         workers."""
         return sum(item.missing * (item.seconds or 0.0) for item in self.work) / self.workers
+
+    @property
+    def gpu_hours(self) -> float | None:
+        """Estimated hours of one GPU that those stages take together, whoever shares them; None
+        where they run on the CPU."""
+        if self.gpus is None:
+            return None
+        held = (item.missing * (item.seconds or 0.0) * self.gpus[item.kind] for item in self.work)
+        return sum(held) / 3600
 
     @property
     def unknown(self) -> int:
@@ -61,6 +73,7 @@ class Forecast:
             },
             "workers": self.workers,
             "seconds": self.seconds,
+            "gpu_hours": self.gpu_hours,
             "work": [{name: getattr(item, name) for name in fields} for item in self.work],
         }
 
@@ -77,8 +90,9 @@ class Forecast:
         lacking = f", and {self.unknown} stages of unknown duration" if self.unknown else ""
         cells = f"{self.cells} cells, {self.cells_done} of them stored"
         workers = f"{self.workers} worker{'s' * (self.workers != 1)}"
+        gpus = "" if self.gpu_hours is None else f", {self.gpu_hours:.2f} GPU-hours"
         return [line.rstrip() for line in told] + [
-            f"{cells}. Estimated time: {duration(self.seconds)} for {workers}{lacking}."
+            f"{cells}. Estimated time: {duration(self.seconds)} for {workers}{gpus}{lacking}."
         ]
 
 
@@ -124,4 +138,14 @@ def forecast(
             original = originals[stage.task_name, stage.subject]
             found[key].seconds = probe.seconds(stage, original)
     done = sum(cell.score is not None and cell.score.key in stored for cell in plan.cells)
-    return Forecast(len(plan.cells), done, list(found.values()), workers)
+    gpus = _gpus(plan.preset, {item.kind for item in found.values()})
+    return Forecast(len(plan.cells), done, list(found.values()), workers, gpus)
+
+
+def _gpus(preset: Preset, kinds: Collection[str]) -> dict[str, float] | None:
+    """GPUs by kind of stage, as the preset's `resources` have it; one where they do not say, as a
+    process that performs stages on a GPU keeps it."""
+    if preset.device == "cpu":
+        return None
+    asked = {kind: preset.resources.get(kind, Resources()).gpus for kind in kinds}
+    return {kind: 1.0 if gpus is None else gpus for kind, gpus in asked.items()}

@@ -9,7 +9,7 @@ from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.apart import Limits, call_apart
 from impress_bench.benchmark.harness.environment import Environment
 from impress_bench.benchmark.harness.preset import Preset
-from impress_bench.benchmark.harness.result import Result
+from impress_bench.benchmark.harness.result import Result, Stored
 from impress_bench.benchmark.harness.stage import Stage, perform
 from impress_bench.benchmark.harness.store import Store
 from impress_bench.benchmark.models.numerics import Numerics
@@ -30,17 +30,16 @@ class Isolation:
         """Whether the preset isolates, and one of the stage's plugins is not of this package."""
         return self._wanted and any(not plugin.ours for plugin in stage.plugins)
 
-    def perform(
-        self, stage: Stage, inputs: Mapping[str, Result]
-    ) -> tuple[Result, Mapping[str, int]]:
-        """The result of a stage, and the passes through networks that it took. Raises PluginError
-        for whatever becomes of the process."""
+    def perform(self, stage: Stage, inputs: Mapping[str, Result]) -> Stored:
+        """The result of a stage, with the passes through networks that it took and the peak memory
+        of the process that it had to itself; without its seconds. Raises PluginError for whatever
+        becomes of the process."""
         call: Call = (stage, inputs, self._roles, self._numerics)
         with call_apart(stage.component, _perform, call, self._limits) as folder:
             stored = Store(folder).find(stage.key)
         if stored is None:
             raise PluginError(stage.component, "its process ended and left no result")
-        return stored.result(), stored.passes
+        return stored
 
 
 def _perform(call: Call, folder: Path) -> None:
@@ -48,4 +47,4 @@ def _perform(call: Call, folder: Path) -> None:
     stage, inputs, roles, numerics = call
     env = Environment(roles, device=stage.device, numerics=numerics)
     result = perform(stage, inputs, env)
-    Store(folder).put(stage.key, stage.document, result, 0.0, env.passes)
+    Store(folder).put(stage.key, stage.document, result, 0.0, env.passes, env.peak_bytes)

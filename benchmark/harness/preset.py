@@ -104,10 +104,10 @@ class Settings(_Table):
 
 
 class Resources(_Table):
-    """What one stage needs of a cluster besides a CPU a thread: GPUs, or a share of one, and GiB of
-    memory."""
+    """What one stage needs of a cluster besides a CPU a thread: GPUs, or a share of one (None: not
+    said), and GiB of memory."""
 
-    gpus: NonNegativeFloat = 0.0
+    gpus: NonNegativeFloat | None = None
     memory_gb: NonNegativeFloat = 0.0
 
 

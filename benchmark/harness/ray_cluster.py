@@ -68,7 +68,7 @@ class RayExecutor(Executor):
                 needs = preset.resources.get(stage.kind, Resources())
                 task = remote.options(
                     num_cpus=stage.threads,
-                    num_gpus=needs.gpus,
+                    num_gpus=needs.gpus or 0.0,
                     memory=int(needs.memory_gb * 2**30),
                     max_retries=RETRIES,
                     name=f"{stage.kind} {stage.place}",

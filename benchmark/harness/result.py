@@ -36,6 +36,12 @@ class Stored:
         return dict(self.manifest.get("passes", {}))
 
     @property
+    def peak_bytes(self) -> int | None:
+        """The most memory that there was while it was executed; None if that was not measured."""
+        peak = self.manifest.get("peak_bytes")
+        return None if peak is None else int(peak)
+
+    @property
     def images(self) -> int:
         """How many images the result holds."""
         return sum(name.startswith("images/") for name in self.files)

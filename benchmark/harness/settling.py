@@ -20,8 +20,9 @@ from impress_bench.benchmark.harness.timings import Timings
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a stage ended. `seconds` and `passes` are what executing it took, now or when it was
-    stored; `images` how many its result holds; `trace` where a failure came from."""
+    """How a stage ended. `seconds`, `passes` and `peak_bytes` (None: not measured) are what
+    executing it took, now or when it was stored; `images` how many its result holds; `trace` where
+    a failure came from."""
 
     verb: str
     state: State
@@ -31,6 +32,7 @@ class Outcome:
     passes: Mapping[str, int] = field(default_factory=dict)
     images: int = 0
     trace: str = ""
+    peak_bytes: int | None = None
 
 
 class Settler:
@@ -84,17 +86,18 @@ class Settler:
         try:
             inputs = {name: self._input(stage, needed) for name, needed in stage.inputs.items()}
             if self._isolation.covers(stage):
-                result, passes = self._isolation.perform(stage, inputs)
+                apart = self._isolation.perform(stage, inputs)
+                result, passes, peak = apart.result(), apart.passes, apart.peak_bytes
             else:
                 result = perform(stage, inputs, self._env)
-                passes = self._env.passes
+                passes, peak = self._env.passes, self._env.peak_bytes
         except PluginError as error:
             trace = traceback.format_exc()
             failure = {"state": error.state, "reason": str(error), "traceback": trace}
             self._store.fail(stage.key, stage.document, failure)
             return _failed(error.state, str(error), trace)
         seconds = time.monotonic() - started
-        self._store.put(stage.key, stage.document, result, seconds, passes)
+        self._store.put(stage.key, stage.document, result, seconds, passes, peak)
         Timings(self._store.root).note(stage, seconds)
         stored = self._store.find(stage.key)
         if stored is None:
@@ -117,4 +120,7 @@ def _of_stored(verb: str, stored: Stored) -> Outcome:
     record = stored.record()
     state = State((record or {}).get("state", State.DONE))
     reason = (record or {}).get("reason", "")
-    return Outcome(verb, state, reason, stored.seconds, record, stored.passes, stored.images)
+    return Outcome(
+        verb, state, reason, stored.seconds, record, stored.passes, stored.images,
+        peak_bytes=stored.peak_bytes,
+    )  # fmt: skip

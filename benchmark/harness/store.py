@@ -104,7 +104,7 @@ class Store:
                 if sha256(data) != manifest["files"][name]:
                     raise ValueError(f"{name} is not what was written")
             stored = Stored(manifest, files)
-            _ = stored.seconds
+            _ = stored.seconds, stored.peak_bytes
         except (OSError, ValueError, KeyError, TypeError) as error:
             if key not in self._told:
                 self._told.add(key)
@@ -124,9 +124,10 @@ class Store:
         result: Result,
         seconds: float,
         passes: Mapping[str, int] | None = None,
+        peak_bytes: int | None = None,
     ) -> None:
-        """Store a result; if a sound one is there already, that one stays. `seconds` and `passes`
-        are what it cost. Raises StoreError."""
+        """Store a result; if a sound one is there already, that one stays. `seconds`, `passes` and
+        `peak_bytes` are what it cost, the last if it was measured. Raises StoreError."""
         files = files_of(result)
         manifest = {
             "inputs": inputs,
@@ -135,6 +136,8 @@ class Store:
             "passes": dict(passes or {}),
             "run": self.run,
         }
+        if peak_bytes is not None:
+            manifest["peak_bytes"] = peak_bytes
         with self._writing():
             self._put(key, files, manifest)
 

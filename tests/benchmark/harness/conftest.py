@@ -26,6 +26,7 @@ crowded = fake_world:Crowded
 [impress_bench.protections]
 clean = fake_plugins:Clean
 shift = fake_plugins:Shift
+hungry = fake_plugins:Hungry
 matched = fake_plugins:Matched
 careless = fake_plugins:Careless
 loud = fake_plugins:Loud

@@ -10,10 +10,12 @@ import pytest
 
 from impress_bench.benchmark.contract import ImageSet
 from impress_bench.benchmark.harness.component import Component
+from impress_bench.benchmark.harness.planner import make_plan
+from impress_bench.benchmark.harness.registry import Registry
 from impress_bench.benchmark.harness.reports import forecast_run
 from impress_bench.benchmark.harness.result import Result
 from impress_bench.benchmark.harness.stage import Place, Scene, Stage
-from impress_bench.benchmark.harness.timings import Probe
+from impress_bench.benchmark.harness.timings import Probe, Timings
 
 IMAGES = ImageSet(np.zeros((1, 8, 8, 3), np.uint8), ("one",))
 
@@ -105,3 +107,55 @@ def test_a_forecast_runs_nothing_of_the_plan(bench):
     assert told.unknown == sum(item.stages for item in told.work)
     assert "stages of unknown duration" in told.lines()[-1]
     assert told.as_dict()["cells"] == {"all": told.cells, "stored": 0}
+
+
+#: Seconds of one stage of each kind, GPUs that it asks for, and how many the matrix below has.
+ON_GPU = {
+    "original": (36.0, 1.0, 2),
+    "protect": (3600.0, 0.5, 2 * 2),
+    "purify": (180.0, 1.0, 2 * 2 * 2),
+    "exploit": (7200.0, 2.0, 2 * (2 * 2 + 2)),  # and the control, and the clean reference
+    "score": (1.0, 0.0, 2 * (2 * 2 + 1)),
+}
+RESOURCES = {
+    "protect": {"gpus": 0.5}, "exploit": {"gpus": 2}, "score": {"gpus": 0},
+    "purify": {"memory_gb": 8},
+}  # fmt: skip
+
+
+def timed(bench, kinds, **values):
+    """A preset, and in the store the times of its stages of these kinds."""
+    preset = bench.preset(**values)
+    for stage in make_plan(preset, Registry()).stages.values():
+        if stage.kind in kinds:
+            Timings(bench.store).note(stage, ON_GPU[stage.kind][0])
+    return preset
+
+
+def test_gpu_hours_are_those_of_the_gpus_asked_for(bench):
+    """However many workers share them: half a GPU for an hour is half a GPU-hour."""
+    preset = timed(bench, ON_GPU, device="cuda", resources=RESOURCES)
+    expected = sum(seconds * gpus * count for seconds, gpus, count in ON_GPU.values()) / 3600
+    for workers in (1, 4):
+        told = forecast_run(preset, bench.store, patience=0, workers=workers)
+        assert told.as_dict()["gpu_hours"] == pytest.approx(expected)
+        assert told.lines()[-1].endswith(f"{expected:.2f} GPU-hours.")
+    assert told.seconds == pytest.approx(sum(s * count for s, _, count in ON_GPU.values()) / 4)
+
+
+def test_gpu_hours_leave_out_what_nobody_knows(bench):
+    """And say so; a preset that says nothing of GPUs takes one for every stage."""
+    preset = timed(bench, ["exploit"], device="cuda")
+    told = forecast_run(preset, bench.store, patience=0, workers=1)
+    assert told.gpu_hours == pytest.approx(12 * 2.0)
+    assert told.unknown == 2 + 4 + 8 + 10
+    last = told.lines()[-1]
+    assert last.endswith("for 1 worker, 24.00 GPU-hours, and 24 stages of unknown duration.")
+
+
+def test_on_the_cpu_there_are_no_gpu_hours(bench):
+    preset = timed(bench, ON_GPU, resources=RESOURCES)
+    told = forecast_run(preset, bench.store, patience=0, workers=1)
+    assert told.seconds > 0
+    assert told.as_dict()["gpu_hours"] is None
+    assert "GPU" not in told.lines()[-1]

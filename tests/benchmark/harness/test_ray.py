@@ -44,6 +44,12 @@ def boards(out):
     return {path.name: path.read_bytes() for path in sorted((out / "boards").iterdir())}
 
 
+def has_peaks(out):
+    """Which kinds of stages have their peak memory in the costs of a run."""
+    kinds = json.loads((out / "costs.json").read_text())["kinds"]
+    return {kind: row["peak_bytes"] is not None for kind, row in kinds.items()}
+
+
 def test_results_are_those_of_the_local_executor(run, tmp_path, ray_folder):
     ray_folder.mkdir()
     (ray_folder / "ray_current_cluster").write_text("127.0.0.1:1")  # nobody asked for that one
@@ -54,6 +60,7 @@ def test_results_are_those_of_the_local_executor(run, tmp_path, ray_folder):
     assert {verb for verb, _ in lines} == {"executed"}
     assert "left" in errors  # progress
     assert boards(tmp_path / "ray") == boards(tmp_path / "local")
+    assert has_peaks(tmp_path / "ray") == has_peaks(tmp_path / "local")
     again, _, lines, _ = run("again", *RAY, store=tmp_path / "store-local")
     assert again.equals(local)
     assert {verb for verb, _ in lines} == {"reused"}

@@ -69,6 +69,17 @@ class Selfish(Tinted):
         self.surrogate = surrogate
 
 
+class Hungry(Clean):
+    """Leaves images as they are and takes so many megabytes for a moment."""
+
+    def __init__(self, *, megabytes: int = 0):
+        self.megabytes = megabytes
+
+    def __call__(self, images, context):
+        np.ones(self.megabytes * 10**6, np.uint8)
+        return super().__call__(images, context)
+
+
 class Matched:
     """Moves values as far as another protection did."""
 
