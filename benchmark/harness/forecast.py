@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from impress_bench.benchmark.harness.plan import Plan
-from impress_bench.benchmark.harness.preset import Preset, Resources
 from impress_bench.benchmark.harness.progress import duration
 from impress_bench.benchmark.harness.stage import Stage
 from impress_bench.benchmark.harness.store import Store
@@ -138,14 +137,6 @@ def forecast(
             original = originals[stage.task_name, stage.subject]
             found[key].seconds = probe.seconds(stage, original)
     done = sum(cell.score is not None and cell.score.key in stored for cell in plan.cells)
-    gpus = _gpus(plan.preset, {item.kind for item in found.values()})
+    kinds = {item.kind for item in found.values()}
+    gpus = None if preset.device == "cpu" else {kind: preset.gpus(kind) for kind in kinds}
     return Forecast(len(plan.cells), done, list(found.values()), workers, gpus)
-
-
-def _gpus(preset: Preset, kinds: Collection[str]) -> dict[str, float] | None:
-    """GPUs by kind of stage, as the preset's `resources` have it; one where they do not say, as a
-    process that performs stages on a GPU keeps it."""
-    if preset.device == "cpu":
-        return None
-    asked = {kind: preset.resources.get(kind, Resources()).gpus for kind in kinds}
-    return {kind: 1.0 if gpus is None else gpus for kind, gpus in asked.items()}

@@ -49,91 +49,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    ValidationError,
-)
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
 
 from impress_bench.benchmark.harness.errors import ConfigError, unknown
-from impress_bench.benchmark.harness.spec import Spec, Value, parse_spec
-from impress_bench.benchmark.models.numerics import Numerics
-
-ROLES = ("protection", "purifier", "target")
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Models(_Table):
-    """Which model plays which role."""
-
-    protection: str = "atelier"
-    purifier: str = "atelier"
-    target: str = "atelier"
-
-    def roles(self) -> dict[str, str]:
-        return {role: getattr(self, role) for role in ROLES}
+from impress_bench.benchmark.harness.preset_tables import (
+    Block,
+    Models,
+    Needs,
+    NumericsTable,
+    Resources,
+    Settings,
+    Table,
+)
+from impress_bench.benchmark.harness.spec import Spec, parse_spec
 
 
-class NumericsTable(_Table):
-    """How models are computed; see `impress_bench.benchmark.models.numerics.Numerics`."""
-
-    precision: Literal["float32", "bfloat16", "float16"] = "float32"
-    compiled: bool = False
-    checkpointing: bool = False
-
-    def chosen(self) -> Numerics:
-        return Numerics(**self.model_dump())
-
-
-class Settings(_Table):
-    """Parameters by registered name, used wherever a component does not say otherwise itself."""
-
-    protections: dict[str, dict[str, Value]] = {}
-    purifiers: dict[str, dict[str, Value]] = {}
-    metrics: dict[str, dict[str, Value]] = {}
-    adaptations: dict[str, dict[str, Value]] = {}
-    tasks: dict[str, dict[str, Any]] = {}
-
-
-class Resources(_Table):
-    """What one stage needs of a cluster besides a CPU a thread: GPUs, or a share of one (None: not
-    said), and GiB of memory."""
-
-    gpus: NonNegativeFloat | None = None
-    memory_gb: NonNegativeFloat = 0.0
-
-
-class Needs(_Table):
-    """What a machine must have for a preset, in GiB, as `doctor` checks it."""
-
-    gpu_memory_gb: NonNegativeFloat = 0.0
-    disk_gb: NonNegativeFloat = 0.0
-
-
-class Block(_Table):
-    """A part of the matrix: each of these protections with each of these purifiers."""
-
-    protections: list[str]
-    purifiers: list[str]
-    tasks: list[str] | None = None
-
-    def about(self, tasks: Sequence[Spec]) -> Block | None:
-        """This block for these tasks alone; None if it is about none of them."""
-        if self.tasks is None:
-            return self
-        left = [text for text in self.tasks if parse_spec(text) in tasks]
-        return self.model_copy(update={"tasks": left}) if left else None
-
-
-class Preset(_Table):
+class Preset(Table):
     """What to run. `origin` names the file, `overrides` the flags, for messages."""
 
     name: str
@@ -146,13 +77,13 @@ class Preset(_Table):
     tasks: list[str] = Field(min_length=1)
     protections: list[str] = Field(min_length=1)
     purifiers: list[str] = Field(min_length=1)
-    metrics: list[str] = []
+    metrics: list[str] = Field(default=[])
     seeds: list[NonNegativeInt] = Field(default=[0], min_length=1)
     subjects: PositiveInt | dict[str, PositiveInt] | list[str] | None = None
     boards: list[str] | None = None
-    display: dict[str, Any] = {}
+    display: dict[str, Any] = Field(default={})
     settings: Settings = Settings()
-    matrix: list[Block] = []
+    matrix: list[Block] = Field(default=[])
     everything: bool = False
     inspections: bool = True
     threads: PositiveInt = 2
@@ -161,8 +92,14 @@ class Preset(_Table):
     time_limit_s: PositiveFloat | None = None
     isolate: bool = False
     memory_limit_gb: PositiveFloat | None = None
-    resources: dict[str, Resources] = {}
+    resources: dict[str, Resources] = Field(default={})
     needs: Needs = Needs()
+
+    def gpus(self, kind: str) -> float:
+        """GPUs that a stage of a kind asks for: where `resources` do not say, one if the preset
+        runs on GPUs, which Ray would hide from a stage that asked for none."""
+        asked = self.resources.get(kind, Resources()).gpus
+        return float(self.device == "cuda") if asked is None else asked
 
     def where(self, field: str) -> str:
         """Where a value came from: the flag that gave it, or the file and its key."""
@@ -226,7 +163,7 @@ def validated(content: Mapping[str, Any], origin: str) -> Preset:
 
 def unknown_key(location: Sequence[int | str]) -> str:
     """`Unknown key in models: 'targt'. Did you mean: target? …` for a place in a preset."""
-    tables: dict[str, type[_Table]] = {
+    tables: dict[str, type[Table]] = {
         "models": Models,
         "numerics": NumericsTable,
         "settings": Settings,

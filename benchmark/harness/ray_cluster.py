@@ -22,7 +22,8 @@ from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.harness.errors import ConfigError
 from impress_bench.benchmark.harness.executor import Executor
 from impress_bench.benchmark.harness.plan import Plan
-from impress_bench.benchmark.harness.preset import Preset, Resources
+from impress_bench.benchmark.harness.preset import Preset
+from impress_bench.benchmark.harness.preset_tables import Resources
 from impress_bench.benchmark.harness.settling import Outcome, Settler
 from impress_bench.benchmark.harness.stage import Stage
 from impress_bench.benchmark.harness.store import Store
@@ -68,7 +69,7 @@ class RayExecutor(Executor):
                 needs = preset.resources.get(stage.kind, Resources())
                 task = remote.options(
                     num_cpus=stage.threads,
-                    num_gpus=needs.gpus or 0.0,
+                    num_gpus=preset.gpus(stage.kind),
                     memory=int(needs.memory_gb * 2**30),
                     max_retries=RETRIES,
                     name=f"{stage.kind} {stage.place}",
