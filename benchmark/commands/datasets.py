@@ -17,7 +17,7 @@ CLIP = "timm/vit_base_patch32_clip_224.openai"
 
 
 @click.command("prepare-wikiart")
-@click.argument("tree", type=FOLDER)
+@click.argument("source", type=FOLDER)
 @click.argument("target", type=FOLDER)
 @click.option("--artists", default=8, show_default=True, type=click.IntRange(min=1))
 @click.option(
@@ -27,23 +27,30 @@ CLIP = "timm/vit_base_patch32_clip_224.openai"
 @click.option("--clip", default=CLIP, show_default=True, help="An open_clip folder or hub id.")
 @click.option("--captioner", default=CAPTIONER, show_default=True, help="A folder or hub id.")
 def wikiart(
-    tree: Path, target: Path, artists: int, works: int, recognised: float, clip: str, captioner: str
+    source: Path,
+    target: Path,
+    artists: int,
+    works: int,
+    recognised: float,
+    clip: str,
+    captioner: str,
 ) -> None:
     """Choose artists of WikiArt by the paper's rule, for --artworks.
 
-    TREE holds GENRE/ARTIST/*.jpg or GENRE/ARTIST_TITLE.jpg.
+    SOURCE holds GENRE/ARTIST/*.jpg or GENRE/ARTIST_TITLE.jpg, or it is a data set of the library
+    `datasets` with columns image, artist and style: *.parquet, or what save_to_disk writes.
 
     TARGET/artists gets a folder an artist with titles by the captioner, TARGET/validation the next
     artist, to choose settings on.
     """
-    from impress_bench.benchmark.datasets import captions, folders
+    from impress_bench.benchmark.datasets import captions
     from impress_bench.benchmark.datasets import wikiart as dataset
     from impress_bench.benchmark.models.style_classifier import OpenClipStyleClassifier
 
     with _whole_or_not_at_all(target) as scratch:
         if told := captions.problem(captioner):
             raise ConfigError(f"--captioner: {told}")
-        found = dataset.candidates(tree, works)
+        found = dataset.candidates(source, works)
         genres = dict.fromkeys(one.genre for one in found)
         labels = tuple(dict.fromkeys((*dataset.LABELS, *genres)))
         try:
@@ -54,12 +61,12 @@ def wikiart(
         chosen = dataset.select(found, classifier, artists + 1, recognised, _tell)
         places = [*["artists"] * artists, "validation"]
         for one in chosen:
-            squares = [folders.fit_square(folders.read(path), dataset.SIZE) for path in one.works]
+            squares = [dataset.square(work) for work in one.works]
             titles = captions.caption(squares, captioner)
             dataset.write_artist(one, titles, scratch / places.pop(0))
         if places:
             raise ConfigError(
-                f"{tree} has {artists + 1 - len(places)} artists of whose {works} works"
+                f"{source} has {artists + 1 - len(places)} artists of whose {works} works"
                 f" {recognised:.0%} are recognised, not {artists} and one for validation; lower"
                 " --artists, --works or --recognised"
             )

@@ -83,12 +83,13 @@ def text_of(entry: Mapping[str, Any], *keys: str) -> str:
     return ""
 
 
-def read(path: Path) -> NDArray[np.uint8]:
-    """An image as uint8 (H, W, 3). Raises PluginError for a file that cannot be read."""
+def read(source: Path | bytes, called: str = "") -> NDArray[np.uint8]:
+    """An image as uint8 (H, W, 3), from a file or from the bytes of one. Raises PluginError, in the
+    name of what the image is `called`, where it cannot be read."""
     try:
-        return read_picture(path).rgb
+        return read_picture(source).rgb
     except UnreadablePictureError as error:
-        raise PluginError(str(path), str(error)) from None
+        raise PluginError(called or str(source), str(error)) from None
 
 
 def fit_square(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

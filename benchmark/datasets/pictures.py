@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -36,14 +37,15 @@ class Picture:
     profile: bytes | None = None
 
 
-def read_picture(path: Path, max_megapixels: float = 100.0) -> Picture:
-    """A file's picture, upright. Raises UnreadablePictureError for what cannot be one."""
+def read_picture(source: Path | bytes, max_megapixels: float = 100.0) -> Picture:
+    """The picture of a file, or of the bytes of one, upright. Raises UnreadablePictureError for
+    what cannot be one."""
     try:
-        if path.stat().st_size == 0:
+        if not (len(source) if isinstance(source, bytes) else source.stat().st_size):
             raise UnreadablePictureError("the file is empty")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on sizes and odd metadata: judged here
-            with Image.open(path) as image:
+            with Image.open(BytesIO(source) if isinstance(source, bytes) else source) as image:
                 _refuse(image, max_megapixels)
                 image.load()
                 return _picture(ImageOps.exif_transpose(image))

@@ -10,24 +10,20 @@ recognised of the most productive; this follows the text.
 from __future__ import annotations
 
 import json
-import shutil
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from impress_bench.benchmark.contract import PluginError
-from impress_bench.benchmark.datasets.folders import (
-    METADATA,
-    entries,
-    fit_square,
-    image_files,
-    read,
-)
+from impress_bench.benchmark.datasets.folders import METADATA, fit_square, read
+from impress_bench.benchmark.datasets.wikiart_dataset import in_dataset, is_dataset
+from impress_bench.benchmark.datasets.wikiart_tree import in_tree
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
 GENRES = (
@@ -46,6 +42,22 @@ DIGITAL = (
 LABELS = (*GENRES, *DIGITAL)
 #: The paper's models see 512 pixels, of which CLIP then makes its own size.
 SIZE, TOP = 512, 3
+HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+
+
+class Work(Protocol):
+    """A painting, in a file or a row; `str` of it names it in messages."""
+
+    @property
+    def name(self) -> str:
+        """Its file's name, with the suffix of its format."""
+
+    def data(self) -> bytes:
+        """The bytes of its file."""
+
+
+#: By artist and genre, in an order that is the same each time.
+Works = Mapping[str, Mapping[str, Sequence[Work]]]
 
 
 class Candidate(NamedTuple):
@@ -53,7 +65,7 @@ class Candidate(NamedTuple):
 
     artist: str
     genre: str
-    works: tuple[Path, ...]
+    works: tuple[Work, ...]
     total: int
 
 
@@ -68,26 +80,26 @@ class Classifier(Protocol):
         """Higher is likelier."""
 
 
-def candidates(tree: Path, works: int) -> list[Candidate]:
+def candidates(source: Path, works: int) -> list[Candidate]:
     """Artists with at least `works` works in their largest genre, the most productive there first;
     `works` of them drawn by a seed.
 
-    `tree` holds GENRE/ARTIST/*.jpg, or GENRE/ARTIST_TITLE.jpg as WikiArt is handed around. Raises
-    PluginError where it holds neither.
+    `source` is a tree (`wikiart_tree`) or a data set (`wikiart_dataset`); which, its files tell.
+    Raises PluginError where it is neither or cannot be read.
     """
-    found: dict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
-    for folder in filter(Path.is_dir, entries(tree, f"WikiArt {tree}")):
-        for own in filter(Path.is_dir, entries(folder)):
-            found[own.name][folder.name] += image_files(own)
-        for path in image_files(folder):
-            found[path.stem.partition("_")[0]][folder.name].append(path)
-    if not found:
-        message = "holds no GENRE/ARTIST/*.jpg and no GENRE/ARTIST_TITLE.jpg"
-        raise PluginError(f"WikiArt {tree}", message)
+    found: Works
+    if source.is_dir() and is_dataset(source):
+        found = in_dataset(source)
+    elif source.exists() or not HUB_ID.fullmatch(str(source)):
+        found = in_tree(source)
+    else:
+        get = f"hf download {source} --repo-type dataset --local-dir {source.name}"
+        message = f"is no folder here. If it is a data set on the hub, first: {get}"
+        raise PluginError(f"WikiArt {source}", message)
     chosen = []
     for artist, genres in found.items():
         genre = max(sorted(genres), key=lambda name: len(genres[name]))
-        files = sorted(genres[genre])
+        files = genres[genre]
         if len(files) >= works:
             drawn = np.random.default_rng(0).permutation(len(files))[:works]
             kept = tuple(files[at] for at in sorted(drawn))
@@ -100,11 +112,16 @@ def recognised(candidate: Candidate, classifier: Classifier) -> float:
     import torch
 
     own, hits = classifier.labels.index(candidate.genre), 0
-    for path in candidate.works:
-        pixels = torch.from_numpy(fit_square(read(path), SIZE)).permute(2, 0, 1)[None] / 255
+    for work in candidate.works:
+        pixels = torch.from_numpy(square(work)).permute(2, 0, 1)[None] / 255
         scores = classifier.scores(pixels)[0]
         hits += int((scores > scores[own]).sum() < TOP)
     return hits / len(candidate.works)
+
+
+def square(work: Work) -> NDArray[np.uint8]:
+    """What of a work is shown, uint8 (SIZE, SIZE, 3). Raises PluginError for a broken image."""
+    return fit_square(read(work.data(), str(work)), SIZE)
 
 
 def select(
@@ -134,9 +151,10 @@ def write_artist(candidate: Candidate, titles: Sequence[str], folder: Path) -> N
     own = folder / candidate.artist
     own.mkdir(parents=True)
     lines = []
-    for at, (path, title) in enumerate(zip(candidate.works, titles, strict=True)):
-        name = f"{at:03d}{path.suffix.lower()}"
-        shutil.copyfile(path, own / name)
-        said = {"file_name": name, "title": title, "movement": candidate.genre, "of": path.name}
+    for at, (work, title) in enumerate(zip(candidate.works, titles, strict=True)):
+        of = work.name
+        name = f"{at:03d}{Path(of).suffix.lower()}"
+        (own / name).write_bytes(work.data())
+        said = {"file_name": name, "title": title, "movement": candidate.genre, "of": of}
         lines.append(json.dumps(said, ensure_ascii=False) + "\n")
     (own / METADATA).write_text("".join(lines), encoding="utf-8")

@@ -2,8 +2,10 @@
 
 Follows diffusers' `train_text_to_image`, which the IMPRESS experiments use: only the U-Net learns,
 loss on noise or velocity, constant rate, AdamW, gradient norm clipped at 1, and the averaged
-weights are kept. Departures: images are encoded once and latents sampled from the stored
-posteriors; no flips, since where the light falls or a seal stands is part of a style.
+weights are kept. With a rank it follows `train_text_to_image_lora`, where adapters of the U-Net's
+attention learn in its place. Departures: images are encoded once and latents sampled from the
+stored posteriors; no flips, since where the light falls or a seal stands is part of a style;
+adapters are averaged as the whole U-Net is.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from diffusers.training_utils import EMAModel
 from torch import Tensor
 
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+from impress_bench.benchmark.models.low_rank import add_adapters, merge_adapters
 
 if TYPE_CHECKING:
     from diffusers import DDIMScheduler
@@ -33,18 +36,25 @@ def fine_tune(
     batch_size: int,
     generator: torch.Generator,
     microbatch: int | None = None,
+    lora_rank: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> LatentDiffusion:
     """A copy of `model` whose U-Net has learned `images` (B, 3, H, W) in [0, 1] under `prompts`.
 
     `model` itself is not changed; VAE and text encoder are shared with the copy. Gradients of a
-    batch are accumulated over `microbatch` images at a time, by default all of them. Raises
-    ValueError unless there is one prompt an image, and FloatingPointError where the loss stops
-    being finite.
+    batch are accumulated over `microbatch` images at a time, by default all of them. With
+    `lora_rank` (at least 1) adapters of that rank learn, and are then merged into the weights of
+    the copy, which is a plain U-Net either way. Raises ValueError unless there is one prompt an
+    image, FloatingPointError where the loss stops being finite, and ModuleNotFoundError where
+    `peft`, which `lora_rank` needs, is not installed.
     """
     if len(images) != len(prompts) or not len(images):
         raise ValueError(f"{len(images)} images but {len(prompts)} prompts to fine-tune on")
     unet = copy.deepcopy(model.pipeline.unet).train().requires_grad_(True)
+    if lora_rank is None:
+        learning = list(unet.parameters())
+    else:
+        learning = add_adapters(unet, lora_rank, generator)
     learner = replace(
         model,
         pipeline=type(model.pipeline)(
@@ -58,8 +68,8 @@ def fine_tune(
             2 * images.to(model.device, model.dtype) - 1
         ).latent_dist
         contexts = model.embed(prompts)
-    optimizer = torch.optim.AdamW(unet.parameters(), lr=lr, weight_decay=1e-2, fused=True)
-    average = EMAModel(unet.parameters())
+    optimizer = torch.optim.AdamW(learning, lr=lr, weight_decay=1e-2, fused=True)
+    average = EMAModel(learning)
     for step in range(steps):
         index = torch.randint(len(images), (batch_size,), generator=generator)
         draw = torch.randn((2, batch_size, *posterior.mean.shape[1:]), generator=generator)
@@ -77,11 +87,13 @@ def fine_tune(
             if not torch.isfinite(loss):
                 raise FloatingPointError(f"fine-tuning diverged at step {step} with lr={lr}")
             loss.backward()
-        torch.nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(learning, 1.0)
         optimizer.step()
-        average.step(unet.parameters())
+        average.step(learning)
         progress(step + 1, steps)
-    average.copy_to(unet.parameters())
+    average.copy_to(learning)
+    if lora_rank is not None:
+        merge_adapters(unet)
     unet.requires_grad_(False).eval()
     return learner
 

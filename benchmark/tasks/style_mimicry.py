@@ -19,6 +19,7 @@ from impress_bench.benchmark.contract import ImageSet, PluginError, State
 from impress_bench.benchmark.datasets.artworks import ArtworkFolder
 from impress_bench.benchmark.datasets.captions import CAPTIONER
 from impress_bench.benchmark.datasets.mimicry import Artists, AtelierArtists
+from impress_bench.benchmark.models import low_rank
 from impress_bench.benchmark.tasks.base import Strip, Task, TaskSettings
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ class StyleMimicrySettings(TaskSettings):
     fine_tuning_batch: int = Field(default=32, ge=1)
     fine_tuning_microbatch: int | None = Field(
         default=None, ge=1, description="images at a time, whose gradients are accumulated"
+    )
+    fine_tuning_lora_rank: int | None = Field(
+        default=None, ge=1, description="of adapters that learn in place of the whole U-Net"
     )
     sampler: Literal["model", "dpm-solver++"] = "model"
     sampling_steps: int = Field(default=100, ge=1)
@@ -86,7 +90,10 @@ class StyleMimicry(Task):
         self._known = lru_cache(maxsize=4)(self._artists.subject)
 
     def subjects(self) -> tuple[str, ...]:
-        """The artists. Raises PluginError for one of whose style the judge knows nothing."""
+        """The artists. Raises PluginError for one of whose style the judge knows nothing, and where
+        what `fine_tuning_lora_rank` needs is not installed."""
+        if self.settings.fine_tuning_lora_rank is not None and (told := low_rank.missing()):
+            raise PluginError(self.name, f"fine_tuning_lora_rank {told}")
         names = self._artists.names()
         for name in names:
             self._judge.require(name, self._artists.style_of(name))
@@ -135,6 +142,7 @@ class StyleMimicry(Task):
                 lr=settings.fine_tuning_lr,
                 batch_size=settings.fine_tuning_batch,
                 microbatch=settings.fine_tuning_microbatch,
+                lora_rank=settings.fine_tuning_lora_rank,
                 generator=generator,
                 progress=lambda done, total: progress(done * learned, work),
             )

@@ -97,6 +97,15 @@ def test_what_is_not_there(complete, tmp_path, harm, what, problem):
     assert problem in finding.problem
 
 
+def test_adapters_without_their_library_are_told(complete, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    settings = complete.settings.model_dump()
+    settings["tasks"]["style-mimicry"]["fine_tuning_lora_rank"] = 4
+    (finding,) = missing(complete.override({}, settings=settings), tmp_path)
+    assert finding.what.startswith("subjects of style-mimicry")
+    assert "pip install 'impress-bench[lora]'" in finding.problem
+
+
 def test_a_small_gpu_is_told(complete, tmp_path, monkeypatch):
     class Small:
         total_memory = 8 * 2**30

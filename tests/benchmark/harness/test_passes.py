@@ -57,11 +57,12 @@ def test_an_encoder_attack_needs_no_decoder(environment, smooth_images):
     assert counts["lpips forward"] == 4  # the budget is measured, on both sides
 
 
-def test_copies_for_fine_tuning_count(environment, smooth_images):
+@pytest.mark.parametrize("rank", [None, 2])
+def test_copies_for_fine_tuning_count(environment, smooth_images, rank):
     model, images = environment.model("target"), smooth_images(2, 64)
     with environment.stage(1, "test"):
         fine_tune(
-            model, images, ["a", "b"], steps=3, lr=1e-4, batch_size=5,
+            model, images, ["a", "b"], steps=3, lr=1e-4, batch_size=5, lora_rank=rank,
             generator=torch.Generator().manual_seed(0),
         )  # fmt: skip
     assert environment.passes["unet forward"] == 15

@@ -1,5 +1,7 @@
 """Style mimicry: what is learned from, what is painted, how it is judged."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from pydantic import ValidationError
 
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import PACK, world
-from impress_bench.benchmark.contract import ImageSet
+from impress_bench.benchmark.contract import ImageSet, PluginError
 from impress_bench.benchmark.harness.planner import make_plan
 from impress_bench.benchmark.harness.presets import load_preset
 from impress_bench.benchmark.harness.registry import Registry
@@ -59,6 +61,25 @@ def test_exploit_is_paired_and_repeatable(task):
     for floor in floors:
         assert floor.titles == learned.titles
         assert not np.array_equal(floor.images, learned.images)
+
+
+def test_adapters_learn_where_a_rank_is_set(task):
+    model, subject = load_model("atelier"), task.subjects()[0]
+    originals = task.originals(subject)
+    low = StyleMimicry(task.settings.model_copy(update={"fine_tuning_lora_rank": 2}))
+    assert not np.array_equal(
+        low.exploit(subject, originals, model, 7, silent).images,
+        task.exploit(subject, originals, model, 7, silent).images,
+    )
+
+
+def test_without_peft_no_rank_is_planned_for(task, monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    assert task.subjects()
+    low = StyleMimicry(task.settings.model_copy(update={"fine_tuning_lora_rank": 2}))
+    told = r"fine_tuning_lora_rank needs peft: pip install 'impress-bench\[lora\]'"
+    with pytest.raises(PluginError, match=told):
+        low.subjects()
 
 
 def test_score_counts_paintings_ranked_first_and_among_three(task):
