@@ -24,9 +24,20 @@ from impress_bench.benchmark.harness.store import Store
 
 
 def default_workers(preset: Preset) -> int:
-    """As many processes as have cores for their threads. One where there is a GPU to be had: runs
-    that share a store, each with a GPU of its own, divide the work."""
-    return max(1, (os.cpu_count() or 1) // preset.threads) if preset.device == "cpu" else 1
+    """A process a GPU where the preset wants one, else as many as have cores for their threads."""
+    if preset.device == "cuda":
+        return max(1, len(gpus()))
+    return max(1, (os.cpu_count() or 1) // preset.threads)
+
+
+def gpus() -> list[str]:
+    """The GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return list(filter(None, named.split(",")))
+    import torch
+
+    return [str(number) for number in range(torch.cuda.device_count())]
 
 
 class Helpers:
@@ -35,8 +46,9 @@ class Helpers:
     def __init__(self) -> None:
         self._processes: list[tuple[subprocess.Popen[str], IO[str]]] = []
 
-    def start(self, preset: Preset, root: Path, run: str) -> None:
-        """Start one more."""
+    def start(self, preset: Preset, root: Path, run: str, gpu: str | None = None) -> None:
+        """Start one more, which sees no other GPU than `gpu`."""
+        environment = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
         # Open for as long as the process is.
         errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         process = subprocess.Popen(
@@ -46,6 +58,7 @@ class Helpers:
             stderr=errors,
             text=True,
             start_new_session=True,  # an interrupt is ours to handle
+            env={**os.environ, **environment},
         )
         assert process.stdin is not None
         process.stdin.write(preset.model_dump_json() + "\n")
@@ -73,11 +86,13 @@ class Helpers:
 
 @contextmanager
 def helpers(preset: Preset, root: Path, run: str, count: int) -> Iterator[Helpers]:
-    """`count` further processes for as long as the block lasts."""
+    """`count` further processes for as long as the block lasts; on GPUs they take turns in having
+    one each, from the second on, since the first is what the run's own process works on."""
     group = Helpers()
+    found = gpus() if preset.device == "cuda" and count > 0 else []
     try:
-        for _ in range(count):
-            group.start(preset, root, run)
+        for index in range(1, count + 1):
+            group.start(preset, root, run, found[index % len(found)] if found else None)
         yield group
     finally:
         group.stop()

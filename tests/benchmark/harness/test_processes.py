@@ -1,5 +1,6 @@
 """Runs that are killed, interrupted or share a store, in processes of their own."""
 
+import io
 import json
 import signal
 import subprocess
@@ -7,6 +8,8 @@ import time
 from collections import Counter
 
 import pandas as pd
+
+from impress_bench.benchmark.harness.workers import default_workers, helpers
 
 SLOW = {"FAKE_DELAY": "0.2"}
 
@@ -102,6 +105,29 @@ def test_workers_share_one_run(command, logged, preset_file, tmp_path):
     makers = [json.loads(path.read_text())["run"] for path in tmp_path.glob("store-2/*/*/*/man*")]
     assert len(makers) == len(done[1])
     assert len(set(makers)) == 1
+
+
+def test_each_process_has_a_gpu_of_its_own(bench, monkeypatch):
+    """Told by the environment: the run's own process works on the first that it sees."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-af5,7")
+    preset = bench.preset(device="cuda")
+    assert default_workers(preset) == 3
+    started = []
+
+    class Popen:
+        def __init__(self, command, env, **options):
+            started.append(env.get("CUDA_VISIBLE_DEVICES"))
+            self.stdin = io.StringIO()
+
+        kill = wait = poll = lambda self: None
+
+    monkeypatch.setattr(subprocess, "Popen", Popen)
+    with helpers(preset, bench.store, "run", 3):
+        assert started == ["GPU-af5", "7", "3"]
+    with helpers(bench.preset(), bench.store, "run", 1):
+        assert started[3:] == ["3,GPU-af5,7"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert default_workers(preset) == 1
 
 
 def test_helpers_end_with_their_run(command, logged, preset_file, tmp_path):

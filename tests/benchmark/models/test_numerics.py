@@ -83,6 +83,21 @@ def test_what_learns_stays_float32_under_float16(plain):
     assert (weights["bfloat16"] - weights["plain"]).abs().max() < 4e-3  # two steps of 1e-3 each way
 
 
+def test_adapters_learn_in_lower_precision_too(plain, half):
+    images, prompts = torch.rand(2, 3, 64, 64, generator=seeded()), ["a", "b"]
+    options = {"steps": 2, "lr": 1e-3, "batch_size": 2, "lora_rank": 2}
+    name = "mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight"
+    moved = [
+        fine_tune(model, images, prompts, generator=seeded(), **options).pipeline.unet.state_dict()[
+            name
+        ]
+        - plain.pipeline.unet.state_dict()[name]
+        for model in (plain, half)
+    ]
+    assert moved[0].norm() > 0
+    assert 0 < (moved[0] - moved[1]).norm() < 0.5 * moved[0].norm()
+
+
 @pytest.mark.parametrize("chain", ["vae", "ldm"])
 def test_checkpointing_changes_no_bit_of_a_gradient(plain, smooth_images, chain):
     spared = load_model("atelier", numerics=Numerics(checkpointing=True))
