@@ -138,9 +138,8 @@ class Registry:
         }
         if SURROGATE in decided["parameters"] and draft.kind != "task":
             plugin = f"{draft.kind} {draft.label}"
-            raise PluginError(
-                plugin, f"calls a parameter {SURROGATE!r}, which names a model of ours"
-            )
+            message = f"has a parameter {SURROGATE!r}, a word of the benchmark's; rename it"
+            raise PluginError(plugin, message)
         drafted = replace(
             draft,
             parameters=decided["parameters"],
