@@ -16,20 +16,26 @@ if TYPE_CHECKING:
 
 #: The weights, in diffusers layout: `model_index.json`, `vae`, `unet`, `text_encoder`, …
 PACK = Path(__file__).parent / "pack"
+#: Another model of the same paintings, without what judges or inpaints: a surrogate for transfer.
+SECOND_PACK = Path(__file__).parent / "second_pack"
 
 
-class _Atelier:
-    """The registered model. Its digest is known without loading it, or torch."""
+class _Embedded:
+    """A registered model. Its digest is known without loading it, or torch."""
+
+    def __init__(self, pack: Path) -> None:
+        self._pack = pack
 
     def __call__(self) -> LatentDiffusion:
         """The embedded latent diffusion model."""
         from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
-        return LatentDiffusion.from_pretrained(PACK)
+        return LatentDiffusion.from_pretrained(self._pack)
 
     def digest(self) -> str:
         """SHA-256 over the pack."""
-        return folder_digest(PACK)
+        return folder_digest(self._pack)
 
 
-load_atelier = _Atelier()
+load_atelier = _Embedded(PACK)
+load_second = _Embedded(SECOND_PACK)

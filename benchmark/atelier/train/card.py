@@ -80,7 +80,7 @@ def render(model: str, cards: Mapping[str, Mapping[str, Any]]) -> str:
         f"| {part} | {name.replace('_', ' ')} | {_shown(value)} |"
         for part in RECIPES
         if part in cards
-        for name, value in cards[part].items()
+        for name, value in sorted(cards[part].items())
     ]
     return CARD.format(**SAID[model], rows="\n".join(rows))
 
