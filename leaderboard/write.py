@@ -60,20 +60,21 @@ def write_boards(
     cells, protections, inspections, notes = _checked(cells, protections, inspections, notes)
     boards = build_boards(cells, protections, inspections, meta, notes)
     layout = Layout(meta)
-    folder = Path(out_dir) / "boards"
+    folder, pictures = Path(out_dir) / "boards", Path(out_dir) / "figures"
     paths = [path for board in boards for path in write_board(board, folder, formats)]
     figures = {}
     if any(board.name == inconsistency.NAME for board in boards):
-        picture = Path(out_dir) / "figures" / "inconsistency.png"
+        picture = pictures / "inconsistency.png"
         if plot_inconsistency(inspections, layout, picture):
             paths.append(picture)
             figures[picture.name] = "Reconstruction errors of clean, protected and purified images"
-    for picture, caption in plot_tradeoff(
-        cells, protections, layout, folder.parent / "figures"
-    ).items():
+    for picture, caption in plot_tradeoff(cells, protections, layout, pictures).items():
         paths.append(picture)
         figures[picture.name] = caption
-    layout = Layout({**meta, "figures": {**figures, **meta.get("figures", {})}})
+    # What is published may leave out pictures that a run has made.
+    further = meta.get("figures", {}).items()
+    figures |= {name: caption for name, caption in further if (pictures / name).is_file()}
+    layout = Layout({**meta, "figures": figures})
     paths.append(write_text(folder / "LEADERBOARD.md", overview(boards, cells, layout)))
     return paths
 

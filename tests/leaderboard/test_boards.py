@@ -376,3 +376,16 @@ def test_table_2_has_the_papers_layout(build_cells: Any, meta: Any, tmp_path: Pa
     leaderboard = text(tmp_path, "LEADERBOARD")
     assert "as visible as PhotoGuard (diffusion)" in leaderboard
     assert "## PhotoGuard (diffusion): 2 subjects" in leaderboard
+
+
+def test_the_overview_shows_the_pictures_that_are_there(
+    cells: Any, meta: Any, tmp_path: Path
+) -> None:
+    """What is published may leave some out."""
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "kept.png").touch()
+    figures = {"kept.png": "Kept", "left.png": "Left out"}
+    write_boards(cells, EMPTY, EMPTY, {**meta, "figures": figures}, tmp_path)
+    overview = text(tmp_path, "LEADERBOARD")
+    assert "![Kept](../figures/kept.png)" in overview
+    assert "left.png" not in overview
