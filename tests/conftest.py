@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -45,6 +46,9 @@ class TinyModel:
 
     def decode(self, latents: Tensor) -> Tensor:
         return (self.vae.decode(latents).sample + 1) / 2
+
+    def remembered(self, network: Callable[..., Any], *inputs: Tensor) -> Any:
+        return network(*inputs)
 
     def reconstruct(self, images: Tensor) -> Tensor:
         return self.decode(self.encode(images))

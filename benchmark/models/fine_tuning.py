@@ -5,7 +5,8 @@ loss on noise or velocity, constant rate, AdamW, gradient norm clipped at 1, and
 weights are kept. With a rank it follows `train_text_to_image_lora`, where adapters of the U-Net's
 attention learn in its place. Departures: images are encoded once and latents sampled from the
 stored posteriors; no flips, since where the light falls or a seal stands is part of a style;
-adapters are averaged as the whole U-Net is.
+adapters are averaged as the whole U-Net is; no `accelerate`, since a stage has one device and the
+U-Net itself knows its precision.
 """
 
 from __future__ import annotations
