@@ -142,12 +142,11 @@ LOOPS = {
     "advdm": (protections.AdvDM(steps=STEPS), Bare.denoising),
     "mist": (protections.Mist(steps=STEPS), Bare.aimed),
     "sds": (protections.Sds(steps=STEPS), Bare.distillation),
-    "fsmg": (
-        protections.Fsmg(steps=STEPS, surrogate_steps=3), lambda bare: bare.learned(3, STEPS)
-    ),
-    # Moves and training in the proportions that were published.
+    # Moves and training in the proportions that were published: here ten steps of training to each
+    # move, there as many as moves in each round, and three more before the first of fifty.
+    "fsmg": (protections.Fsmg(steps=2, surrogate_steps=20), lambda bare: bare.learned(20, 2)),
     "aspl": (
-        protections.Aspl(rounds=1, moves=6, surrogate_steps=3), lambda bare: bare.learned(9, 6)
+        protections.Aspl(rounds=4, moves=6, surrogate_steps=3), lambda bare: bare.learned(27, 24)
     ),
     "caat": (
         protections.Caat(steps=STEPS),
