@@ -22,6 +22,7 @@ from torch import Tensor
 
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 from impress_bench.benchmark.models.low_rank import add_adapters, merge_adapters
+from impress_bench.benchmark.models.posterior import posterior
 
 if TYPE_CHECKING:
     from diffusers import DDIMScheduler
@@ -65,17 +66,15 @@ def fine_tune(
     learner.pipeline.set_progress_bar_config(disable=True)
     scheduler = model.noise_schedule
     with torch.no_grad():
-        posterior = model.pipeline.vae.encode(
-            2 * images.to(model.device, model.dtype) - 1
-        ).latent_dist
+        encoded = posterior(model, images)
         contexts = model.embed(prompts)
     optimizer = torch.optim.AdamW(learning, lr=lr, weight_decay=1e-2, fused=True)
     average = EMAModel(learning)
     for step in range(steps):
         index = torch.randint(len(images), (batch_size,), generator=generator)
-        draw = torch.randn((2, batch_size, *posterior.mean.shape[1:]), generator=generator)
-        draw = draw.to(posterior.mean)
-        clean = (posterior.mean[index] + posterior.std[index] * draw[0]) * model.latent_scale
+        draw = torch.randn((2, batch_size, *encoded.mean.shape[1:]), generator=generator)
+        draw = draw.to(encoded.mean)
+        clean = (encoded.mean[index] + encoded.std[index] * draw[0]) * model.latent_scale
         count = scheduler.config.num_train_timesteps
         timesteps = torch.randint(count, (batch_size,), generator=generator).to(model.device)
         noisy = scheduler.add_noise(clean, draw[1], timesteps)

@@ -52,11 +52,11 @@ def settled(model: LatentDiffusion, numerics: Numerics) -> LatentDiffusion:
     channels last, which its convolutions want."""
     import torch
 
-    vae, lowered = model.pipeline.vae, numerics.precision
+    vae = model.pipeline.vae
     for network in (vae.encoder, vae.decoder):
         _compute(network, "float32", numerics.compiled)
     for network in filter(None, (model.pipeline.unet, model.inpainting_unet)):
-        _compute(network, lowered, numerics.compiled)
+        _compute(network, numerics.precision, numerics.compiled)
     if model.device.type == "cuda":
         for network in filter(None, (vae, model.pipeline.unet, model.inpainting_unet)):
             network.to(memory_format=torch.channels_last)
@@ -66,13 +66,13 @@ def settled(model: LatentDiffusion, numerics: Numerics) -> LatentDiffusion:
 def _compute(network: Network, precision: str, compiled: bool) -> None:
     """Give a network a `forward` that does so. It is its class's, so that copies, which learn, have
     it too, and hooks stay outside of it."""
+    if precision == "float32" and not compiled:
+        return
     import torch
     from accelerate.utils import convert_to_fp32
 
     kind = type(network)
     plain = torch.compile(kind.forward) if compiled else kind.forward
-    if precision == "float32" and not compiled:
-        return
 
     def forward(self: Any, *inputs: Any, **named: Any) -> Any:
         if precision == "float32" or (precision == "float16" and _learns(self)):
