@@ -104,4 +104,5 @@ class Ace(GradientProtection[AceState]):
         """At the end of a round the surrogate learns the images."""
         state.moved += 1
         if state.moved % self.moves == 0:
-            state.surrogate.train(x, state.generators, self.surrogate_steps, self.batch)
+            images = state.surrogate.encoded(x)
+            state.surrogate.train(images, state.generators, self.surrogate_steps, self.batch)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context
+from impress_bench.benchmark.models.posterior import Encoded
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.pgd import Pgd
 from impress_bench.protections.surrogate import Surrogate
@@ -23,7 +24,7 @@ from impress_bench.protections.surrogate import Surrogate
 class AsplState:
     """The clean images, the surrogate that follows the images, and the copy they move against."""
 
-    clean: Tensor
+    clean: Encoded
     follower: Surrogate
     opponent: Surrogate
     generators: Sequence[torch.Generator]
@@ -72,8 +73,9 @@ class Aspl(GradientProtection[AsplState]):
     ) -> AsplState:
         """The surrogate, and the first copy to move against."""
         follower = Surrogate.of(self.name, context, self.prompt, images, self.surrogate_lr)
-        state = AsplState(images, follower, follower, generator)
-        self._next_opponent(state)
+        clean = follower.encoded(images)
+        state = AsplState(clean, follower, follower.copy(), generator)
+        self._teach_opponent(state)
         return state
 
     def loss(
@@ -86,9 +88,10 @@ class Aspl(GradientProtection[AsplState]):
         """At the end of a round the surrogate learns the images, and a new copy the clean ones."""
         state.moved += 1
         if state.moved % self.moves == 0:
-            state.follower.train(x, state.generators, self.surrogate_steps, self.batch)
-            self._next_opponent(state)
+            images = state.follower.encoded(x)
+            state.follower.train(images, state.generators, self.surrogate_steps, self.batch)
+            state.opponent.restart_from(state.follower)
+            self._teach_opponent(state)
 
-    def _next_opponent(self, state: AsplState) -> None:
-        state.opponent = state.follower.copy()
+    def _teach_opponent(self, state: AsplState) -> None:
         state.opponent.train(state.clean, state.generators, self.surrogate_steps, self.batch)

@@ -73,4 +73,5 @@ class Caat(GradientProtection[CaatState]):
 
     def update(self, state: CaatState, x: Tensor) -> None:
         """One step of the weights against the images."""
-        state.surrogate.train(x, state.generators, 1, self.batch)
+        surrogate = state.surrogate
+        surrogate.train(surrogate.encoded(x), state.generators, 1, self.batch)

@@ -51,16 +51,29 @@ def denoise(
     `prompts` are text embeddings (B, length, width) or (1, length, width). Without `gradient` the
     U-Net is not remembered, and only `latents` lead back to `x`.
     """
+    latents = model.encode(x, True, generators) * model.latent_scale
+    return denoise_latents(model, latents, prompts, generators, unet=unet, gradient=gradient)
+
+
+def denoise_latents(
+    model: LatentDiffusion,
+    latents: Tensor,
+    prompts: Tensor,
+    generators: Sequence[torch.Generator],
+    *,
+    unet: UNet2DConditionModel | None = None,
+    gradient: bool = True,
+) -> Denoising:
+    """The same for scaled `latents` (B, 4, h, w) that are drawn already."""
     scheduler = model.noise_schedule
     unet = model.pipeline.unet if unet is None else unet
-    latents = model.encode(x, True, generators) * model.latent_scale
     count = int(scheduler.config.num_train_timesteps)
     draws = [torch.randint(count, (1,), generator=generator) for generator in generators]
     timesteps = torch.cat(draws).to(latents.device)
     noise = randn_per_image(generators, latents)
     with torch.set_grad_enabled(gradient and torch.is_grad_enabled()):
         noisy = scheduler.add_noise(latents, noise, timesteps)
-        context = prompts.expand(len(x), -1, -1)
+        context = prompts.expand(len(latents), -1, -1)
         predicted = unet(noisy, timesteps, encoder_hidden_states=context).sample
         wanted = target(scheduler, latents, noise, timesteps)
     return Denoising(latents, predicted, wanted)

@@ -53,7 +53,7 @@ class Fsmg(GradientProtection[Surrogate]):
     ) -> Surrogate:
         """A model that has learned the clean images."""
         surrogate = Surrogate.of(self.name, context, self.prompt, images, self.surrogate_lr)
-        surrogate.train(images, generator, self.surrogate_steps, self.batch)
+        surrogate.train(surrogate.encoded(images), generator, self.surrogate_steps, self.batch)
         return surrogate
 
     def loss(

@@ -82,9 +82,9 @@ class MetaCloak(GradientProtection[MetaCloakState]):
     ) -> MetaCloakState:
         """The pool: one fine-tuning on the clean images, looked at from time to time."""
         learner = Surrogate.of(self.name, context, self.prompt, images, self.surrogate_lr)
-        pool = [learner.copy()]
+        pool, encoded = [learner.copy()], learner.encoded(images)
         for _ in range(self.stages - 1):
-            learner.train(images, generator, self.stage_steps, self.batch)
+            learner.train(encoded, generator, self.stage_steps, self.batch)
             pool.append(learner.copy())
         return MetaCloakState(pool, pool[0].copy(), generator)
 
@@ -100,10 +100,11 @@ class MetaCloak(GradientProtection[MetaCloakState]):
         state.moved += 1
         if state.moved % self.moves:
             return
-        state.playing.train(x, state.generators, self.surrogate_steps, self.batch)
+        images = state.playing.encoded(x)
+        state.playing.train(images, state.generators, self.surrogate_steps, self.batch)
         turns = state.moved // self.moves
         if turns % self.visits == 0:
-            state.playing = state.pool[turns // self.visits % self.stages].copy()
+            state.playing.restart_from(state.pool[turns // self.visits % self.stages])
 
 
 def transformed(image: Tensor, generator: torch.Generator) -> Tensor:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.contract import Context
-from impress_bench.protections.denoising import Denoising, denoise
+from impress_bench.benchmark.models.posterior import Encoded
+from impress_bench.protections.denoising import Denoising, denoise, denoise_latents
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
@@ -82,17 +83,27 @@ class Surrogate:
         other.unet = self.unet if self._optimiser is None else copy.deepcopy(self.unet)
         return other
 
-    def denoise(
-        self, x: Tensor, generators: Sequence[torch.Generator], index: Tensor | None = None
-    ) -> Denoising:
-        """One draw an image of `x` (B, 3, H, W), or of those at `index`, under their prompts."""
-        if index is None:
-            index = torch.arange(len(x))
-        chosen = [generators[i] for i in index.tolist()]
-        return denoise(self.model, x[index], self.prompts[index], chosen, unet=self.unet)
+    def restart_from(self, other: Surrogate) -> None:
+        """Become a copy of `other`, in the memory that this one has: a U-Net and two moments of
+        each weight are much on a GPU, and slow to ask for on a CPU."""
+        if self._optimiser is None:
+            self.unet = other.copy().unet
+            return
+        self.unet.load_state_dict(other.unet.state_dict())
+        for seen in self._optimiser.state.values():
+            for value in seen.values():
+                value.zero_()
+
+    def encoded(self, images: Tensor) -> Encoded:
+        """`images` (B, 3, H, W) to train on, encoded once."""
+        return Encoded(self.model, images)
+
+    def denoise(self, x: Tensor, generators: Sequence[torch.Generator]) -> Denoising:
+        """One draw an image of `x` (B, 3, H, W), each under its prompt."""
+        return denoise(self.model, x, self.prompts, generators, unet=self.unet)
 
     def train(
-        self, images: Tensor, generators: Sequence[torch.Generator], steps: int, batch: int
+        self, images: Encoded, generators: Sequence[torch.Generator], steps: int, batch: int
     ) -> None:
         """`steps` steps of the usual fine-tuning on `images`, `batch` of them at a time."""
         if self._optimiser is None:
@@ -103,12 +114,17 @@ class Surrogate:
         for parameter in group["params"]:
             parameter.requires_grad_(True)
         for _ in range(steps):
-            order = torch.randperm(len(images), generator=generators[0])
+            index = torch.randperm(len(images), generator=generators[0])[:batch]
+            chosen = [generators[i] for i in index.tolist()]
+            latents = images.at(index).sample(chosen) * self.model.latent_scale
             with torch.enable_grad():
-                error = self.denoise(images.detach(), generators, order[:batch]).error.mean()
-            self._optimiser.zero_grad(set_to_none=True)
-            error.backward()  # type: ignore[no-untyped-call]
+                seen = denoise_latents(
+                    self.model, latents, self.prompts[index], chosen, unet=self.unet
+                )
+                seen.error.mean().backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(group["params"], 1.0, foreach=True)
             self._optimiser.step()
+            # At once: they would only be in the way of the next step, or of the images' moves.
+            self._optimiser.zero_grad(set_to_none=True)
         for parameter in group["params"]:
             parameter.requires_grad_(False)

@@ -30,3 +30,29 @@ def posterior(model: LatentDiffusion, images: Tensor) -> Posterior:
     pixels = 2 * images.to(model.device, model.dtype) - 1
     found = model.remembered(model.pipeline.vae.encode, pixels).latent_dist
     return Posterior(found.mean, found.std)
+
+
+class Encoded:
+    """The posteriors of images (B, 3, H, W) in [0, 1] that stay as they are, each computed when it
+    is first asked for and kept. Not differentiable."""
+
+    def __init__(self, model: LatentDiffusion, images: Tensor) -> None:
+        self._model = model
+        self._images = images.detach()
+        self._known: dict[int, Posterior] = {}
+
+    def __len__(self) -> int:
+        """How many images."""
+        return len(self._images)
+
+    def at(self, index: Tensor) -> Posterior:
+        """The posterior of the images at `index` (n,)."""
+        wanted = index.tolist()
+        missing = sorted(set(wanted) - set(self._known))
+        if missing:
+            with torch.no_grad():
+                found = posterior(self._model, self._images[missing])
+            pairs = zip(found.mean, found.std, strict=True)
+            self._known |= {i: Posterior(*pair) for i, pair in zip(missing, pairs, strict=True)}
+        means, stds = zip(*(self._known[i] for i in wanted), strict=True)
+        return Posterior(torch.stack(means), torch.stack(stds))

@@ -13,7 +13,7 @@ from impress_bench.benchmark import Context
 from impress_bench.benchmark.harness.environment import Environment
 
 N = 3  # images
-B = 2  # of a batch that a surrogate learns
+B = 2  # of a batch that a surrogate learns, where it learns from each state of the images once
 
 
 def passes(encoder=(0, 0), decoder=(0, 0), unet=(0, 0), lpips=(0, 0)):
@@ -33,10 +33,10 @@ def both(count):
 MEASURED = (2 * N, 0)
 
 
-def learning(moves, learned, target=0):
-    """Against a surrogate: `moves` steps of all images, `learned` images seen in training, whose
-    encoding needs no gradient; `target` encoded once an image."""
-    encoder = (N * (moves + target) + learned, N * moves)
+def learning(moves, learned, encoded):
+    """Against a surrogate: `moves` steps of all images, `learned` images seen in training, and
+    `encoded` ones without gradient: what it learns, and a target, once in each state of theirs."""
+    encoder = (N * moves + encoded, N * moves)
     return passes(encoder, unet=both(N * moves + learned), lpips=MEASURED)
 
 
@@ -90,24 +90,24 @@ CASES = {
         passes((N * (S + 1), N * S), unet=(N * S, 0), lpips=MEASURED),
     ),
     "fsmg": (
-        protections.Fsmg(steps=S, surrogate_steps=Q, batch=B),
-        learning(S, Q * B),
+        protections.Fsmg(steps=S, surrogate_steps=Q, batch=N),
+        learning(S, Q * N, N),
     ),
     "aspl": (
         # A copy before every round and one after the last, as published, beside the surrogate.
-        protections.Aspl(rounds=R, moves=K, surrogate_steps=Q, batch=B),
-        learning(R * K, (R + R + 1) * Q * B),
+        protections.Aspl(rounds=R, moves=K, surrogate_steps=Q, batch=N),
+        learning(R * K, (R + R + 1) * Q * N, (1 + R) * N),
     ),
-    "caat": (protections.Caat(steps=S, batch=B), learning(S, S * B)),
+    "caat": (protections.Caat(steps=S, batch=B), learning(S, S * B, S * B)),
     "ace": (
-        protections.Ace(rounds=R, moves=K, surrogate_steps=Q, batch=B),
-        learning(R * K, R * Q * B, target=1),
+        protections.Ace(rounds=R, moves=K, surrogate_steps=Q, batch=N),
+        learning(R * K, R * Q * N, (1 + R) * N),
     ),
     "metacloak": (
         protections.MetaCloak(
-            trials=R, stages=2, stage_steps=3, visits=2, moves=K, surrogate_steps=Q, batch=B
+            trials=R, stages=2, stage_steps=3, visits=2, moves=K, surrogate_steps=Q, batch=N
         ),
-        learning(R * 2 * 2 * K, 3 * B + R * 2 * 2 * Q * B),
+        learning(R * 2 * 2 * K, 3 * N + R * 2 * 2 * Q * N, N + R * 2 * 2 * N),
     ),
     "impress": (
         attacks.Impress(steps=S),
