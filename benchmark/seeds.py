@@ -10,6 +10,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+#: One generator for a batch, from which each image's own is derived, or one an image.
+Generators = torch.Generator | Sequence[torch.Generator]
+
 
 def per_image_generators(generator: torch.Generator, n: int) -> list[torch.Generator]:
     """`n` CPU generators seeded by the next `n` draws of `generator`, which advances.
@@ -19,6 +22,13 @@ def per_image_generators(generator: torch.Generator, n: int) -> list[torch.Gener
     """
     seeds = torch.randint(2**63 - 1, (n,), generator=generator, device=generator.device)
     return [torch.Generator().manual_seed(seed) for seed in seeds.tolist()]
+
+
+def one_an_image(generator: Generators, count: int) -> list[torch.Generator]:
+    """`generator` itself where it is one an image, or `count` derived from it."""
+    if isinstance(generator, torch.Generator):
+        return per_image_generators(generator, count)
+    return list(generator)
 
 
 def randn_per_image(generators: Sequence[torch.Generator], like: Tensor) -> Tensor:

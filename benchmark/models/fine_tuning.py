@@ -22,6 +22,7 @@ from torch import Tensor
 
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 from impress_bench.benchmark.models.low_rank import add_adapters, merge_adapters
+from impress_bench.benchmark.models.pipelines import rebuilt
 from impress_bench.benchmark.models.posterior import posterior
 
 if TYPE_CHECKING:
@@ -57,13 +58,7 @@ def fine_tune(
         learning = list(unet.parameters())
     else:
         learning = add_adapters(unet, lora_rank, generator)
-    learner = replace(
-        model,
-        pipeline=type(model.pipeline)(
-            **{**model.pipeline.components, "unet": unet}, requires_safety_checker=False
-        ),
-    )
-    learner.pipeline.set_progress_bar_config(disable=True)
+    learner = replace(model, pipeline=rebuilt(model.pipeline, unet=unet))
     scheduler = model.noise_schedule
     with torch.no_grad():
         encoded = posterior(model, images)

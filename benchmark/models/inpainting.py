@@ -14,12 +14,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from torch.utils.checkpoint import checkpoint
 
-from impress_bench.benchmark.models.latent_diffusion import (
-    Generators,
-    LatentDiffusion,
-    one_an_image,
-)
-from impress_bench.benchmark.seeds import randn_per_image
+from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+from impress_bench.benchmark.models.pipelines import rebuilt
+from impress_bench.benchmark.seeds import Generators, one_an_image, randn_per_image
 
 if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel
@@ -63,10 +60,12 @@ def repaint(
     """
     from diffusers import StableDiffusionInpaintPipeline
 
-    components = {**model.pipeline.components, "unet": inpainting_unet(model)}
-    components["scheduler"] = model.ddim()
-    pipeline = StableDiffusionInpaintPipeline(**components, requires_safety_checker=False)
-    pipeline.set_progress_bar_config(disable=True)
+    pipeline = rebuilt(
+        model.pipeline,
+        StableDiffusionInpaintPipeline,
+        unet=inpainting_unet(model),
+        scheduler=model.ddim(),
+    )
     made = pipeline(
         list(prompts),
         image=images.to(model.device, model.dtype),

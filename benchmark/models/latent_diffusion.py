@@ -19,25 +19,14 @@ from torch.utils.checkpoint import checkpoint
 from impress_bench.benchmark.models.digest import folder_digest
 from impress_bench.benchmark.models.loading import load_pipeline
 from impress_bench.benchmark.models.numerics import PLAIN, Numerics
+from impress_bench.benchmark.models.pipelines import rebuilt
 from impress_bench.benchmark.models.posterior import posterior
-from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
+from impress_bench.benchmark.seeds import Generators, one_an_image, randn_per_image
 
 if TYPE_CHECKING:
-    from diffusers import (
-        DDIMScheduler,
-        StableDiffusionImg2ImgPipeline,
-        StableDiffusionPipeline,
-        UNet2DConditionModel,
-    )
+    from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 
-
-#: One generator for a batch, from which each image's own is derived, or one an image.
-Generators = torch.Generator | Sequence[torch.Generator]
 Made = TypeVar("Made")
-
-
-def _silent(done: int, total: int) -> None:
-    """Progress that nobody watches."""
 
 
 @dataclass(frozen=True)
@@ -171,38 +160,6 @@ class LatentDiffusion:
         return embeddings
 
     @torch.no_grad()
-    def generate(
-        self,
-        prompts: Sequence[str],
-        generator: Generators,
-        *,
-        steps: int,
-        guidance_scale: float,
-        sampler: str = "model",
-        batch_size: int = 32,
-        progress: Callable[[int, int], None] = _silent,
-    ) -> Tensor:
-        """One image (B, 3, H, W) in [0, 1] a prompt. Image i has noise of its own derived from
-        `generator`, the same whatever the weights: conditions are compared pairwise. `sampler` is
-        the "model"'s own, or "dpm-solver++" on its schedule, which the paper samples with."""
-        pipeline = self._sampling_with(sampler)
-        generators = one_an_image(generator, len(prompts))
-        parts = []
-        for start in range(0, len(prompts), batch_size):
-            part = slice(start, start + batch_size)
-            made = pipeline(
-                list(prompts[part]),
-                num_inference_steps=steps,
-                guidance_scale=guidance_scale,
-                generator=generators[part],
-                latents=self._starting_noise(generators[part]),
-                output_type="pt",
-            ).images
-            parts.append(made.float())
-            progress(min(start + batch_size, len(prompts)), len(prompts))
-        return torch.cat(parts).clamp(0, 1)
-
-    @torch.no_grad()
     def img2img(
         self,
         images: Tensor,
@@ -217,7 +174,10 @@ class LatentDiffusion:
 
         Whatever sampler the folder names: multistep ones (PNDM) count on beginning at the start.
         """
-        made = self._redrawing(
+        from diffusers import StableDiffusionImg2ImgPipeline
+
+        pipeline = rebuilt(self.pipeline, StableDiffusionImg2ImgPipeline, scheduler=self.ddim())
+        made = pipeline(
             list(prompts),
             image=images.to(self.device, self.dtype),
             strength=strength,
@@ -227,29 +187,6 @@ class LatentDiffusion:
             output_type="pt",
         ).images
         return made.to(images.dtype).clamp(0, 1)
-
-    @cached_property
-    def _redrawing(self) -> StableDiffusionImg2ImgPipeline:
-        from diffusers import StableDiffusionImg2ImgPipeline
-
-        components = {**self.pipeline.components, "scheduler": self.ddim()}
-        redrawing = StableDiffusionImg2ImgPipeline(**components, requires_safety_checker=False)
-        redrawing.set_progress_bar_config(disable=True)
-        return redrawing
-
-    def _sampling_with(self, sampler: str) -> StableDiffusionPipeline:
-        """Raises ValueError for a sampler that is not known."""
-        if sampler == "model":
-            return self.pipeline
-        if sampler != "dpm-solver++":
-            raise ValueError(f"unknown sampler {sampler!r}; known: model, dpm-solver++")
-        from diffusers import DPMSolverMultistepScheduler
-
-        scheduler = DPMSolverMultistepScheduler.from_config(self.pipeline.scheduler.config)
-        components = {**self.pipeline.components, "scheduler": scheduler}
-        pipeline = type(self.pipeline)(**components, requires_safety_checker=False)
-        pipeline.set_progress_bar_config(disable=True)
-        return pipeline
 
     def ddim(self) -> DDIMScheduler:
         """A DDIM sampler of one's own on the model's noise schedule."""
@@ -264,25 +201,8 @@ class LatentDiffusion:
         kinds have on scales of their own or not at all. No steps are taken with it."""
         return self.ddim()
 
-    def _starting_noise(self, generators: Sequence[torch.Generator]) -> Tensor:
-        """Latents (B, 4, h, w) to begin painting with. Told to the pipeline, which would draw as
-        many channels as an inpainting U-Net has."""
-        channels = self.pipeline.vae.config.latent_channels
-        side = self.pipeline.unet.config.sample_size
-        like = torch.empty(
-            len(generators), channels, side, side, device=self.device, dtype=self.dtype
-        )
-        return randn_per_image(generators, like)
-
     @staticmethod
     def _noise_like(values: Tensor, generator: Generators | None) -> Tensor:
         if generator is None:
             return torch.randn_like(values)
         return randn_per_image(one_an_image(generator, len(values)), values)
-
-
-def one_an_image(generator: Generators, count: int) -> list[torch.Generator]:
-    """`generator` itself where it is one an image, or `count` derived from it."""
-    if isinstance(generator, torch.Generator):
-        return per_image_generators(generator, count)
-    return list(generator)

@@ -120,6 +120,7 @@ class StyleMimicry(Task):
         import torch
 
         from impress_bench.benchmark.models.fine_tuning import fine_tune
+        from impress_bench.benchmark.models.painting import paint
         from impress_bench.benchmark.pixels import to_pixels, to_tensor
 
         settings, known = self.settings, self._known(subject)
@@ -148,7 +149,8 @@ class StyleMimicry(Task):
             )
         titles = (known.held_out if settings.prompts == "held-out" else known.works).titles
         titles = tuple(titles[i % len(titles)] for i in range(settings.samples))
-        painted = model.generate(
+        painted = paint(
+            model,
             [self._prompt(title, subject) for title in titles],
             torch.Generator().manual_seed(seed + 1),
             steps=settings.sampling_steps,

@@ -16,6 +16,8 @@ from impress_bench.benchmark.models.diffusion_classifier import DiffusionClassif
 from impress_bench.benchmark.models.inconsistency import measure
 from impress_bench.benchmark.models.inpainting import inpainting_chain, inpainting_unet, repaint
 from impress_bench.benchmark.models.loading import variant_of
+from impress_bench.benchmark.models.painting import paint
+from impress_bench.benchmark.models.pipelines import rebuilt as rebuilt_pipeline
 from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.protections.denoising import denoise
 
@@ -33,10 +35,7 @@ def seeded(seed=0):
 
 def with_sampler(model, scheduler):
     """`model` with the same schedule under another sampler."""
-    components = {**model.pipeline.components, "scheduler": scheduler}
-    pipeline = type(model.pipeline)(**components, requires_safety_checker=False)
-    pipeline.set_progress_bar_config(disable=True)
-    return replace(model, pipeline=pipeline)
+    return replace(model, pipeline=rebuilt_pipeline(model.pipeline, scheduler=scheduler))
 
 
 def test_every_weight_and_the_sampler_arrive(release, model, rebuilt):
@@ -68,11 +67,11 @@ def test_eight_pixels_are_a_latent(model, smooth_images):
 
 def test_images_are_painted_from_prompt_and_seed(model):
     options = {"steps": 3, "guidance_scale": 3.0}
-    painted = model.generate(["a red house", "a boat"], seeded(), **options)
+    painted = paint(model, ["a red house", "a boat"], seeded(), **options)
     assert painted.shape == (2, 3, model.image_size, model.image_size)
     assert painted.isfinite().all()
-    assert torch.equal(painted, model.generate(["a red house", "a boat"], seeded(), **options))
-    other = model.generate(["a red house", "a tree"], seeded(), **options)
+    assert torch.equal(painted, paint(model, ["a red house", "a boat"], seeded(), **options))
+    other = paint(model, ["a red house", "a tree"], seeded(), **options)
     assert torch.equal(painted[0], other[0])
     assert not torch.equal(painted[1], other[1])
 

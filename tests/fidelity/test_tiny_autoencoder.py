@@ -15,6 +15,7 @@ from impress_bench.attacks import Impress, Jpeg
 from impress_bench.benchmark import Context, load_model
 from impress_bench.benchmark.models.fine_tuning import fine_tune
 from impress_bench.benchmark.models.inpainting import inpainting_chain, repaint
+from impress_bench.benchmark.models.painting import paint
 from impress_bench.benchmark.models.posterior import posterior
 from impress_bench.benchmark.pixels import round_to_8bit
 from impress_bench.benchmark.seeds import per_image_generators
@@ -77,7 +78,7 @@ def test_all_that_asks_for_a_posterior_runs(tiny, smooth_images):
     assert Impress(steps=1)(protected.images, context).images.isfinite().all()
     prompts, options = ["a boat", "a hill"], {"steps": 1, "lr": 1e-4, "batch_size": 2}
     learned = fine_tune(tiny, images, prompts, generator=seeded(), **options)
-    painted = learned.generate(prompts, seeded(), steps=2, guidance_scale=2.0)
+    painted = paint(learned, prompts, seeded(), steps=2, guidance_scale=2.0)
     assert painted.isfinite().all()
 
 

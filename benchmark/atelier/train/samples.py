@@ -11,6 +11,7 @@ import torch
 from impress_bench.benchmark.atelier import world
 from impress_bench.benchmark.atelier.train.data import PaintedSet
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+from impress_bench.benchmark.models.painting import paint
 from impress_bench.benchmark.models.style_classifier import StyleClassifier
 
 
@@ -20,9 +21,8 @@ def samples_recognised(
     """Top-1 of each classifier on what `pack` paints under held-out titles and artists it knows."""
     chosen = held_out.select(np.arange(0, len(held_out), 5))
     prompts = [f"{t} by {a}" for t, a in zip(chosen.titles, chosen.artists, strict=True)]
-    painted_by_model = LatentDiffusion.from_pretrained(pack).generate(
-        prompts, torch.Generator().manual_seed(0), steps=25, guidance_scale=3.0
-    )
+    model, generator = LatentDiffusion.from_pretrained(pack), torch.Generator().manual_seed(0)
+    painted_by_model = paint(model, prompts, generator, steps=25, guidance_scale=3.0)
     labels = torch.tensor([world.MOVEMENTS.index(name) for name in chosen.movements])
     return {
         f"{name}_samples": (classifier.scores(painted_by_model).argmax(1) == labels)

@@ -11,6 +11,7 @@ import torch
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import PACK, SECOND_PACK, world
 from impress_bench.benchmark.atelier.train.card import render
+from impress_bench.benchmark.models.painting import paint
 from impress_bench.benchmark.models.style_classifier import pack_classifiers
 from impress_bench.metrics import lpips, psnr
 
@@ -69,7 +70,7 @@ def test_the_second_model_paints_what_it_is_asked_for():
     painters = [world.artists("pretrain", name)[0].name for name in world.MOVEMENTS]
     prompts = [f"a house by {name}" for name in painters for _ in range(2)]
     generator = torch.Generator().manual_seed(3)
-    made = load_model("atelier-second").generate(prompts, generator, steps=15, guidance_scale=3.0)
+    made = paint(load_model("atelier-second"), prompts, generator, steps=15, guidance_scale=3.0)
     for name, classifier in pack_classifiers(PACK).items():
         seen = [classifier.labels[i] for i in classifier.scores(made).argmax(1)]
         share = np.mean([a == b for a, b in zip(seen, movements, strict=True)])

@@ -11,6 +11,7 @@ from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import PACK, load_atelier, world
 from impress_bench.benchmark.models.fine_tuning import fine_tune, target
 from impress_bench.benchmark.models.inconsistency import measure
+from impress_bench.benchmark.models.painting import paint
 from impress_bench.benchmark.seeds import per_image_generators
 
 
@@ -92,13 +93,13 @@ def test_noise_of_an_image_does_not_depend_on_its_batch(model, images):
 def test_generated_images_depend_on_prompt_and_seed_only(model):
     prompts = ["a red house by a river", "a sailboat"]
     options = {"steps": 4, "guidance_scale": 2.0}
-    first = model.generate(prompts, seeded(), **options)
+    first = paint(model, prompts, seeded(), **options)
     assert first.shape == (2, 3, 64, 64)
     assert 0 <= first.min() <= first.max() <= 1
-    assert torch.equal(first, model.generate(prompts, seeded(), **options))
-    cut = model.generate(prompts, seeded(), batch_size=1, **options)
+    assert torch.equal(first, paint(model, prompts, seeded(), **options))
+    cut = paint(model, prompts, seeded(), batch_size=1, **options)
     torch.testing.assert_close(first, cut, atol=1e-3, rtol=0)
-    assert not torch.equal(first, model.generate(prompts, seeded(1), **options))
+    assert not torch.equal(first, paint(model, prompts, seeded(1), **options))
 
 
 def test_a_sampler_by_name_is_diffusers(model):
@@ -109,11 +110,11 @@ def test_a_sampler_by_name_is_diffusers(model):
         generator=per_image_generators(seeded(), 1),
     ).images  # fmt: skip
     options = {"steps": 5, "guidance_scale": 2.0}
-    ours = model.generate(["a sailboat"], seeded(), sampler="dpm-solver++", **options)
+    ours = paint(model, ["a sailboat"], seeded(), sampler="dpm-solver++", **options)
     assert torch.equal(ours, made.clamp(0, 1))
-    assert not torch.equal(ours, model.generate(["a sailboat"], seeded(), **options))
+    assert not torch.equal(ours, paint(model, ["a sailboat"], seeded(), **options))
     with pytest.raises(ValueError, match="unknown sampler 'euler'"):
-        model.generate(["a sailboat"], seeded(), sampler="euler", **options)
+        paint(model, ["a sailboat"], seeded(), sampler="euler", **options)
 
 
 def test_img2img_stays_closer_the_weaker_it_is(model, images):
