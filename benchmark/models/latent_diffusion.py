@@ -153,11 +153,12 @@ class LatentDiffusion:
         return self.pipeline.unet(scaled, timesteps, encoder_hidden_states=context).sample
 
     def embed(self, prompts: Sequence[str]) -> Tensor:
-        """Text embeddings (B, length, width) of prompts."""
+        """Text embeddings (B, length, width) of prompts, each one encoded once."""
+        unlike = {prompt: row for row, prompt in enumerate(dict.fromkeys(prompts))}
         embeddings, _ = self.pipeline.encode_prompt(
-            list(prompts), self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
+            list(unlike), self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
         )
-        return embeddings
+        return embeddings[[unlike[prompt] for prompt in prompts]]
 
     @torch.no_grad()
     def img2img(
@@ -177,8 +178,10 @@ class LatentDiffusion:
         from diffusers import StableDiffusionImg2ImgPipeline
 
         pipeline = rebuilt(self.pipeline, StableDiffusionImg2ImgPipeline, scheduler=self.ddim())
+        guided = guidance_scale > 1
         made = pipeline(
-            list(prompts),
+            prompt_embeds=self.embed(prompts),
+            negative_prompt_embeds=self.embed([""] * len(prompts)) if guided else None,
             image=images.to(self.device, self.dtype),
             strength=strength,
             num_inference_steps=steps,

@@ -5,7 +5,11 @@ import copy
 import numpy as np
 import pytest
 import torch
-from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
+from diffusers import (
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    StableDiffusionImg2ImgPipeline,
+)
 
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import PACK, load_atelier, world
@@ -128,6 +132,28 @@ def test_img2img_stays_closer_the_weaker_it_is(model, images):
         for s in (0.1, 0.9)
     ]
     assert errors[0] < errors[1]
+
+
+@pytest.mark.parametrize("guidance_scale", [1.0, 5.0])
+def test_img2img_is_the_pipelines_own_under_the_prompts(model, images, guidance_scale):
+    prompts = ["a boat", "a red house", "a boat", "", *["a hill"] * len(images)][: len(images)]
+    options = {"strength": 0.5, "guidance_scale": guidance_scale}
+    pipeline = StableDiffusionImg2ImgPipeline(
+        **{**model.pipeline.components, "scheduler": model.ddim()}, requires_safety_checker=False
+    )
+    theirs = pipeline(
+        prompts,
+        image=images,
+        num_inference_steps=6,
+        generator=per_image_generators(seeded(), len(images)),
+        output_type="pt",
+        **options,
+    ).images
+    ours = model.img2img(images, prompts, steps=6, generator=seeded(), **options)
+    torch.testing.assert_close(ours, theirs.clamp(0, 1), atol=1e-4, rtol=0)
+    with torch.no_grad():
+        one_by_one = torch.cat([model.embed([prompt]) for prompt in prompts])
+        torch.testing.assert_close(model.embed(prompts), one_by_one)
 
 
 def test_fine_tuning_learns_and_leaves_the_model_alone(model, images):
