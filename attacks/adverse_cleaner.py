@@ -42,6 +42,7 @@ class AdverseCleaner(Purifier):
         """Filtered images."""
         import cv2
 
+        cv2.setNumThreads(torch.get_num_threads())  # what a stage may have; by itself, every core
         cleaned = []
         for image in (255 * images.cpu().float()).permute(0, 2, 3, 1).numpy():
             guide = np.ascontiguousarray(image)

@@ -168,9 +168,9 @@ LOOPS = {
     ),
     "metacloak": (
         protections.MetaCloak(
-            trials=1, stages=1, stage_steps=1, visits=1, moves=6, surrogate_steps=2, batch=BATCH
+            trials=1, stages=2, stage_steps=1, visits=2, moves=6, surrogate_steps=2, batch=BATCH
         ),
-        lambda bare: bare.learned(2, 6, 1),
+        lambda bare: bare.learned(1 + 4 * 2, 4 * 6, 1 + 4),
     ),
     "impress": (attacks.Impress(steps=STEPS), Bare.impress),
     "impress-unrolled": (attacks.UnrolledImpress(steps=STEPS), Bare.impress),
