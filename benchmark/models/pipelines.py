@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from diffusers import DiffusionPipeline, StableDiffusionPipeline
-
-Pipeline = TypeVar("Pipeline", bound="DiffusionPipeline")
-
-
-@overload
-def rebuilt(
-    pipeline: StableDiffusionPipeline, kind: None = None, **changed: Any
-) -> StableDiffusionPipeline: ...
-
-
-@overload
-def rebuilt(
-    pipeline: StableDiffusionPipeline, kind: type[Pipeline], **changed: Any
-) -> Pipeline: ...
+    from diffusers import StableDiffusionPipeline
 
 
 def rebuilt(

@@ -52,7 +52,7 @@ class Encoded:
         if missing:
             with torch.no_grad():
                 found = posterior(self._model, self._images[missing])
-            pairs = zip(found.mean, found.std, strict=True)
-            self._known |= {i: Posterior(*pair) for i, pair in zip(missing, pairs, strict=True)}
-        means, stds = zip(*(self._known[i] for i in wanted), strict=True)
-        return Posterior(torch.stack(means), torch.stack(stds))
+            for row, i in enumerate(missing):
+                self._known[i] = Posterior(found.mean[row], found.std[row])
+        known = [self._known[i] for i in wanted]
+        return Posterior(torch.stack([k.mean for k in known]), torch.stack([k.std for k in known]))
