@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from impress_bench.benchmark.harness.component import OURS
-from impress_bench.benchmark.harness.errors import ConfigError
-from impress_bench.benchmark.harness.files import make_folder, write_atomically
-from impress_bench.benchmark.harness.parts import difference, read_part
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.plugins.component import OURS
+from impress_bench.benchmark.harness.runs.folder import difference, read_part
+from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
 from impress_bench.benchmark.submissions.cells import typed
 from impress_bench.benchmark.submissions.claims import offered
 from impress_bench.benchmark.submissions.model import Submission
