@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.errors import ConfigError
-from impress_bench.benchmark.harness.planning.plan import CONTROL, Cell, PlannedTask
+from impress_bench.benchmark.harness.planning.plan import CONTROL, Cell, Plan, PlannedTask
+from impress_bench.benchmark.harness.planning.resolver import Resolver
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.stages.base import Place, Scene, Stage
 from impress_bench.benchmark.harness.stages.exploit import Exploit
@@ -19,10 +20,6 @@ from impress_bench.benchmark.harness.stages.purify import Purify
 from impress_bench.benchmark.harness.stages.score import Score
 from impress_bench.benchmark.harness.storage.keys import KeyPattern
 from impress_bench.benchmark.spec import Spec, parse_spec
-
-if TYPE_CHECKING:
-    from impress_bench.benchmark.harness.planning.planner import Planner
-
 
 AnyStage = TypeVar("AnyStage", bound=Stage)
 NOTHING: Mapping[str, Stage | PluginError] = {}
@@ -42,11 +39,11 @@ class Row(NamedTuple):
     columns: tuple[Column, ...]
 
 
-def rows_of(planner: Planner, task: Spec) -> list[Row]:
+def rows_of(resolver: Resolver, task: Spec) -> list[Row]:
     """The rows of a task, in order."""
-    preset = planner.preset
+    preset = resolver.preset
     purifiers = [
-        (spec, Column(str(spec), planner.resolve("purifiers", spec)))
+        (spec, Column(str(spec), resolver.resolve("purifiers", spec)))
         for spec in preset.specs("purifiers")
     ]
     return [
@@ -61,8 +58,10 @@ def rows_of(planner: Planner, task: Spec) -> list[Row]:
 class SubjectPlanner:
     """Plans one subject of one task: all its protections share the originals."""
 
-    def __init__(self, planner: Planner, planned: PlannedTask, subject: str) -> None:
-        self.planner = planner
+    def __init__(self, resolver: Resolver, plan: Plan, planned: PlannedTask, subject: str) -> None:
+        self.resolver = resolver
+        self.plan = plan
+        self.preset = plan.preset
         self.planned = planned
         self.subject = subject
         self._names = tuple(metric.name for metric in planned.task.metrics)
@@ -70,7 +69,7 @@ class SubjectPlanner:
         self._protects: dict[str, Stage] = {}
         self._references: dict[int, Stage] = {}
         self._task = planned.name
-        preset = planner.preset
+        preset = self.preset
         self._scene = Scene(
             planned.component,
             planned.task.name,
@@ -84,7 +83,7 @@ class SubjectPlanner:
 
     def add(self, rows: list[Row]) -> None:
         """Every control and every row, into the plan."""
-        preset, plan = self.planner.preset, self.planner.plan
+        preset, plan = self.preset, self.plan
         for name in self.planned.task.controls:
             for seed in preset.seeds:
                 plan.cells.append(self._control(name, seed))
@@ -99,7 +98,7 @@ class SubjectPlanner:
         if name in asking:
             raise PluginError(f"protection {name}", f"requires itself: {' > '.join(asking)}")
         if name not in self._protects:
-            component = _sound(self.planner.resolve("protections", spec))
+            component = _sound(self.resolver.resolve("protections", spec))
             required = {}
             for other in component.requires:
                 try:
@@ -112,7 +111,7 @@ class SubjectPlanner:
                 place=self._place(name, ""),
                 original=self.original,
                 protection=component,
-                model_digest=self.planner.digest_of("protection", component),
+                model_digest=self.resolver.digest_of("protection", component),
                 required=required,
                 scene=self._scene,
             )
@@ -121,7 +120,7 @@ class SubjectPlanner:
 
     def _cells(self, protection: Spec, name: str, column: Column) -> Iterator[Cell]:
         """The cells of a pair, one a seed, and its inspection."""
-        seeds, pair = self.planner.preset.seeds, self._place(name, column.name)
+        seeds, pair = self.preset.seeds, self._place(name, column.name)
         protected = None
         try:
             protected = self.protect(protection, name)
@@ -136,7 +135,7 @@ class SubjectPlanner:
                 place=pair,
                 protected=protected,
                 purifier=purifier,
-                model_digest=self.planner.digest_of("purifier", purifier),
+                model_digest=self.resolver.digest_of("purifier", purifier),
                 scene=self._scene,
             )
         )
@@ -149,7 +148,7 @@ class SubjectPlanner:
                 self._score(place, exploited, seed), self._measures(place, exploited, seed),
             )  # fmt: skip
             if index == 0 and inspected is not None:
-                self.planner.plan.inspections.append((cell, inspected))
+                self.plan.inspections.append((cell, inspected))
             yield cell
 
     def _control(self, name: str, seed: int) -> Cell:
@@ -169,7 +168,7 @@ class SubjectPlanner:
                 place=place,
                 images=images,
                 seed=seed,
-                model_digest=self.planner.plan.models["target"],
+                model_digest=self.plan.models["target"],
                 control=control,
                 scene=self._scene,
             )
@@ -215,15 +214,15 @@ class SubjectPlanner:
         return found
 
     def _inspect(self, place: Place, images: Stage) -> Stage | None:
-        if not self.planner.preset.inspections:
+        if not self.preset.inspections:
             return None
         return self._add(
             Inspect(
                 place=place,
                 original=self.original,
                 images=images,
-                source=self.planner.inconsistency_source(),
-                model_digest=self.planner.plan.models["target"],
+                source=self.resolver.inconsistency_source,
+                model_digest=self.plan.models["target"],
                 scene=self._judged,
             )
         )
@@ -231,7 +230,7 @@ class SubjectPlanner:
     def _add(self, stage: AnyStage) -> AnyStage:
         """The stage, or the equal one that is planned already."""
         key = stage.find_key(self._patterns)
-        return self.planner.plan.stages.setdefault(key, stage)  # type: ignore[return-value]
+        return self.plan.stages.setdefault(key, stage)  # type: ignore[return-value]
 
     def _place(self, protection: str, purifier: str, seed: int | None = None) -> Place:
         return Place(self._task, self.subject, protection, purifier, seed)

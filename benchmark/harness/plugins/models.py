@@ -11,7 +11,7 @@ from impress_bench.benchmark.harness.plugins.component import load_target
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.models.digest import folder_digest
 from impress_bench.benchmark.models.hub import is_source
-from impress_bench.benchmark.models.numerics import PLAIN, Numerics, settled
+from impress_bench.benchmark.models.numerics import PLAIN, Numerics
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
@@ -33,7 +33,7 @@ def load_model(
             if device != "cpu":  # where factories make them
                 model.to(device)
         if numerics != PLAIN or device != "cpu":
-            model = settled(model, numerics)
+            model = model.with_numerics(numerics)
     except (ConfigError, PluginError):
         raise
     except Exception as error:
