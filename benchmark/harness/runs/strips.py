@@ -13,7 +13,7 @@ from impress_bench.benchmark.harness.storage.store import Store
 from impress_bench.leaderboard import Layout, strip
 
 if TYPE_CHECKING:
-    from impress_bench.leaderboard.strips import Picture
+    from impress_bench.leaderboard.plots.strips import Picture
 
 
 def strip_captions(plan: Plan) -> dict[str, str]:

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from impress_bench.benchmark.contract import State
+from impress_bench.leaderboard.entries import Key, Record, record
 from impress_bench.leaderboard.layout import Layout, Metric, base
-from impress_bench.leaderboard.records import Key, Record, record
 from impress_bench.leaderboard.render import Block, Board, interval_text, numbers
 from impress_bench.leaderboard.statistics import Summary, paired_difference, summarize
 

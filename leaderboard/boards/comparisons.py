@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, differing, record
 from impress_bench.leaderboard.layout import Layout, Metric, base
-from impress_bench.leaderboard.records import ABSENT, Entry, Key, Record, differing, record
 from impress_bench.leaderboard.render import Block, interval_text
 from impress_bench.leaderboard.statistics import Summary, paired_difference, recovered_share
 

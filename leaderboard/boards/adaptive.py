@@ -11,18 +11,18 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from impress_bench.leaderboard import comparisons
-from impress_bench.leaderboard.layout import Layout, Metric
-from impress_bench.leaderboard.paper import (
+from impress_bench.leaderboard.boards import comparisons
+from impress_bench.leaderboard.boards.paper import (
     ADAPTIVE_SOURCE,
     TABLE_4,
     TABLE_5,
     TABLE_6,
     Adapted,
 )
-from impress_bench.leaderboard.records import ABSENT, Key, Record, entry_records
+from impress_bench.leaderboard.boards.variants import Task, measured, variants
+from impress_bench.leaderboard.entries import ABSENT, Key, Record, entry_records
+from impress_bench.leaderboard.layout import Layout, Metric
 from impress_bench.leaderboard.render import Block, Board, Notes, entry_text
-from impress_bench.leaderboard.variants import Task, measured, variants
 
 PAIR_TEXT = (
     "The protection as it is and adapted, each as published and after the reference purifier: mean "

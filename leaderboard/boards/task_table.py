@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from impress_bench.leaderboard import comparisons
+from impress_bench.leaderboard.boards import comparisons
+from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, collect, entry_records
 from impress_bench.leaderboard.layout import Layout, Metric, adapted, base
-from impress_bench.leaderboard.records import ABSENT, Entry, Key, Record, collect, entry_records
 from impress_bench.leaderboard.render import Block, Board, Notes, entry_text
 
 

@@ -15,8 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from impress_bench.leaderboard.entries import Key, collect
 from impress_bench.leaderboard.layout import Layout, Metric
-from impress_bench.leaderboard.records import Key, collect
 
 COLOURS = ("#b5382a", "#2166ac", "#4d9221", "#c98b1b", "#7b3294", "#4d4d4d", "#01665e", "#c51b7d")
 

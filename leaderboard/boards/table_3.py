@@ -8,11 +8,11 @@ from fractions import Fraction
 
 import pandas as pd
 
+from impress_bench.leaderboard.boards.paper import ADAPTIVE_SOURCE, TABLE_3
+from impress_bench.leaderboard.boards.variants import measured, variants
+from impress_bench.leaderboard.entries import ABSENT, Key, entry_records
 from impress_bench.leaderboard.layout import Layout, Metric
-from impress_bench.leaderboard.paper import ADAPTIVE_SOURCE, TABLE_3
-from impress_bench.leaderboard.records import ABSENT, Key, entry_records
 from impress_bench.leaderboard.render import Block, Board, Notes, entry_text
-from impress_bench.leaderboard.variants import measured, variants
 
 NAME = "table-3"
 SHARE = "consistency-share"

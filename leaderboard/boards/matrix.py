@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from impress_bench.leaderboard.entries import Key, collect, entry_records
 from impress_bench.leaderboard.layout import Layout, Metric
-from impress_bench.leaderboard.records import Key, collect, entry_records
 from impress_bench.leaderboard.render import Block, Board, Notes, entry_text
 
 TEXT = (

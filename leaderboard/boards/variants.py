@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from impress_bench.leaderboard.entries import Entry, Key, collect
 from impress_bench.leaderboard.layout import Layout, Metric, adapted
-from impress_bench.leaderboard.records import Entry, Key, collect
 
 
 class Task(NamedTuple):
