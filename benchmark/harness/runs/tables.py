@@ -128,9 +128,7 @@ def board_meta(plan: Plan) -> dict[str, Any]:
         "preset": preset.name,
         "title": preset.title,
         "model": preset.models.target,
-        "metrics": {
-            task.name: [metric._asdict() for metric in task.metrics] for task in plan.tasks
-        },
+        "metrics": {task.name: [metric.stored() for metric in task.metrics] for task in plan.tasks},
         "controls": {
             task.name: [CONTROL.format(name) for name in task.task.controls] for task in plan.tasks
         },

@@ -38,7 +38,8 @@ def test_boards_show_them_by_their_titles(bench):
     assert "The gap" in board
     described = json.loads((result.out / "provenance.json").read_bytes())["boards"]["metrics"]
     assert described["copying"][-1] == {
-        "name": "gap", "title": "The gap", "higher_is_better": False,
+        "name": "gap", "title": "The gap", "higher_is_better": False, "unit": "", "over": "image",
+        "images": None,
     }  # fmt: skip
 
 
