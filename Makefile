@@ -21,11 +21,11 @@ leaderboard: $(VENV)/installed  ## run the preset and write its boards to runs/$
 # nothing and wants a quiet machine: `make benchmark`.
 JOBS ?= 2
 test: $(VENV)/installed  ## the whole test suite
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --ignore tests/benchmarks
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/benchmarks -k memory
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --ignore tests/performance
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/performance -k memory
 
 benchmark: $(VENV)/installed  ## speed and memory as ratios against bare loops
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-only
+	$(BIN)/python -m pytest tests/performance --benchmark-only
 
 check: $(VENV)/installed  ## lint, format, types, import contracts
 	$(BIN)/ruff check .

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.contract import Context
-    from impress_bench.benchmark.harness.environment import load_model
-    from impress_bench.benchmark.harness.presets import load_preset
-    from impress_bench.benchmark.harness.run import run
+    from impress_bench.benchmark.harness.config.loading import load_preset
+    from impress_bench.benchmark.harness.plugins.models import load_model
+    from impress_bench.benchmark.harness.runs.run import run
 
 __all__ = ["Context", "load_model", "load_preset", "run"]
 
 _HOMES = {
     "Context": "impress_bench.benchmark.contract",
-    "load_model": "impress_bench.benchmark.harness.environment",
-    "load_preset": "impress_bench.benchmark.harness.presets",
-    "run": "impress_bench.benchmark.harness.run",
+    "load_model": "impress_bench.benchmark.harness.plugins.models",
+    "load_preset": "impress_bench.benchmark.harness.config.loading",
+    "run": "impress_bench.benchmark.harness.runs.run",
 }
 
 

@@ -10,8 +10,8 @@ import click
 
 from impress_bench.benchmark.commands import datasets, images, plugins, running, submissions
 from impress_bench.benchmark.commands.exits import INTERRUPTED, STOPPED, USAGE_ERROR
-from impress_bench.benchmark.harness.errors import ConfigError
-from impress_bench.benchmark.harness.store import StoreError
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.storage.store import StoreError
 
 #: What the user's disk did, and no bug of ours.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES)

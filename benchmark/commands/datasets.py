@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from impress_bench.benchmark.datasets.captions import CAPTIONER
-from impress_bench.benchmark.harness.errors import ConfigError
+from impress_bench.benchmark.errors import ConfigError
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 CLIP = "timm/vit_base_patch32_clip_224.openai"

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from impress_bench.benchmark.harness.errors import ConfigError
+from impress_bench.benchmark.errors import ConfigError
 
 if TYPE_CHECKING:
-    from impress_bench.benchmark.harness.preset import Preset
+    from impress_bench.benchmark.harness.config.preset import Preset
 
 Command = Callable[..., None]
 #: Flags that name a folder of one's own images, each as the setting of a task that takes it.
@@ -88,7 +88,7 @@ def select(preset: Preset, flags: Mapping[str, str | None]) -> Preset:
     own = {name: folder for name in OWN_IMAGES if (folder := flags.get(name)) is not None}
     values = values_of({name: text for name, text in flags.items() if name not in OWN_IMAGES})
     if own:
-        from impress_bench.benchmark.harness.own_images import with_own_images
+        from impress_bench.benchmark.harness.planning.user_images import with_own_images
 
         preset = with_own_images(preset, values.get("tasks", preset.tasks), own)
     return preset.override({name: f"--{name}" for name in values}, **values) if values else preset
@@ -106,7 +106,7 @@ def _with(command: Command, options: list[Callable[[Any], Any]]) -> Command:
 
 
 def _value(name: str, text: str) -> Any:
-    from impress_bench.benchmark.harness.spec import parse_specs, split_top_level
+    from impress_bench.benchmark.spec import parse_specs, split_top_level
 
     if name == "isolate":
         return True

@@ -21,7 +21,7 @@ from impress_bench.benchmark.commands.exits import STOPPED
 )
 def new(kind: str, name: str, into: Path) -> None:
     """Write an installable package for a plugin called NAME."""
-    from impress_bench.benchmark.harness.scaffold import scaffold
+    from impress_bench.benchmark.harness.plugins.scaffold import scaffold
 
     for path in scaffold(kind, name, into):
         click.echo(path)
@@ -41,9 +41,9 @@ def check(context: click.Context, /, name: str, preset: str, control: bool, as_j
 
     Exit code 1 if it does not.
     """
-    from impress_bench.benchmark.harness.check import check as verdicts
-    from impress_bench.benchmark.harness.check import resolve
-    from impress_bench.benchmark.harness.presets import load_preset
+    from impress_bench.benchmark.harness.config.loading import load_preset
+    from impress_bench.benchmark.harness.plugins.conformance_run import check as verdicts
+    from impress_bench.benchmark.harness.plugins.conformance_run import resolve
 
     component = resolve(name, load_preset(preset).settings.model_dump())
     found = []
@@ -68,8 +68,8 @@ def check(context: click.Context, /, name: str, preset: str, control: bool, as_j
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of records.")
 def list_command(as_json: bool) -> None:
     """Show the tasks, protections, purifiers, models and presets, and which of them are broken."""
-    from impress_bench.benchmark.harness.listing import list_components, list_presets
-    from impress_bench.benchmark.harness.registry import Registry
+    from impress_bench.benchmark.harness.plugins.listing import list_components, list_presets
+    from impress_bench.benchmark.harness.plugins.registry import Registry
 
     listings = [*list_components(Registry()), *list_presets()]
     if as_json:

@@ -40,11 +40,11 @@ def run(
     **flags: str | None,
 ) -> None:
     """Run a preset and write its boards; what is stored already is not run again."""
-    from impress_bench.benchmark.harness.presets import load_preset
+    from impress_bench.benchmark.harness.config.loading import load_preset
 
     chosen = select(load_preset(preset), flags)
-    from impress_bench.benchmark.harness.progress import Reporter, reporter_for
-    from impress_bench.benchmark.harness.run import run as run_preset
+    from impress_bench.benchmark.harness.execution.progress import Reporter, reporter_for
+    from impress_bench.benchmark.harness.runs.run import run as run_preset
 
     reporter = Reporter() if quiet else reporter_for(sys.stderr)
     result = run_preset(chosen, out, store, reporter, workers, executor, address)
@@ -85,10 +85,10 @@ def plan(
     **flags: str | None,
 ) -> None:
     """Show what `run` would do with the same options, what is stored, and how long it will take."""
-    from impress_bench.benchmark.harness.presets import load_preset
+    from impress_bench.benchmark.harness.config.loading import load_preset
 
     chosen = select(load_preset(preset), flags)
-    from impress_bench.benchmark.harness.reports import forecast_run
+    from impress_bench.benchmark.harness.runs.reports import forecast_run
 
     found = forecast_run(
         chosen, store, probe, lambda message: click.echo(message, err=True), workers
@@ -113,9 +113,9 @@ def doctor(
 
     Exit code 1 if something is missing.
     """
-    from impress_bench.benchmark.harness.doctor import examine
-    from impress_bench.benchmark.harness.presets import load_preset
-    from impress_bench.benchmark.harness.store import default_root
+    from impress_bench.benchmark.harness.config.loading import load_preset
+    from impress_bench.benchmark.harness.planning.doctor import examine
+    from impress_bench.benchmark.harness.storage.store import default_root
 
     chosen = select(load_preset(preset), flags)
     found = []
@@ -133,7 +133,7 @@ def doctor(
 @click.argument("run", type=click.Path(file_okay=False))
 def report(run: str) -> None:
     """Write the boards of RUN again, from its stored results."""
-    from impress_bench.benchmark.harness.reports import report as write_again
+    from impress_bench.benchmark.harness.runs.reports import report as write_again
 
     for path in write_again(run):
         click.echo(path)
@@ -147,7 +147,7 @@ def merge(runs: tuple[str, ...], out: str) -> None:
 
     Parts are runs narrowed by --tasks, --subjects, --protections, --purifiers or --seeds, on one
     machine or many. --out may be one of RUNS."""
-    from impress_bench.benchmark.harness.merge import merge as merge_runs
+    from impress_bench.benchmark.harness.runs.merge import merge as merge_runs
 
     for path in merge_runs(runs, out):
         click.echo(path)
@@ -162,7 +162,7 @@ def merge(runs: tuple[str, ...], out: str) -> None:
 @click.option("--store", type=click.Path(file_okay=False), help="The store that RUN was run with.")
 def figures(run: str, out: str | None, store: str | None, **flags: str | None) -> None:
     """Draw the picture strips of RUN again, from its stored results."""
-    from impress_bench.benchmark.harness.reports import redraw
+    from impress_bench.benchmark.harness.runs.reports import redraw
 
     values = values_of(flags)
     for path in redraw(run, store, out, values, {name: f"--{name}" for name in values}):

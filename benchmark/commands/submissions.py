@@ -54,8 +54,8 @@ def validate(path: Path, rerun: float | None, seed: int, as_json: bool, quiet: b
     """
     import sys
 
-    from impress_bench.benchmark.harness.errors import ConfigError
-    from impress_bench.benchmark.harness.progress import Reporter, reporter_for
+    from impress_bench.benchmark.errors import ConfigError
+    from impress_bench.benchmark.harness.execution.progress import Reporter, reporter_for
     from impress_bench.benchmark.submissions.reading import find_submissions, read
     from impress_bench.benchmark.submissions.rerun import rerun as measure_again
 
@@ -86,7 +86,7 @@ def validate(path: Path, rerun: float | None, seed: int, as_json: bool, quiet: b
 @click.argument("folder", type=FOLDER)
 def requirement(folder: Path) -> None:
     """Print the line of a requirements file that installs the submission in FOLDER."""
-    from impress_bench.benchmark.harness.errors import ConfigError
+    from impress_bench.benchmark.errors import ConfigError
     from impress_bench.benchmark.submissions.reading import read
 
     reading = read(folder)
@@ -106,7 +106,7 @@ def requirement(folder: Path) -> None:
 )
 def publish(results: Path, submissions: Path, out: Path) -> None:
     """Write LEADERBOARD.md and the boards of all published results and accepted submissions."""
-    from impress_bench.benchmark.harness.errors import ConfigError
+    from impress_bench.benchmark.errors import ConfigError
     from impress_bench.benchmark.submissions.publish import publish as write_page
 
     if not results.is_dir():

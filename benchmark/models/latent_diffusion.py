@@ -7,7 +7,7 @@ Latents are unscaled unless a name says otherwise: GLAZE and PhotoGuard are stat
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -18,7 +18,7 @@ from torch.utils.checkpoint import checkpoint
 
 from impress_bench.benchmark.models.digest import folder_digest
 from impress_bench.benchmark.models.loading import load_pipeline
-from impress_bench.benchmark.models.numerics import PLAIN, Numerics
+from impress_bench.benchmark.models.numerics import PLAIN, Numerics, compute
 from impress_bench.benchmark.models.pipelines import rebuilt
 from impress_bench.benchmark.models.posterior import posterior
 from impress_bench.benchmark.seeds import Generators, one_an_image, randn_per_image
@@ -66,6 +66,21 @@ class LatentDiffusion:
         self.pipeline.to(device)
         if self.inpainting_unet is not None:
             self.inpainting_unet.to(device)
+
+    def with_numerics(self, numerics: Numerics) -> LatentDiffusion:
+        """This model computing as `numerics` says. Changes its networks, so that it is for a model
+        that was just loaded; on a GPU their weights become channels last, which convolutions there
+        are fastest with."""
+        vae = self.pipeline.vae
+        unets = [unet for unet in (self.pipeline.unet, self.inpainting_unet) if unet is not None]
+        for network in (vae.encoder, vae.decoder):
+            compute(network, "float32", numerics.compiled)
+        for network in unets:
+            compute(network, numerics.precision, numerics.compiled)
+        if self.device.type == "cuda":
+            for network in (vae, *unets):
+                network.to(memory_format=torch.channels_last)
+        return replace(self, numerics=numerics)
 
     @property
     def device(self) -> torch.device:

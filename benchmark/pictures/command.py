@@ -17,10 +17,10 @@ from rich.progress import (
 )
 
 from impress_bench.benchmark.contract import PluginError
-from impress_bench.benchmark.harness.environment import load_model
-from impress_bench.benchmark.harness.errors import ConfigError
-from impress_bench.benchmark.harness.presets import load_preset
-from impress_bench.benchmark.harness.registry import Registry
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.config.loading import load_preset
+from impress_bench.benchmark.harness.plugins.models import load_model
+from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.pictures.jobs import Job, Outcome, pairs, resolve
 
 

@@ -22,11 +22,10 @@ from impress_bench.benchmark.datasets.pictures import (
     UnreadablePictureError,
     read_picture,
 )
-from impress_bench.benchmark.harness.component import Component
-from impress_bench.benchmark.harness.errors import ConfigError
-from impress_bench.benchmark.harness.keys import derive_seed
-from impress_bench.benchmark.harness.registry import Registry
-from impress_bench.benchmark.harness.spec import parse_spec
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.plugins.component import Component
+from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.storage.keys import derive_seed
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 from impress_bench.benchmark.pictures.fitting import FITTINGS
 from impress_bench.benchmark.pictures.writing import write_picture
@@ -36,6 +35,7 @@ from impress_bench.benchmark.pixels import (
     to_pixels,
     to_tensor,
 )
+from impress_bench.benchmark.spec import parse_spec
 from impress_bench.metrics import l2, linf, lpips_budget
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from impress_bench.benchmark.datasets.pictures import Picture
-from impress_bench.benchmark.harness.files import write_atomically
+from impress_bench.benchmark.harness.storage.atomic_files import write_atomically
 
 
 def write_picture(path: Path, picture: Picture) -> None:

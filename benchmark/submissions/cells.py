@@ -14,9 +14,9 @@ from collections.abc import Iterator
 import pandas as pd
 
 from impress_bench.benchmark.contract import State
-from impress_bench.benchmark.harness.errors import ConfigError
-from impress_bench.benchmark.harness.frames import CELLS as COLUMNS
-from impress_bench.benchmark.harness.spec import parse_spec
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.runs.tables import CELLS as COLUMNS
+from impress_bench.benchmark.spec import parse_spec
 
 PLACE = ["task", "subject", "protection", "purifier", "seed", "metric"]
 HEADER = ",".join(COLUMNS)

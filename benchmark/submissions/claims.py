@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from impress_bench.benchmark.harness.component import OURS
-from impress_bench.benchmark.harness.environment import model_digest
-from impress_bench.benchmark.harness.frames import board_meta
-from impress_bench.benchmark.harness.parts import NARROWED
-from impress_bench.benchmark.harness.planner import make_plan
-from impress_bench.benchmark.harness.preset import Preset
-from impress_bench.benchmark.harness.presets import load_preset, shipped_presets
-from impress_bench.benchmark.harness.registry import Registry
+from impress_bench.benchmark.harness.config.loading import load_preset, shipped_presets
+from impress_bench.benchmark.harness.config.preset import Preset
+from impress_bench.benchmark.harness.planning.planner import make_plan
+from impress_bench.benchmark.harness.plugins.component import OURS
+from impress_bench.benchmark.harness.plugins.models import model_digest
+from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.runs.folder import NARROWED
+from impress_bench.benchmark.harness.runs.tables import board_meta
 from impress_bench.benchmark.submissions.model import CELLS, PROVENANCE, SUBMISSION, Submission
 
 #: File, field and what is wrong with it.

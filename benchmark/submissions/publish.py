@@ -10,17 +10,17 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from impress_bench.benchmark.harness.component import OURS
-from impress_bench.benchmark.harness.errors import ConfigError
-from impress_bench.benchmark.harness.files import make_folder, write_atomically
-from impress_bench.benchmark.harness.parts import difference, read_part
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.plugins.component import OURS
+from impress_bench.benchmark.harness.runs.folder import difference, read_part
+from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
 from impress_bench.benchmark.submissions.cells import typed
 from impress_bench.benchmark.submissions.claims import offered
 from impress_bench.benchmark.submissions.model import Submission
 from impress_bench.benchmark.submissions.reading import find_submissions, read
 from impress_bench.leaderboard import write_boards
-from impress_bench.leaderboard.index import Section, index
 from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.pages.index import Section, index
 from impress_bench.leaderboard.write import build_boards
 
 

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 from pydantic import ValidationError
 
-from impress_bench.benchmark.harness.keys import sha256
-from impress_bench.benchmark.harness.preset import Preset
+from impress_bench.benchmark.harness.config.preset import Preset
+from impress_bench.benchmark.harness.storage.keys import sha256
 from impress_bench.benchmark.submissions.cells import MOST, check_form, parse_cells
 from impress_bench.benchmark.submissions.claims import check_claims
 from impress_bench.benchmark.submissions.model import (

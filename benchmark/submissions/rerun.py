@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from impress_bench.benchmark.contract import State
-from impress_bench.benchmark.harness.presets import load_preset
-from impress_bench.benchmark.harness.progress import Reporter
-from impress_bench.benchmark.harness.run import run
+from impress_bench.benchmark.harness.config.loading import load_preset
+from impress_bench.benchmark.harness.execution.progress import Reporter
+from impress_bench.benchmark.harness.runs.run import run
 from impress_bench.benchmark.submissions.model import CELLS, Submission
 from impress_bench.benchmark.submissions.reading import Complaint
 

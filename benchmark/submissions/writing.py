@@ -11,13 +11,13 @@ import pandas as pd
 import tomli_w
 
 from impress_bench.benchmark.contract import State
-from impress_bench.benchmark.harness.component import OURS
-from impress_bench.benchmark.harness.errors import ConfigError
-from impress_bench.benchmark.harness.files import make_folder, write_atomically
-from impress_bench.benchmark.harness.keys import sha256
-from impress_bench.benchmark.harness.parts import Part, read_part
-from impress_bench.benchmark.harness.registry import Registry
-from impress_bench.benchmark.harness.spec import parse_spec
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.plugins.component import OURS
+from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.runs.folder import Part, read_part
+from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
+from impress_bench.benchmark.harness.storage.keys import sha256
+from impress_bench.benchmark.spec import parse_spec
 from impress_bench.benchmark.submissions.model import CELLS, PROVENANCE, SUBMISSION
 
 #: What of a run's provenance is sent in: nothing that names a person's machine or folders.

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from impress_bench.benchmark.atelier import PACK
 from impress_bench.benchmark.contract import PluginError
-from impress_bench.benchmark.tasks.base import MetricInfo
+from impress_bench.benchmark.metric import SHARE, MetricInfo
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,7 +84,7 @@ class StyleJudge:
         if self.settings.diffusion_images:
             titles["diffusion"] = "Diffusion classifier"
         return tuple(
-            MetricInfo(f"{name}-top{k}", f"{title} top-{k}", True)
+            MetricInfo(f"{name}-top{k}", f"{title} top-{k}", True, SHARE)
             for name, title in titles.items()
             for k in (1, 3)
         )

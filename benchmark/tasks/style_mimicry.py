@@ -75,6 +75,7 @@ class StyleMimicry(Task):
     name: ClassVar[str] = "style-mimicry"
     judge: ClassVar[str] = JUDGE
     controls: ClassVar[tuple[str, ...]] = ("own-works", "no-fine-tuning", "other-movement")
+    own_images: ClassVar[str | None] = "own-works"
     strip: ClassVar[Strip] = Strip(1, 4, 6, "Learned from", "Painted after learning")
     files: ClassVar[tuple[str, ...]] = ("artworks", "judging.clip", "judging.diffusion_model")
     Settings: ClassVar[type[TaskSettings]] = StyleMimicrySettings

@@ -15,9 +15,9 @@ from PIL import Image
 
 from impress_bench.attacks.external import DirPurifier, ExecPurifier
 from impress_bench.benchmark.contract import Context, PluginError, State
-from impress_bench.benchmark.harness.errors import ConfigError
-from impress_bench.benchmark.harness.registry import Registry
-from impress_bench.benchmark.harness.spec import parse_spec
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.spec import parse_spec
 from impress_bench.protections.base import OverBudget
 from impress_bench.protections.external import DirProtection, ExecProtection
 

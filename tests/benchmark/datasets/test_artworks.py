@@ -12,8 +12,8 @@ from PIL import Image
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.contract import PluginError, State
 from impress_bench.benchmark.datasets.artworks import ArtworkFolder
-from impress_bench.benchmark.harness.registry import Registry
-from impress_bench.benchmark.harness.spec import parse_spec
+from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.spec import parse_spec
 from impress_bench.benchmark.tasks.style_mimicry import StyleMimicry, StyleMimicrySettings
 
 NOWHERE = "nobody/has-this-captioner"

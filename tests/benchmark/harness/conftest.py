@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from impress_bench.benchmark.harness.presets import load_preset
-from impress_bench.benchmark.harness.registry import Registry
-from impress_bench.benchmark.harness.run import run
+from impress_bench.benchmark.harness.config.loading import load_preset
+from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.runs.run import run
 
 SOURCE = Path(__file__).parent / "site"
 

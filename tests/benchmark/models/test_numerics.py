@@ -10,10 +10,10 @@ import torch
 
 from impress_bench.attacks import Impress
 from impress_bench.benchmark import Context, load_model
-from impress_bench.benchmark.harness.environment import Environment
-from impress_bench.benchmark.harness.planner import make_plan
-from impress_bench.benchmark.harness.presets import load_preset
-from impress_bench.benchmark.harness.registry import Registry
+from impress_bench.benchmark.harness.config.loading import load_preset
+from impress_bench.benchmark.harness.planning.planner import make_plan
+from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.stages.environment import Environment
 from impress_bench.benchmark.models.fine_tuning import fine_tune
 from impress_bench.benchmark.models.numerics import Numerics
 

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from impress_bench.benchmark.harness.frames import board_meta, frames_of, save_frames
-from impress_bench.benchmark.harness.planner import make_plan
-from impress_bench.benchmark.harness.presets import load_preset
-from impress_bench.benchmark.harness.provenance import provenance
-from impress_bench.benchmark.harness.registry import Registry
+from impress_bench.benchmark.harness.config.loading import load_preset
+from impress_bench.benchmark.harness.planning.planner import make_plan
+from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.runs.provenance import provenance
+from impress_bench.benchmark.harness.runs.tables import board_meta, frames_of, save_frames
 
 
 def _made_up(folder, protections, start):

@@ -6,8 +6,8 @@ import re
 import pandas as pd
 import pytest
 
-from impress_bench.benchmark.harness.errors import ConfigError
-from impress_bench.benchmark.harness.keys import sha256
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.storage.keys import sha256
 from impress_bench.benchmark.submissions.publish import publish
 from impress_bench.benchmark.submissions.reading import read
 from impress_bench.benchmark.submissions.writing import submit

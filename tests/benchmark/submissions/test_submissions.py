@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from impress_bench.benchmark.harness.errors import ConfigError
-from impress_bench.benchmark.harness.keys import sha256
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.storage.keys import sha256
 from impress_bench.benchmark.submissions.model import Distribution, schema
 from impress_bench.benchmark.submissions.reading import find_submissions, read
 from impress_bench.benchmark.submissions.writing import submit

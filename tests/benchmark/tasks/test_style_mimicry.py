@@ -10,10 +10,10 @@ from pydantic import ValidationError
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import PACK, world
 from impress_bench.benchmark.contract import ImageSet, PluginError
-from impress_bench.benchmark.harness.planner import make_plan
-from impress_bench.benchmark.harness.presets import load_preset
-from impress_bench.benchmark.harness.registry import Registry
-from impress_bench.benchmark.harness.source import SourceIndex
+from impress_bench.benchmark.harness.config.loading import load_preset
+from impress_bench.benchmark.harness.planning.planner import make_plan
+from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.plugins.source_digest import SourceIndex
 from impress_bench.benchmark.models.style_classifier import pack_classifiers
 from impress_bench.benchmark.tasks.style_judge import JudgeSettings, StyleJudge
 from impress_bench.benchmark.tasks.style_mimicry import StyleMimicry, StyleMimicrySettings

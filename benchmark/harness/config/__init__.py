@@ -1,0 +1,1 @@
+"""Presets: what they may hold, and how their files are read."""

@@ -1,0 +1,175 @@
+"""What a preset is: a named matrix with its sizes and settings, one TOML file each.
+
+```toml
+extends = "paper"                 # a shipped preset to start from
+title = "A look at the loop"
+tasks = ["style-mimicry"]
+protections = ["identity", "glaze[p=0.05]"]
+purifiers = ["none", "jpeg"]
+metrics = ["lpips"]               # besides those of the tasks
+seeds = [0]
+boards = ["table-1", "matrix"]    # left out: all that apply
+subjects = 2                      # the first two; a number a task; a list of names; left out: all
+everything = false                # whatever is registered, adapted and not, besides what is listed
+threads = 2
+device = "cpu"                    # or "cuda"
+time_limit_s = 600.0              # of one stage
+isolate = false                   # plugins of other packages in processes of their own
+memory_limit_gb = 8.0             # of one stage that is isolated
+
+[models]                          # one model, three roles; unlike ones make a transfer run
+target = "atelier"
+
+[numerics]                        # how models are computed; part of every key
+precision = "float32"             # of the U-Nets: or "bfloat16", "float16"
+compiled = false                  # by torch.compile
+checkpointing = false             # compute again on the way back instead of remembering
+
+[settings.purifiers.jpeg]         # parameters wherever the name is used
+quality = 75
+
+[resources]                       # of a cluster, by kind of stage
+exploit = { gpus = 0.5, memory_gb = 16 }
+
+[needs]                           # of one machine; doctor checks it
+gpu_memory_gb = 24
+disk_gb = 20
+
+[display]                         # handed to the boards: titles, roles, chance levels
+titles = { glaze = "GLAZE" }
+
+[[matrix]]                        # left out: every protection with every purifier
+protections = ["identity"]
+purifiers = ["none"]
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
+
+from impress_bench.benchmark.errors import ConfigError, unknown
+from impress_bench.benchmark.harness.config.tables import (
+    Block,
+    Models,
+    Needs,
+    NumericsTable,
+    Resources,
+    Settings,
+    Table,
+)
+from impress_bench.benchmark.spec import Spec, parse_spec
+
+
+class Preset(Table):
+    """What to run. `origin` names the file, `overrides` the flags, for messages."""
+
+    name: str
+    origin: str = Field(default="", exclude=True)
+    overrides: dict[str, str] = Field(default={}, exclude=True)
+    title: str = ""
+    description: str = ""
+    paper: bool = False
+    models: Models = Models()
+    tasks: list[str] = Field(min_length=1)
+    protections: list[str] = Field(min_length=1)
+    purifiers: list[str] = Field(min_length=1)
+    metrics: list[str] = Field(default=[])
+    seeds: list[NonNegativeInt] = Field(default=[0], min_length=1)
+    subjects: PositiveInt | dict[str, PositiveInt] | list[str] | None = None
+    boards: list[str] | None = None
+    display: dict[str, Any] = Field(default={})
+    settings: Settings = Settings()
+    matrix: list[Block] = Field(default=[])
+    everything: bool = False
+    inspections: bool = True
+    threads: PositiveInt = 2
+    device: Literal["cpu", "cuda"] = "cpu"
+    numerics: NumericsTable = NumericsTable()
+    time_limit_s: PositiveFloat | None = None
+    isolate: bool = False
+    memory_limit_gb: PositiveFloat | None = None
+    resources: dict[str, Resources] = Field(default={})
+    needs: Needs = Needs()
+
+    def gpus(self, kind: str) -> float:
+        """GPUs that a stage of a kind asks for: where `resources` do not say, one if the preset
+        runs on GPUs, which Ray would hide from a stage that asked for none."""
+        asked = self.resources.get(kind, Resources()).gpus
+        return float(self.device == "cuda") if asked is None else asked
+
+    def where(self, field: str) -> str:
+        """Where a value came from: the flag that gave it, or the file and its key."""
+        return self.overrides.get(field) or ": ".join(filter(None, [self.origin, field]))
+
+    def specs(self, field: str) -> list[Spec]:
+        """The components that a field such as `purifiers` names, each once, in order."""
+        return list(dict.fromkeys(self._parse(field, getattr(self, field))))
+
+    def crossed(self, task: Spec, protection: Spec, purifier: Spec) -> bool:
+        """Whether the matrix holds this combination."""
+        return not self.matrix or any(
+            protection in self._parse("matrix", block.protections)
+            and purifier in self._parse("matrix", block.purifiers)
+            and (block.tasks is None or task in self._parse("matrix", block.tasks))
+            for block in self.matrix
+        )
+
+    def override(self, flags: Mapping[str, str], **values: Any) -> Preset:
+        """A preset with some values replaced; `flags` names what replaced each.
+
+        Naming protections or purifiers asks for all their combinations, so the matrix goes;
+        naming tasks leaves of the matrix what is about them.
+        """
+        changed = {**self.model_dump(), "origin": self.origin, **values}
+        if "protections" in values or "purifiers" in values:
+            changed["matrix"] = []
+        elif "tasks" in values:
+            chosen = self._parse("tasks", values["tasks"])
+            changed["matrix"] = [part for block in self.matrix if (part := block.about(chosen))]
+        return validated({**changed, "overrides": dict(flags)}, self.origin)
+
+    def _parse(self, field: str, texts: Sequence[str]) -> list[Spec]:
+        try:
+            return [parse_spec(text) for text in texts]
+        except ConfigError as error:
+            raise ConfigError(f"{self.where(field)}: {error}") from None
+
+
+def validated(content: Mapping[str, Any], origin: str) -> Preset:
+    """A preset whose values have the right types and whose matrix stays within its lists."""
+    try:
+        preset = Preset.model_validate(content)
+    except ValidationError as error:
+        # A misspelt key is often also a missing one; the misspelling is what helps.
+        first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
+        if first["type"] == "extra_forbidden":
+            raise ConfigError(f"{origin}: {unknown_key(first['loc'])}") from None
+        key = ".".join(map(str, first["loc"]))
+        flag = content.get("overrides", {}).get(str(first["loc"][0]))
+        given = "" if first["type"] == "missing" else f", not {first['input']!r}"
+        raise ConfigError(f"{flag or f'{origin}: {key}'}: {first['msg']}{given}") from None
+    for block in preset.matrix:
+        for field in ("tasks", "protections", "purifiers"):
+            for spec in preset._parse("matrix", getattr(block, field) or []):
+                if spec not in (known := preset.specs(field)):
+                    what = f"entry of {field} in [[matrix]]:"
+                    raise ConfigError(f"{origin}: {unknown(what, str(spec), map(str, known))}")
+    return preset
+
+
+def unknown_key(location: Sequence[int | str]) -> str:
+    """`Unknown key in models: 'targt'. Did you mean: target? …` for a place in a preset."""
+    tables: dict[str, type[Table]] = {
+        "models": Models,
+        "numerics": NumericsTable,
+        "settings": Settings,
+        "matrix": Block,
+    }
+    table = tables.get(str(location[0]), Preset) if len(location) > 1 else Preset
+    known = [name for name in table.model_fields if name not in ("origin", "overrides")]
+    within = ".".join(map(str, location[:-1]))
+    return unknown(f"key in {within}:" if within else "key", str(location[-1]), known)

@@ -1,0 +1,81 @@
+"""The tables of a preset's file, each with what may stand in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat
+
+from impress_bench.benchmark.models.numerics import Numerics
+from impress_bench.benchmark.spec import Spec, Value, parse_spec
+
+ROLES = ("protection", "purifier", "target")
+
+
+class Table(BaseModel):
+    """A part of a preset: all keys known, none changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Models(Table):
+    """Which model plays which role."""
+
+    protection: str = "atelier"
+    purifier: str = "atelier"
+    target: str = "atelier"
+
+    def roles(self) -> dict[str, str]:
+        return {role: getattr(self, role) for role in ROLES}
+
+
+class NumericsTable(Table):
+    """How models are computed; see `impress_bench.benchmark.models.numerics.Numerics`."""
+
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    compiled: bool = False
+    checkpointing: bool = False
+
+    def chosen(self) -> Numerics:
+        return Numerics(**self.model_dump())
+
+
+class Settings(Table):
+    """Parameters by registered name, used wherever a component does not say otherwise itself."""
+
+    protections: dict[str, dict[str, Value]] = {}
+    purifiers: dict[str, dict[str, Value]] = {}
+    metrics: dict[str, dict[str, Value]] = {}
+    adaptations: dict[str, dict[str, Value]] = {}
+    tasks: dict[str, dict[str, Any]] = {}
+
+
+class Resources(Table):
+    """What one stage needs of a cluster besides a CPU a thread: GPUs, or a share of one (None: not
+    said), and GiB of memory."""
+
+    gpus: NonNegativeFloat | None = None
+    memory_gb: NonNegativeFloat = 0.0
+
+
+class Needs(Table):
+    """What a machine must have for a preset, in GiB, as `doctor` checks it."""
+
+    gpu_memory_gb: NonNegativeFloat = 0.0
+    disk_gb: NonNegativeFloat = 0.0
+
+
+class Block(Table):
+    """A part of the matrix: each of these protections with each of these purifiers."""
+
+    protections: list[str]
+    purifiers: list[str]
+    tasks: list[str] | None = None
+
+    def about(self, tasks: Sequence[Spec]) -> Block | None:
+        """This block for these tasks alone; None if it is about none of them."""
+        if self.tasks is None:
+            return self
+        left = [text for text in self.tasks if parse_spec(text) in tasks]
+        return self.model_copy(update={"tasks": left}) if left else None

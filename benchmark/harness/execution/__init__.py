@@ -1,0 +1,1 @@
+"""Executors of plans: in this process, in several, on a Ray cluster."""

@@ -1,0 +1,142 @@
+"""What a run will do and how long it will take, before it is started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from impress_bench.benchmark.harness.execution.progress import duration
+from impress_bench.benchmark.harness.execution.timings import Probe, Timings, work_key
+from impress_bench.benchmark.harness.planning.plan import Plan
+from impress_bench.benchmark.harness.stages.base import Stage
+from impress_bench.benchmark.harness.storage.store import Store
+
+
+@dataclass
+class Work:
+    """Stages of a plan that do the same work: how many, how many stored, seconds of one."""
+
+    kind: str
+    component: str
+    stages: int = 0
+    stored: int = 0
+    seconds: float | None = None
+
+    @property
+    def missing(self) -> int:
+        """Stages still to be run."""
+        return self.stages - self.stored
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """`cells` of the plan, `cells_done` of them with stored scores, and the work in plan order.
+    `gpus` says how many a stage of each kind asks for; None where stages run on the CPU."""
+
+    cells: int
+    cells_done: int
+    work: list[Work] = field(default_factory=list)
+    workers: int = 1
+    gpus: Mapping[str, float] | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Estimated time of the stages that are missing and whose time is known, shared by the
+        workers."""
+        return sum(item.missing * (item.seconds or 0.0) for item in self.work) / self.workers
+
+    @property
+    def gpu_hours(self) -> float | None:
+        """Estimated hours of one GPU that those stages take together, whoever shares them; None
+        where they run on the CPU."""
+        if self.gpus is None:
+            return None
+        held = (item.missing * (item.seconds or 0.0) * self.gpus[item.kind] for item in self.work)
+        return sum(held) / 3600
+
+    @property
+    def unknown(self) -> int:
+        """Missing stages of which nobody knows how long they take."""
+        return sum(item.missing for item in self.work if item.seconds is None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For scripts."""
+        fields = ("kind", "component", "stages", "stored", "missing", "seconds")
+        return {
+            "cells": {"all": self.cells, "stored": self.cells_done},
+            "stages": {
+                "all": sum(item.stages for item in self.work),
+                "stored": sum(item.stored for item in self.work),
+                "of unknown duration": self.unknown,
+            },
+            "workers": self.workers,
+            "seconds": self.seconds,
+            "gpu_hours": self.gpu_hours,
+            "work": [{name: getattr(item, name) for name in fields} for item in self.work],
+        }
+
+    def lines(self) -> list[str]:
+        """For people."""
+        rows = [("stage", "component", "stored", "to run", "each", "together")]
+        for item in self.work:
+            each = "unknown" if item.seconds is None else f"{item.seconds:.1f} s"
+            together = "" if item.seconds is None else duration(item.missing * item.seconds)
+            shown = (each, together) if item.missing else ("", "")
+            rows.append((item.kind, item.component, f"{item.stored}", f"{item.missing}", *shown))
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        told = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
+        lacking = f", and {self.unknown} stages of unknown duration" if self.unknown else ""
+        cells = f"{self.cells} cells, {self.cells_done} of them stored"
+        workers = f"{self.workers} worker{'s' * (self.workers != 1)}"
+        gpus = "" if self.gpu_hours is None else f", {self.gpu_hours:.2f} GPU-hours"
+        return [line.rstrip() for line in told] + [
+            f"{cells}. Estimated time: {duration(self.seconds)} for {workers}{gpus}{lacking}."
+        ]
+
+
+def forecast(
+    plan: Plan,
+    store: Store,
+    timings: Timings,
+    patience: float,
+    tell: Callable[[str], None] = lambda message: None,
+    workers: int = 1,
+) -> Forecast:
+    """Look up what is stored; where it is not known how long a stage takes, run the first
+    `patience` seconds of one (0: do not)."""
+    stored = plan.stored(store)
+    found: dict[str, Work] = {}
+    keys: dict[Hashable, str] = {}
+    samples: dict[str, Stage] = {}
+    originals: dict[tuple[str, str], Stage] = {}
+    for name, stage in plan.stages.items():
+        likeness = stage.likeness or name
+        if (key := keys.get(likeness)) is None:
+            key = keys[likeness] = work_key(stage)
+            found.setdefault(key, Work(stage.kind, stage.component))
+        work = found[key]
+        work.stages += 1
+        if name in stored:
+            work.stored += 1
+        elif work.missing == 1:
+            samples[key] = stage
+        if stage.kind == "original":
+            originals[stage.task_name, stage.subject] = stage
+    preset = plan.preset
+    probe = Probe(
+        preset.models.roles(),
+        patience,
+        device=preset.device,
+        numerics=preset.numerics.chosen(),
+    )
+    for key, stage in samples.items():
+        found[key].seconds = timings.known(stage)
+        if found[key].seconds is None and patience > 0:
+            tell(f"timing {stage.kind} {stage.component}")
+            original = originals[stage.task_name, stage.subject]
+            found[key].seconds = probe.seconds(stage, original)
+    done = sum(cell.score is not None and cell.score.key in stored for cell in plan.cells)
+    kinds = {item.kind for item in found.values()}
+    gpus = None if preset.device == "cpu" else {kind: preset.gpus(kind) for kind in kinds}
+    return Forecast(len(plan.cells), done, list(found.values()), workers, gpus)

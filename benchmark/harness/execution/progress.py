@@ -1,0 +1,135 @@
+"""What a run shows while it works: bars on a terminal, one line a stage elsewhere, or nothing."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from impress_bench.benchmark.harness.stages.base import Stage
+
+
+class Estimate:
+    """Seconds left for some workers, from the mean duration of each kind of work seen so far."""
+
+    def __init__(self, pending: Iterable[str], workers: int = 1) -> None:
+        self._workers = workers
+        self._pending = Counter(pending)
+        self._seen: dict[str, list[float]] = defaultdict(list)
+
+    def finished(self, kind: str, seconds: float | None) -> None:
+        """Work is settled; `seconds` is what it took when it was executed, if it was."""
+        self._pending[kind] -= 1
+        if seconds is not None:
+            self._seen[kind].append(seconds)
+
+    def remaining(self) -> str:
+        """Readable; `at least` while a pending kind has not been seen yet."""
+        pending = {kind: count for kind, count in self._pending.items() if count > 0}
+        if not pending:
+            return "done"
+        known = {kind for kind in pending if self._seen[kind]}
+        if not known:
+            return "time left unknown"
+        total = sum(pending[kind] * sum(v := self._seen[kind]) / len(v) for kind in known)
+        return (
+            f"{'' if known == set(pending) else 'at least '}{duration(total / self._workers)} left"
+        )
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3 min`, `2 h 05 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+class Reporter:
+    """Hears what the executor does; this one stays silent."""
+
+    def start(self, stages: int) -> None:
+        """The run begins with so many stages."""
+
+    def begin(self, stage: Stage) -> None:
+        """A stage is about to be executed."""
+
+    def step(self, done: int, total: int) -> None:
+        """The current stage reports its own progress."""
+
+    def settle(self, stage: Stage, verb: str, seconds: float, remaining: str) -> None:
+        """A stage was executed, reused, failed or blocked."""
+
+    def tell(self, message: str) -> None:
+        """Something worth a line of its own."""
+
+    def close(self) -> None:
+        """The run is over, however it ended."""
+
+
+class LineReporter(Reporter):
+    """One line a stage, for logs and pipes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._stages = self._settled = 0
+
+    def start(self, stages: int) -> None:
+        self._stages = stages
+
+    def settle(self, stage: Stage, verb: str, seconds: float, remaining: str) -> None:
+        self._settled += 1
+        took = f" {seconds:.1f} s" if verb == "executed" else ""
+        place = f"[{self._settled}/{self._stages}] {verb} {stage.kind} {stage.place}"
+        self.tell(f"{place}{took}, {remaining}")
+
+    def tell(self, message: str) -> None:
+        print(message, file=self._stream, flush=True)
+
+
+class BarReporter(Reporter):
+    """Two bars: stages of the run, steps of the current stage."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[remaining]}", markup=False),
+            console=console,
+        )
+        self._all = self._progress.add_task("stages", total=None, remaining="")
+        self._one = self._progress.add_task("", total=None, remaining="", visible=False)
+
+    def start(self, stages: int) -> None:
+        self._progress.update(self._all, total=stages)
+        self._progress.start()
+
+    def begin(self, stage: Stage) -> None:
+        self._progress.reset(
+            self._one, description=f"{stage.kind} {stage.place}", total=None, visible=True
+        )
+
+    def step(self, done: int, total: int) -> None:
+        self._progress.update(self._one, completed=done, total=total)
+
+    def settle(self, stage: Stage, verb: str, seconds: float, remaining: str) -> None:
+        self._progress.update(self._all, advance=1, remaining=remaining)
+
+    def tell(self, message: str) -> None:
+        self._progress.console.print(message, markup=False, highlight=False)
+
+    def close(self) -> None:
+        self._progress.update(self._one, visible=False)
+        self._progress.stop()
+
+
+def reporter_for(stream: TextIO) -> Reporter:
+    """Bars where somebody watches, lines where the output is kept."""
+    if stream.isatty():
+        return BarReporter(Console(file=stream))
+    return LineReporter(stream)

@@ -1,0 +1,126 @@
+"""One stage brought to its outcome: found in the store, performed, or failed."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from impress_bench.benchmark.contract import PluginError, State
+from impress_bench.benchmark.harness.config.preset import Preset
+from impress_bench.benchmark.harness.execution.isolation import Isolation
+from impress_bench.benchmark.harness.execution.timings import Timings
+from impress_bench.benchmark.harness.stages.base import Stage, perform
+from impress_bench.benchmark.harness.stages.environment import Environment
+from impress_bench.benchmark.harness.storage.result import Result, Stored
+from impress_bench.benchmark.harness.storage.store import Store
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a stage ended. `seconds`, `passes` and `peak_bytes` (None: not measured) are what
+    executing it took, now or when it was stored; `images` how many its result holds; `trace` where
+    a failure came from."""
+
+    verb: str
+    state: State
+    reason: str = ""
+    seconds: float | None = None
+    record: Mapping[str, Any] | None = None
+    passes: Mapping[str, int] = field(default_factory=dict)
+    images: int = 0
+    trace: str = ""
+    peak_bytes: int | None = None
+
+
+class Settler:
+    """Settles stages whose inputs are stored. `begin` hears of those that are performed, `step` of
+    how far they are."""
+
+    def __init__(
+        self,
+        store: Store,
+        preset: Preset,
+        begin: Callable[[Stage], None] = lambda stage: None,
+        step: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        self._store = store
+        self._env = Environment(
+            preset.models.roles(),
+            preset.time_limit_s,
+            step,
+            preset.device,
+            preset.numerics.chosen(),
+        )
+        self._isolation = Isolation(preset)
+        self._begin = begin
+
+    def find(self, stage: Stage) -> Outcome | None:
+        """The outcome of a stage that is stored; what a process of this run has made was executed,
+        what was there before is reused."""
+        stored = self._store.find(stage.key)
+        if stored is None:
+            return None
+        ours = self._store.run is not None and stored.run == self._store.run
+        return _of_stored("executed" if ours else "reused", stored)
+
+    def settle(self, stage: Stage) -> Outcome | None:
+        """The outcome, or None while another process works on the stage. Raises StoreError."""
+        if found := self.find(stage):
+            return found
+        with self._store.lock(stage.key) as mine:
+            if not mine:
+                return None
+            if found := self.find(stage):
+                return found
+            if failure := self._store.failure(stage.key):
+                return _failed(State(failure["state"]), failure["reason"], failure["traceback"])
+            self._store.discard(stage.key)
+            return self._perform(stage)
+
+    def _perform(self, stage: Stage) -> Outcome:
+        self._begin(stage)
+        started = time.monotonic()
+        try:
+            inputs = {name: self._input(stage, needed) for name, needed in stage.inputs.items()}
+            if self._isolation.covers(stage):
+                apart = self._isolation.perform(stage, inputs)
+                result, passes, peak = apart.result(), apart.passes, apart.peak_bytes
+            else:
+                result = perform(stage, inputs, self._env)
+                passes, peak = self._env.passes, self._env.peak_bytes
+        except PluginError as error:
+            trace = traceback.format_exc()
+            failure = {"state": error.state, "reason": str(error), "traceback": trace}
+            self._store.fail(stage.key, stage.document, failure)
+            return _failed(error.state, str(error), trace)
+        seconds = time.monotonic() - started
+        self._store.put(stage.key, stage.document, result, seconds, passes, peak)
+        Timings(self._store.root).note(stage, seconds)
+        stored = self._store.find(stage.key)
+        if stored is None:
+            raise OSError(f"{self._store.path(stage.key)} cannot be read back; is the disk full?")
+        return _of_stored("executed", stored)
+
+    def _input(self, stage: Stage, needed: Stage) -> Result:
+        result = self._store.get(needed.key)
+        if result is None:
+            raise PluginError(stage.component, f"input {needed.key} vanished from the store")
+        return result
+
+
+def _failed(state: State, reason: str, trace: str) -> Outcome:
+    return Outcome("failed", state, reason, trace=trace)
+
+
+def _of_stored(verb: str, stored: Stored) -> Outcome:
+    """A stored outcome; that of a protection may be over its budget."""
+    record = stored.record()
+    state = State((record or {}).get("state", State.DONE))
+    reason = (record or {}).get("reason", "")
+    return Outcome(
+        verb, state, reason, stored.seconds, record, stored.passes, stored.images,
+        peak_bytes=stored.peak_bytes,
+    )  # fmt: skip

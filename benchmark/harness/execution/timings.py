@@ -1,0 +1,109 @@
+"""How long stages take: remembered by the work they do, or measured on the beginning of one."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from impress_bench.benchmark.contract import NORMS, PluginError
+from impress_bench.benchmark.harness.stages.base import Stage, perform
+from impress_bench.benchmark.harness.stages.environment import Environment
+from impress_bench.benchmark.harness.storage.atomic_files import write_atomically
+from impress_bench.benchmark.harness.storage.keys import canonical_json, sha256
+from impress_bench.benchmark.harness.storage.result import Result
+from impress_bench.benchmark.models.numerics import PLAIN, Numerics
+
+
+class Timings:
+    """Seconds that the latest stage of each kind of work took on this machine.
+
+    Two stages do the same work if they differ in subject, seed and inputs alone. Kept beside the
+    store's objects, of which they are no part: losing them costs an estimate.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._folder = root / "timings"
+
+    def note(self, stage: Stage, seconds: float) -> None:
+        """Remember what a stage took."""
+        document = {"work": f"{stage.kind} {stage.component}", "seconds": seconds}
+        with suppress(OSError):
+            write_atomically(self._path(stage), json.dumps(document).encode())
+
+    def known(self, stage: Stage) -> float | None:
+        """What such a stage took last, or None."""
+        try:
+            return float(json.loads(self._path(stage).read_bytes())["seconds"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _path(self, stage: Stage) -> Path:
+        return self._folder / f"{work_key(stage)}.json"
+
+
+def work_key(stage: Stage) -> str:
+    """The same for stages that do the same work on the same machine."""
+    parts = {name: value for name, value in stage.parts().items() if name != "seed"}
+    machine = [platform.node(), platform.machine(), os.cpu_count()]
+    work = {"kind": stage.kind, "parts": parts, "how": stage.conditions, "machine": machine}
+    return sha256(canonical_json(work).encode())
+
+
+class _Enough(BaseException):
+    """Ends a probe; not an Exception, so that no plugin takes it for a failure of its own."""
+
+
+class Probe:
+    """Times stages by their first `patience` seconds and the progress they tell."""
+
+    def __init__(
+        self,
+        models: Mapping[str, str],
+        patience: float,
+        clock: Callable[[], float] = time.monotonic,
+        device: str = "cpu",
+        numerics: Numerics = PLAIN,
+    ) -> None:
+        self._patience, self._clock = patience, clock
+        self._seen: list[tuple[float, int, int]] = []
+        self._began = 0.0
+        self._env = Environment(models, report=self._report, device=device, numerics=numerics)
+        self._roles = tuple(models)
+        self._originals: dict[str, Result] = {}
+
+    def seconds(self, stage: Stage, original: Stage) -> float:
+        """What `stage` will take. Its inputs are replaced by the images that `original` gives,
+        which take as long. One that tells no progress, or is quicker, is run to its end."""
+        for role in self._roles:
+            self._env.model(role)  # loaded once a run, so no part of a stage's time
+        inputs = {name: self._stand_in(original) for name in stage.inputs}
+        self._seen, self._began = [], self._clock()
+        try:
+            perform(stage, inputs, self._env)
+        except _Enough:
+            (first, done, _), (last, reached, total) = self._seen[0], self._seen[-1]
+            return first - self._began + (total - done) * (last - first) / (reached - done)
+        except PluginError:
+            pass  # it will take as long to fail, or another's images were no fair input
+        return self._clock() - self._began
+
+    def _report(self, done: int, total: int) -> None:
+        now = self._clock()
+        self._seen.append((now, done, total))
+        if now - self._began > self._patience and done - self._seen[0][1] >= 2 and done < total:
+            raise _Enough
+
+    def _stand_in(self, original: Stage) -> Result:
+        """Original images in the place of any input: of protected ones, say, moved visibly."""
+        if original.key not in self._originals:
+            images = perform(original, {}, self._env).images
+            assert images is not None
+            moved = {norm: [0.05] * len(images.names) for norm in NORMS}
+            record = {"names": list(images.names), **moved}
+            self._originals[original.key] = Result(images, record)
+        return self._originals[original.key]

@@ -1,0 +1,1 @@
+"""From a preset to a plan: the graph of stages, each once."""

@@ -1,0 +1,69 @@
+"""What `--all` stands for: every registered protection, adapted and not, and every purifier."""
+
+from __future__ import annotations
+
+from impress_bench.benchmark.contract import PluginError, State
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.config.preset import Preset
+from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.spec import Spec, parse_spec
+
+
+def expanded(preset: Preset, registry: Registry) -> Preset:
+    """`preset` with all that is installed behind what it lists, if it asks for everything.
+
+    What a flag names is not added to. Adaptations count that need nobody else's plugin. What cannot
+    be adapted (a control, say) or needs a value that nobody gave is left out; what is broken stays,
+    so that its cells tell.
+    """
+    if not preset.everything:
+        return preset
+    lists = {
+        "protections": _all_protections(preset, registry),
+        "purifiers": _with_all(preset, registry, "purifiers"),
+    }
+    chosen = {
+        field: [str(spec) for spec in dict.fromkeys(specs)]
+        for field, specs in lists.items()
+        if field not in preset.overrides
+    }
+    return preset.override(preset.overrides, everything=False, **chosen)
+
+
+def _all_protections(preset: Preset, registry: Registry) -> list[Spec]:
+    """Every protection, then every one with each adaptation that fits."""
+    adaptations = [
+        Spec(name)
+        for name in sorted(registry.entries["adaptations"])
+        if not _injects(registry, name)
+    ]
+    plain = _with_all(preset, registry, "protections")
+    adapted = [parse_spec(f"{spec}+{adaptation}") for spec in plain for adaptation in adaptations]
+    return [*plain, *[spec for spec in adapted if _applies(preset, registry, "protections", spec)]]
+
+
+def _with_all(preset: Preset, registry: Registry, field: str) -> list[Spec]:
+    """What the preset lists, then every registered name that it does not mention."""
+    listed = preset.specs(field)
+    mentioned = {spec.name for spec in listed}
+    others = [Spec(name) for name in registry.entries[field] if name not in mentioned]
+    return [*listed, *[spec for spec in others if _applies(preset, registry, field, spec)]]
+
+
+def _applies(preset: Preset, registry: Registry, field: str, spec: Spec) -> bool:
+    """Whether it can be asked for like that."""
+    try:
+        registry.resolve(field, spec, preset.settings.model_dump())
+    except PluginError as error:
+        return error.state is not State.SKIPPED
+    except ConfigError:
+        return False
+    return True
+
+
+def _injects(registry: Registry, name: str) -> bool:
+    """Whether an adaptation takes another plugin, which nobody has chosen here."""
+    try:
+        return bool(registry.resolve("adaptations", Spec(name)).injected)
+    except (PluginError, ConfigError):
+        return True

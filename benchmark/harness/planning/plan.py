@@ -1,0 +1,93 @@
+"""A plan: the graph of stages, each result once, and the cells that are read from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
+
+from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.harness.config.preset import Preset
+from impress_bench.benchmark.harness.plugins.component import Component
+from impress_bench.benchmark.harness.stages.base import Place, Stage
+from impress_bench.benchmark.harness.storage.store import Store
+from impress_bench.benchmark.spec import Spec
+from impress_bench.benchmark.tasks.base import MetricInfo, Task
+
+#: How a task's control is written where cells name a protection; its purifier is empty.
+CONTROL = "control:{}"
+
+
+class Cell(NamedTuple):
+    """Task x subject x protection x purifier x seed, and the stages that lead to its scores.
+
+    A control has the protection `control:NAME` and no purifier. A cell whose plugin could not even
+    be resolved has no `score` but a `failure`.
+    """
+
+    place: Place
+    original: Stage | None = None
+    protected: Stage | None = None
+    purified: Stage | None = None
+    exploited: Stage | None = None
+    score: Stage | None = None
+    #: Further metrics by name: their stages, or why one is broken.
+    measured: Mapping[str, Stage | PluginError] = MappingProxyType({})
+    failure: PluginError | None = None
+
+
+@dataclass(frozen=True)
+class PlannedTask:
+    """A task of the plan; `subjects` are all that it offers.
+
+    `component` is what exploits, `judge` the same with what matters to judging alone: the judge's
+    own code and settings.
+    """
+
+    spec: Spec
+    component: Component
+    judge: Component
+    task: Task
+    subjects: tuple[str, ...]
+    #: Metrics that the preset adds, by name; a broken one is the error.
+    further: Mapping[str, Component | PluginError] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> list[MetricInfo]:
+        """The task's own and the further ones."""
+        shown = {
+            name: {} if isinstance(found, PluginError) else found.shown
+            for name, found in self.further.items()
+        }
+        return [
+            *self.task.metrics,
+            *[
+                MetricInfo(name, of.get("title", name), of.get("higher_is_better", True))
+                for name, of in shown.items()
+            ],
+        ]
+
+    @property
+    def name(self) -> str:
+        """How cells name it."""
+        return str(self.spec)
+
+
+@dataclass
+class Plan:
+    """`stages` come in an order in which each follows its inputs."""
+
+    preset: Preset
+    tasks: list[PlannedTask] = field(default_factory=list)
+    stages: dict[str, Stage] = field(default_factory=dict)
+    cells: list[Cell] = field(default_factory=list)
+    #: Protections and inspections to tabulate: the cell that shows each first.
+    protections: list[Cell] = field(default_factory=list)
+    inspections: list[tuple[Cell, Stage]] = field(default_factory=list)
+    models: dict[str, str] = field(default_factory=dict)
+    components: dict[str, Component] = field(default_factory=dict)
+
+    def stored(self, store: Store) -> set[str]:
+        """Keys of the stages that the store seems to hold already."""
+        return store.held(self.stages)

@@ -1,0 +1,146 @@
+"""From a preset to a plan: names resolved, models digested, subjects chosen."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.errors import ConfigError, plugin_error, unknown
+from impress_bench.benchmark.harness.config.preset import Preset
+from impress_bench.benchmark.harness.planning.expand_all import expanded
+from impress_bench.benchmark.harness.planning.plan import Plan, PlannedTask
+from impress_bench.benchmark.harness.planning.resolver import Resolver
+from impress_bench.benchmark.harness.planning.subject import SubjectPlanner, rows_of
+from impress_bench.benchmark.harness.plugins.component import Component
+from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.plugins.subprocess_call import Limits
+from impress_bench.benchmark.harness.storage.keys import sha256
+from impress_bench.benchmark.spec import Spec
+from impress_bench.benchmark.tasks.base import Task
+
+#: The setting of a task that matters to its judge alone.
+JUDGING = "judging"
+
+
+def make_plan(preset: Preset, registry: Registry) -> Plan:
+    """The plan of a preset. Raises `ConfigError` for what the user has to mend."""
+    with _uncollected():
+        return Planner(expanded(preset, registry), registry).build()
+
+
+def plan_run(preset: Preset, root: Path) -> Plan:
+    """The plan of a preset, with what the store in `root` remembers of its plugins."""
+    apart = Limits.of(preset) if preset.isolate else None
+    return make_plan(preset, Registry(memo=root / "resolved", apart=apart))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the search for reference cycles: a plan has none, and going through its objects again
+    and again would take a third of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+class Planner:
+    """Builds the plan of one preset."""
+
+    def __init__(self, preset: Preset, registry: Registry) -> None:
+        self.preset = preset
+        self.registry = registry
+        self.resolver = Resolver(preset, registry)
+        self.plan = Plan(preset, models=self.resolver.models, components=self.resolver.components)
+
+    def build(self) -> Plan:
+        """The plan. Raises ConfigError where nothing can be run."""
+        preset, plan = self.preset, self.plan
+        for spec in preset.specs("tasks"):
+            plan.tasks.append(self._task(spec))
+        self._check_metrics()
+        chosen = self._choose_subjects()
+        for planned in plan.tasks:
+            rows = rows_of(self.resolver, planned.spec)
+            for subject in chosen[planned.name]:
+                SubjectPlanner(self.resolver, plan, planned, subject).add(rows)
+        if not plan.cells:
+            raise ConfigError(f"{preset.where('subjects')}: nothing to run: no cell is left")
+        return plan
+
+    def _task(self, spec: Spec) -> PlannedTask:
+        """A task must load: without it nobody knows the subjects whose cells it would cost."""
+        try:
+            component = self.resolver.resolve("tasks", spec)
+            if isinstance(component, PluginError):
+                raise component
+            task = component.create()
+        except PluginError as error:
+            raise ConfigError(f"{self.preset.where('tasks')}: {error}") from None
+        try:
+            subjects = tuple(task.subjects())
+        except PluginError as error:  # it names the folder that is to be mended
+            raise ConfigError(str(error)) from None
+        except Exception as error:
+            failed = plugin_error("task", str(spec), "failed to name subjects", error)
+            raise ConfigError(f"{self.preset.where('tasks')}: {failed}") from error
+        judge = component
+        if task.judge:
+            digest = self.registry.index.digest(task.judge.partition(":")[0])
+            judge = replace(component, source=sha256(f"{component.source} {digest}".encode()))
+            self.plan.components[f"task {spec}"] = judge
+        component = replace(
+            component,
+            parameters={k: v for k, v in component.parameters.items() if k != JUDGING},
+            files={k: v for k, v in component.files.items() if not k.startswith(f"{JUDGING}.")},
+        )
+        return PlannedTask(spec, component, judge, task, subjects, self._further(task))
+
+    def _check_metrics(self) -> None:
+        """A metric that no task can be measured by is the user's to mend."""
+        measured = {name for task in self.plan.tasks for name in task.further}
+        for spec in self.preset.specs("metrics"):
+            if str(spec) not in measured:
+                where, tasks = self.preset.where("metrics"), ", ".join(self.preset.tasks)
+                raise ConfigError(
+                    f"{where}: {spec} compares with what becomes of the clean images, and {tasks}"
+                    " makes nothing that can be compared"
+                )
+
+    def _further(self, task: Task) -> dict[str, Component | PluginError]:
+        """The preset's metrics that apply to a task."""
+        found = {}
+        for spec in self.preset.specs("metrics"):
+            name, metric = str(spec), self.resolver.resolve("metrics", spec)
+            if name in [known.name for known in task.metrics]:
+                where = self.preset.where("metrics")
+                raise ConfigError(f"{where}: task {task.name} has a metric {name!r} of its own")
+            if isinstance(metric, PluginError) or task.needs_reference >= bool(
+                metric.shown["needs_reference"]
+            ):
+                found[name] = metric
+        return found
+
+    def _choose_subjects(self) -> dict[str, tuple[str, ...]]:
+        wanted = self.preset.subjects
+        offered = {task.name: task.subjects for task in self.plan.tasks}
+        if wanted is None or isinstance(wanted, int):
+            return {name: subjects[:wanted] for name, subjects in offered.items()}
+        if isinstance(wanted, dict):
+            return {name: subjects[: wanted.get(name)] for name, subjects in offered.items()}
+        known = list(dict.fromkeys(name for subjects in offered.values() for name in subjects))
+        for name in wanted:
+            if name not in known:
+                message = unknown("subject", name, known)
+                raise ConfigError(f"{self.preset.where('subjects')}: {message}")
+        return {
+            task: tuple(name for name in subjects if name in wanted)
+            for task, subjects in offered.items()
+        }

@@ -1,0 +1,38 @@
+"""Subjects of one's own for the tasks that take them: `--artworks DIR`, `--photos DIR`.
+
+A task takes them by a setting of that name, which it lists among its `files`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.config.preset import Preset
+from impress_bench.benchmark.harness.plugins.component import load_target
+from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.spec import parse_spec
+
+
+def with_own_images(preset: Preset, tasks: Iterable[str], folders: Mapping[str, str]) -> Preset:
+    """`preset` whose tasks take their subjects from `folders`, by setting, where they can.
+
+    Raises ConfigError if none of `tasks` takes such images.
+    """
+    registry, names = Registry(), [parse_spec(text).name for text in tasks]
+    settings = preset.settings.model_dump()
+    for setting, folder in folders.items():
+        takers = [name for name in names if setting in _files(registry, name)]
+        if not takers:
+            raise ConfigError(
+                f"--{setting}: {', '.join(names)} takes no {setting}; name a task that does by"
+                " --tasks, or leave it out"
+            )
+        for name in takers:
+            settings["tasks"].setdefault(name, {})[setting] = folder
+    return preset.override(preset.overrides, settings=settings)
+
+
+def _files(registry: Registry, task: str) -> tuple[str, ...]:
+    target = registry.entry("tasks", task).value
+    return tuple(getattr(load_target("task", task, target), "files", ()))

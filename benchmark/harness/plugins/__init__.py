@@ -1,0 +1,1 @@
+"""Plugins: discovery, parameters, digests of their code, conformance."""

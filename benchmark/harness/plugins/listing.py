@@ -1,0 +1,94 @@
+"""What `impress-bench list` shows: read from metadata and source, so that it imports no plugin."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from importlib.metadata import EntryPoint, version
+from typing import NamedTuple
+
+from impress_bench.benchmark.harness.config.loading import shipped_presets
+from impress_bench.benchmark.harness.plugins.registry import KINDS, Registry, conflict
+from impress_bench.benchmark.harness.plugins.source_digest import SourceIndex, absolute
+
+OWN = "impress-bench"
+
+
+class Listing(NamedTuple):
+    """One line of `impress-bench list`; `problem` is empty for what seems sound."""
+
+    kind: str
+    name: str
+    summary: str
+    distribution: str
+    version: str
+    target: str
+    problem: str
+
+
+def list_components(registry: Registry) -> list[Listing]:
+    """Every registered component, sorted by name within its kind, broken ones with the reason."""
+    return [
+        _describe(registry, group, entry)
+        for group, named in registry.entries.items()
+        for name in sorted(named)
+        for entry in named[name]
+    ]
+
+
+def _describe(registry: Registry, group: str, entry: EntryPoint) -> Listing:
+    kind, summary, problem = KINDS[group], "", ""
+    try:
+        summary = _summary(registry.index, entry.module, entry.attr)
+    except (SyntaxError, LookupError) as error:
+        problem = f"{type(error).__name__}: {error.args[0]}"
+    name, version = (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
+    problem = conflict(kind, registry.entries[group][entry.name]) or problem
+    return Listing(kind, entry.name, summary, name, version, entry.value, problem)
+
+
+def _summary(index: SourceIndex, module_name: str, attribute: str) -> str:
+    """First docstring line of a class or function; `LookupError` if it is not there."""
+    module = index.module(module_name)
+    if module is None:
+        raise LookupError(f"no module named {module_name!r}")
+    if module.tree is None:
+        return ""
+    of_module = ast.get_docstring(module.tree) or ""
+    for node in module.tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute:
+            return _first_line(ast.get_docstring(node) or of_module)
+        if isinstance(node, ast.FunctionDef) and node.name == "__getattr__":
+            return _first_line(of_module)
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if (alias.asname or alias.name) == attribute:
+                    return _summary(index, absolute(module, node), alias.name)
+        if _assigns(node, attribute):
+            return _first_line(of_module)
+    raise LookupError(f"module {module_name!r} has no attribute {attribute!r}")
+
+
+def _assigns(node: ast.stmt, name: str) -> bool:
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    if isinstance(node, ast.AnnAssign):
+        targets = [node.target]
+    return any(isinstance(target, ast.Name) and target.id == name for target in targets)
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0].strip()
+
+
+def list_presets() -> list[Listing]:
+    """The presets that come with the package; only their titles are read."""
+    found = []
+    for name, path in shipped_presets().items():
+        title, problem = "", ""
+        try:
+            title = str(tomllib.loads(path.read_text(encoding="utf-8")).get("title", ""))
+        except (OSError, ValueError) as error:
+            problem = f"{type(error).__name__}: {error}"
+        mine = version(OWN)
+        found.append(Listing("preset", name, title, OWN, mine, str(path), problem))
+    return found

@@ -1,0 +1,120 @@
+"""What a run cost: seconds, peak memory and network passes by kind of stage and by component, apart
+from the boards.
+
+They are those of the execution that made a stored result, whichever run that was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.storage.atomic_files import write_atomically
+from impress_bench.benchmark.harness.stages.passes import NETWORKS
+from impress_bench.benchmark.harness.planning.plan import Plan
+from impress_bench.benchmark.harness.execution.stage_runner import Outcome
+
+TEXT = """# Costs
+
+Seconds of wall time, on the machine in provenance.json, and passes through the networks for each
+image of a result: forward / backward. Encoder and decoder are the VAE's; what is run again to spare
+memory counts again.
+
+Peak MiB is the most memory that there was while one of the stages ran: on a GPU what torch had
+allocated, on the CPU what was resident of the whole process, torch and the models included. It is
+empty where it was not measured.
+"""
+
+
+@dataclass
+class Cost:
+    """What stages took together; of their peaks the highest, None if none was measured."""
+
+    stages: int = 0
+    seconds: float = 0.0
+    images: int = 0
+    passes: Counter[str] = field(default_factory=Counter)
+    peak_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        self.passes = Counter(self.passes)
+
+    def add(self, other: Outcome | Cost) -> None:
+        """One stage more, or what several took."""
+        self.stages += other.stages if isinstance(other, Cost) else 1
+        self.seconds += other.seconds or 0.0
+        self.images += other.images
+        self.passes.update(other.passes)
+        peaks = [peak for peak in (self.peak_bytes, other.peak_bytes) if peak is not None]
+        self.peak_bytes = max(peaks, default=None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For scripts."""
+        return {
+            "stages": self.stages,
+            "seconds": round(self.seconds, 3),
+            "peak_bytes": self.peak_bytes,
+            "images": self.images,
+            "passes": dict(sorted(self.passes.items())),
+        }
+
+    def row(self) -> list[str]:
+        """For people."""
+        mean = self.seconds / self.stages
+        peak = "" if self.peak_bytes is None else f"{self.peak_bytes / 2**20:.0f}"
+        seconds = [f"{self.seconds:.1f}", f"{mean:.2f}"]
+        return [f"{self.stages}", *seconds, peak, *map(self._each, NETWORKS)]
+
+    def _each(self, network: str) -> str:
+        counts = [self.passes[f"{network} {way}"] for way in ("forward", "backward")]
+        if not self.images or not any(counts):
+            return ""
+        return " / ".join(f"{count / self.images:.4g}" for count in counts)
+
+
+Costs = dict[str, dict[str, Cost]]
+
+
+def costs_of(plan: Plan, outcomes: Mapping[str, Outcome]) -> Costs:
+    """What a run has cost so far, by kind of stage and by component."""
+    costs: Costs = {"kinds": {}, "components": {}}
+    for key, stage in plan.stages.items():
+        outcome = outcomes.get(key)
+        if outcome is not None and outcome.seconds is not None:
+            costs["kinds"].setdefault(stage.kind, Cost()).add(outcome)
+            component = f"{stage.kind}: {stage.component}"
+            costs["components"].setdefault(component, Cost()).add(outcome)
+    return costs
+
+
+def load_costs(folders: Iterable[Path]) -> Costs:
+    """What several runs have cost together. Raises ConfigError."""
+    costs: Costs = {"kinds": {}, "components": {}}
+    for folder in folders:
+        try:
+            document = json.loads((folder / "costs.json").read_bytes())
+            for title, together in costs.items():
+                for name, values in document[title].items():
+                    together.setdefault(name, Cost()).add(Cost(**values))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"{folder / 'costs.json'} holds no costs of a run: {error}") from None
+    return costs
+
+
+def save_costs(costs: Costs, folder: Path) -> None:
+    """Write costs.json and costs.md."""
+    document = {title: {k: v.as_dict() for k, v in rows.items()} for title, rows in costs.items()}
+    write_atomically(folder / "costs.json", json.dumps(document, indent=1).encode())
+    lines = [TEXT]
+    for title, rows in costs.items():
+        headers = [title, "stages", "seconds", "mean", "peak MiB", *NETWORKS]
+        lines.append(f"| {' | '.join(headers)} |")
+        lines.append("| --- |" + " ---: |" * (len(headers) - 1))
+        lines += [f"| {' | '.join([name, *row.row()])} |" for name, row in rows.items()]
+        lines.append("")
+    write_atomically(folder / "costs.md", "\n".join(lines).encode())

@@ -1,0 +1,85 @@
+"""Runs that may be parts of one: what a folder holds, and whether two come from the same source."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from impress_bench.benchmark.harness.plugins.component import OURS
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.runs.tables import Frames, load_frames
+from impress_bench.benchmark.harness.storage.keys import LIBRARIES
+from impress_bench.benchmark.harness.config.preset import Preset
+
+Origin = dict[str, Any]
+
+#: What parts may differ in: their share of the work, and how it was guarded and spread.
+NARROWED = (
+    "tasks", "protections", "purifiers", "metrics", "seeds", "subjects", "matrix", "everything",
+    "isolate", "time_limit_s", "memory_limit_gb", "resources", "needs",
+)  # fmt: skip
+SHARED = ("key_schema", "device", "dtype", "models")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A run's folder, what it was made of and what it measured."""
+
+    folder: Path
+    origins: list[Origin]
+    meta: dict[str, Any]
+    frames: Frames
+
+
+def read_part(folder: Path) -> Part:
+    """What a run, or runs merged before, left in a folder. Raises ConfigError."""
+    try:
+        document = json.loads((folder / "provenance.json").read_bytes())
+        meta = document.pop("boards")
+        frames = load_frames(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(
+            f"{folder} holds no results of a run ({error}); name the folder given to run as --out"
+        ) from None
+    return Part(folder, document.get("parts", [document]), meta, frames)
+
+
+def difference(one: Origin, other: Origin, libraries: bool = True) -> str:
+    """In what two runs differ that decides results, or nothing: the versions of libraries if asked,
+    models, the preset but for what narrows it, and the code and parameters of what both ran."""
+    return next(_differences(one, other, libraries), "")
+
+
+def _differences(one: Origin, other: Origin, libraries: bool) -> Iterator[str]:
+    for name in SHARED:
+        yield from _unlike(name, one[name], other[name])
+    # What an older part does not have is a default.
+    these, those = (
+        Preset.model_validate(origin["preset"]).model_dump(mode="json") for origin in (one, other)
+    )
+    for name in these:
+        if name not in NARROWED:
+            yield from _unlike(f"preset.{name}", these[name], those[name])
+    for name in one["components"].keys() & other["components"].keys():
+        yield from _unlike(name, one["components"][name], other["components"][name])
+    for name in (OURS, *(LIBRARIES if libraries else ())):
+        versions = (_version(origin["packages"], name) for origin in (one, other))
+        yield from _unlike(name, *versions)
+
+
+def _unlike(what: str, one: Any, other: Any) -> Iterator[str]:
+    if one == other:
+        return
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in {**one, **other}:
+            yield from _unlike(f"{what}.{name}", one.get(name), other.get(name))
+    else:
+        yield f"{what}: {one} and {other}"
+
+
+def _version(packages: dict[str, str], name: str) -> str | None:
+    """Names of distributions differ in case."""
+    return next((version for given, version in packages.items() if given.lower() == name), None)

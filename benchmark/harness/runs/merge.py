@@ -1,0 +1,169 @@
+"""Several runs of one preset as one, such as an artist a machine or some rows a day.
+
+Each part is a run that was narrowed (`--tasks`, `--subjects`, `--protections`, `--purifiers`,
+`--seeds`). They must agree in everything else that results depend on, and in what they measured
+twice; only of controls, which every part runs, the first counts. What parts that shared a store
+reused of each other counts in the costs of each.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Hashable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from impress_bench.benchmark.contract import State
+from impress_bench.benchmark.harness.runs.costs import load_costs, save_costs
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
+from impress_bench.benchmark.harness.runs.tables import Frames, save_frames
+from impress_bench.benchmark.harness.runs.folder import Part, difference, read_part
+from impress_bench.leaderboard import write_boards
+from impress_bench.leaderboard.write import COLUMNS
+
+#: What a frame holds of a place; the other columns say where that is.
+MEASURED = ("value", "state", "reason", "linf", "l2", "lpips")
+#: Two machines may sum in another order.
+CLOSE = 1e-9
+
+
+def merge(folders: Sequence[str | Path], out: str | Path) -> list[Path]:
+    """Write the boards, tables and costs of all `folders` together into `out`, which may be one of
+    them. Raises ConfigError for parts that do not belong together."""
+    parts: list[Part] = []
+    for folder in folders:
+        part = read_part(Path(folder))
+        _agree(parts, part)
+        parts.append(part)
+    meta = _united([part.meta for part in parts])
+    frames = Frames(*(_frame(name, parts) for name in Frames._fields))
+    costs = load_costs([part.folder for part in _uncovered(parts)])
+    target = make_folder(Path(out), "--out")
+    meta["figures"] = _pictures(parts, target)
+    origins = [origin for part in parts for origin in part.origins]
+    unlike = [one for at, one in enumerate(origins) if one not in origins[:at]]
+    document = json.dumps({"parts": unlike, "boards": meta}, indent=1, ensure_ascii=False)
+    write_atomically(target / "provenance.json", document.encode())
+    save_frames(frames, target)
+    save_costs(costs, target)
+    return write_boards(*frames[:3], meta, target, notes=frames.notes)
+
+
+def _agree(parts: Sequence[Part], new: Part) -> None:
+    """Refuse a part whose results come from unlike code, settings or models."""
+    for part in parts:
+        for one in part.origins:
+            for other in new.origins:
+                if told := difference(one, other):
+                    raise ConfigError(
+                        f"{part.folder} and {new.folder} differ in {told}; only parts of one"
+                        " preset, run with the same code, can be merged"
+                    )
+
+
+def _uncovered(parts: Sequence[Part]) -> list[Part]:
+    """The parts but for those whose runs are all in another one, or in a later equal one: what a
+    run has cost counts once."""
+    return [
+        part
+        for at, part in enumerate(parts)
+        if not any(
+            all(origin in other.origins for origin in part.origins)
+            and (len(other.origins) > len(part.origins) or place > at)
+            for place, other in enumerate(parts)
+            if place != at
+        )
+    ]
+
+
+def _united(metas: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What boards need, in the order in which the parts were named."""
+    united: dict[str, Any] = dict(metas[0])
+    for name in ("protections", "purifiers"):
+        united[name] = list(dict.fromkeys(value for meta in metas for value in meta[name]))
+    united["chance"] = {key: value for meta in metas for key, value in meta["chance"].items()}
+    for name in ("metrics", "controls"):
+        tasks = dict.fromkeys(task for meta in metas for task in meta[name])
+        united[name] = {
+            task: _once(item for meta in metas for item in meta[name].get(task, ()))
+            for task in tasks
+        }
+    return united
+
+
+def _once(items: Iterable[Any]) -> list[Any]:
+    """Each item once; metrics are tables, and no key of a dictionary."""
+    found: list[Any] = []
+    for item in items:
+        if item not in found:
+            found.append(item)
+    return found
+
+
+def _frame(name: str, parts: Sequence[Part]) -> pd.DataFrame:
+    """One frame of all parts: what was run beats what was not, and what was done what failed."""
+    where = [column for column in COLUMNS[name] if column not in MEASURED]
+    found: dict[Hashable, tuple[Part, Any]] = {}
+    for part in parts:
+        frame: pd.DataFrame = getattr(part.frames, name)
+        places = frame[where].itertuples(index=False, name=None)
+        for place, row in zip(places, frame.itertuples(index=False), strict=True):
+            if place not in found or _rank(row) > _rank(found[place][1]):
+                found[place] = (part, row)
+            elif _contradicts(row, found[place][1]):
+                told = ", ".join(filter(None, map(str, place)))
+                raise ConfigError(
+                    f"{found[place][0].folder} and {part.folder} both measured {told}, with"
+                    " different results; narrow one of them"
+                )
+    columns = getattr(parts[0].frames, name).columns
+    merged = pd.DataFrame([row for _, row in found.values()], columns=columns)
+    return _without_failed(merged) if name == "protections" else merged
+
+
+def _rank(row: Any) -> int:
+    state = getattr(row, "state", State.DONE)
+    return 0 if state == State.MISSING else 2 if state == State.DONE else 1
+
+
+def _contradicts(one: Any, other: Any) -> bool:
+    """Whether two rows of one place that were both done hold unlike numbers."""
+    if _rank(one) < 2 or _rank(other) < 2 or str(one.protection).startswith("control:"):
+        return False
+    return not all(
+        a == b or (isinstance(a, float) and (a != a or math.isclose(a, b, rel_tol=CLOSE)))
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def _without_failed(protections: pd.DataFrame) -> pd.DataFrame:
+    """A protection that failed in one part and was done in another was done: its row that names no
+    image goes."""
+    where = ["task", "subject", "protection"]
+    done = protections.groupby(where)["image"].transform(lambda images: (images != "").any())
+    return protections[(protections["image"] != "") | ~done.astype(bool)].reset_index(drop=True)
+
+
+def _pictures(parts: Sequence[Part], target: Path) -> dict[str, str]:
+    """Copy the strips of all parts, and say which caption belongs to which; two unlike strips of
+    one name, such as other rows of the same subjects, are both kept."""
+    captions: dict[str, str] = {}
+    taken: dict[str, bytes] = {}
+    for part in parts:
+        for name, caption in part.meta.get("figures", {}).items():
+            path = part.folder / "figures" / name
+            if not path.is_file():
+                continue
+            picture = path.read_bytes()
+            free, count = name, 1
+            while taken.get(free, picture) != picture:
+                count += 1
+                free = f"{path.stem}-{count}.png"
+            taken[free], captions[free] = picture, caption
+    for name, picture in taken.items():
+        write_atomically(target / "figures" / name, picture)
+    return captions

@@ -1,0 +1,82 @@
+"""What a run ran on: code, packages, hardware, models, seeds and the preset itself."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from impress_bench.benchmark.harness.plugins.component import Component
+from impress_bench.benchmark.harness.storage.keys import SCHEMA
+from impress_bench.benchmark.harness.planning.plan import Plan
+
+
+def provenance(plan: Plan) -> dict[str, Any]:
+    """A plain document; written beside the results, never into boards."""
+    packages = {item.name: item.version for item in distributions()}
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "git": git_state(Path(__file__).resolve().parent),
+        "python": platform.python_version(),
+        "packages": dict(sorted(packages.items())),
+        "hardware": hardware(),
+        "key_schema": SCHEMA,
+        "device": plan.preset.device,
+        "dtype": str(plan.preset.numerics.chosen()),
+        "models": {
+            role: {"name": name, "digest": plan.models[role]}
+            for role, name in plan.preset.models.roles().items()
+        },
+        "seeds": list(plan.preset.seeds),
+        "preset": plan.preset.model_dump(mode="json"),
+        "components": {name: _decided(part) for name, part in plan.components.items()},
+    }
+
+
+def _decided(component: Component) -> dict[str, Any]:
+    """What of a component decides a result, its own surrogate's weights with it."""
+    surrogate = component.surrogate_digest
+    return component.identity() | ({"surrogate": surrogate} if surrogate else {})
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """Commit and dirty flag of the checkout that holds `folder`; None outside of one."""
+    commit = _git(folder, "rev-parse", "HEAD")
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=normal")
+    tracked = _git(folder, "ls-files", "--error-unmatch", "provenance.py")
+    if commit is None or tracked is None:
+        return None
+    return {"commit": commit, "dirty": bool(changes)}
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, cores and memory, as far as the system tells."""
+    return {
+        "system": platform.platform(),
+        "processor": _first_match(Path("/proc/cpuinfo"), "model name") or platform.processor(),
+        "cores": os.cpu_count(),
+        "memory": _first_match(Path("/proc/meminfo"), "MemTotal"),
+    }
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _first_match(path: Path, name: str) -> str:
+    if not path.is_file():
+        return ""
+    for line in path.read_text(errors="replace").splitlines():
+        if line.startswith(name):
+            return line.partition(":")[2].strip()
+    return ""

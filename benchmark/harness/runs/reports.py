@@ -1,0 +1,80 @@
+"""What can be had of a run without running it: a forecast, its boards again, its pictures again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.runs.strips import write_figures
+from impress_bench.benchmark.harness.storage.atomic_files import make_folder
+from impress_bench.benchmark.harness.execution.forecast import Forecast, forecast
+from impress_bench.benchmark.harness.runs.tables import board_meta, load_frames
+from impress_bench.benchmark.harness.planning.planner import plan_run
+from impress_bench.benchmark.harness.config.preset import Preset
+from impress_bench.benchmark.harness.storage.store import Store, default_root
+from impress_bench.benchmark.harness.execution.timings import Timings
+from impress_bench.benchmark.harness.execution.workers import default_workers
+from impress_bench.leaderboard import write_boards
+
+
+def forecast_run(
+    preset: Preset,
+    store: str | Path | None = None,
+    patience: float = 5.0,
+    tell: Callable[[str], None] = lambda message: None,
+    workers: int | None = None,
+) -> Forecast:
+    """What `run` would do with the same preset and store; nothing of it is run but the first
+    `patience` seconds of stages of which nobody knows how long they take."""
+    root = make_folder(Path(store) if store is not None else default_root(), "--store")
+    plan = plan_run(preset, root)
+    count = workers or default_workers(preset)
+    return forecast(plan, Store(root, tell), Timings(root), patience, tell, count)
+
+
+def report(folder: str | Path) -> list[Path]:
+    """Write the boards of a run again, from the tables it stored."""
+    folder = Path(folder)
+    try:
+        meta = json.loads((folder / "provenance.json").read_bytes())["boards"]
+        frames = load_frames(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(
+            f"{folder} holds no results of a run ({error}); name the folder given to run as --out"
+        ) from None
+    return write_boards(*frames[:3], meta, folder, notes=frames.notes)
+
+
+def redraw(
+    folder: str | Path,
+    store: str | Path | None = None,
+    out: str | Path | None = None,
+    selection: Mapping[str, Any] | None = None,
+    flags: Mapping[str, str] | None = None,
+) -> list[Path]:
+    """Draw the picture strips of a run again, into `out` (default: the run's folder), from what the
+    store holds; `selection` replaces values of its preset, to show fewer rows or subjects."""
+    folder = Path(folder)
+    try:
+        document = json.loads((folder / "provenance.json").read_bytes())
+        if "parts" in document:
+            raise ConfigError(f"{folder} is merged from several runs; name one of those")
+        preset = Preset.model_validate(document["preset"])
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(
+            f"{folder} holds no run ({error}); name the folder given to run as --out"
+        ) from None
+    preset = preset.override(flags or {}, **selection) if selection else preset
+    root = make_folder(Path(store) if store is not None else default_root(), "--store")
+    plan = plan_run(preset, root)
+    target = make_folder(Path(out) if out is not None else folder, "--out")
+    written = write_figures(plan, Store(root), board_meta(plan), target)
+    if not written:
+        raise ConfigError(
+            f"--store: {root} holds nothing that {folder} was made of; name the store that it was"
+            " run with, and note that results belong to one version of the code"
+        )
+    return written

@@ -1,0 +1,192 @@
+"""Run a preset: plan, execute, collect, and write what RUN holds.
+
+```
+RUN/boards/…   RUN/cells.parquet   RUN/protections.parquet   RUN/inspections.parquet
+RUN/figures/…  RUN/costs.{json,md}   RUN/provenance.json   RUN/log.txt
+```
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+import pandas as pd
+
+from impress_bench.benchmark.contract import State
+from impress_bench.benchmark.harness.runs.costs import costs_of, save_costs
+from impress_bench.benchmark.harness.execution.base import Executor
+from impress_bench.benchmark.harness.runs.strips import strip_captions, write_figures
+from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
+from impress_bench.benchmark.harness.runs.tables import board_meta, frames_of, save_frames
+from impress_bench.benchmark.harness.execution.local import LocalExecutor
+from impress_bench.benchmark.harness.planning.plan import Plan
+from impress_bench.benchmark.harness.planning.planner import plan_run
+from impress_bench.benchmark.harness.config.preset import Preset
+from impress_bench.benchmark.harness.config.loading import load_preset
+from impress_bench.benchmark.harness.execution.progress import Reporter
+from impress_bench.benchmark.harness.runs.provenance import provenance
+from impress_bench.benchmark.harness.stages.base import Stage
+from impress_bench.benchmark.harness.storage.store import Store, StoreError, default_root
+from impress_bench.benchmark.harness.execution.workers import default_workers, helpers
+from impress_bench.leaderboard import write_boards
+
+#: Boards are written anew after this long, so that they can be read while it runs.
+REFRESH_S = 30.0
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Where a run left its results, and the tables they were written from."""
+
+    out: Path
+    cells: pd.DataFrame
+    protections: pd.DataFrame
+    inspections: pd.DataFrame
+    boards: list[Path]
+    #: How many stages were executed, reused, failed and blocked.
+    stages: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def states(self) -> dict[str, int]:
+        """How many cells ended in which state; one with a metric that failed has failed."""
+        where = ["task", "subject", "protection", "purifier", "seed"]
+        ended = self.cells["state"].isin([State.DONE, State.SKIPPED]).sort_values(kind="stable")
+        worst = self.cells.loc[ended.index].drop_duplicates(where).sort_index()
+        return dict(worst["state"].value_counts(sort=False))
+
+    @property
+    def failures(self) -> list[dict[str, Any]]:
+        """The cells that neither finished nor were skipped, with their reasons."""
+        where = ["task", "subject", "protection", "purifier", "seed", "state", "reason"]
+        failed = self.cells[~self.cells["state"].isin([State.DONE, State.SKIPPED])]
+        rows = failed[where].drop_duplicates().itertuples(index=False)
+        return [dict(zip(where, row, strict=True)) for row in rows]
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every cell is done or skipped, 1 otherwise."""
+        return 1 if self.failures else 0
+
+
+def run(
+    preset: Preset | str | Path = "mini",
+    out: str | Path | None = None,
+    store: str | Path | None = None,
+    reporter: Reporter | None = None,
+    workers: int | None = None,
+    executor: str = "local",
+    address: str | None = None,
+) -> RunResult:
+    """Run a preset and write its boards; what the store holds already is not run again.
+
+    `out` defaults to runs/<preset>, `store` to `store.default_root()`, `workers`, the number of
+    processes, to as many as there are cores for the preset's threads. With `executor="ray"` stages
+    go to the Ray cluster at `address`, by default to one of this machine's own. An interrupt writes
+    the boards of what is done and is raised again.
+    """
+    preset = preset if isinstance(preset, Preset) else load_preset(preset)
+    reporter = reporter or Reporter()
+    folder = make_folder(Path(out) if out is not None else Path("runs") / preset.name, "--out")
+    root = make_folder(Path(store) if store is not None else default_root(), "--store")
+    plan = plan_run(preset, root)
+    with (folder / "log.txt").open("a", buffering=1, encoding="utf-8") as log:
+        count = workers or default_workers(preset)
+        return _Run(plan, folder, root, reporter, log, count, executor, address).run()
+
+
+class _Run:
+    def __init__(
+        self,
+        plan: Plan,
+        folder: Path,
+        root: Path,
+        reporter: Reporter,
+        log: TextIO,
+        workers: int,
+        executor: str,
+        address: str | None,
+    ) -> None:
+        self.plan = plan
+        self.folder = folder
+        self.meta = board_meta(plan)
+        self.meta["figures"] = strip_captions(plan)
+        self._log = log
+        self._reporter = reporter
+        self._store = Store(root, self._warn, run=uuid.uuid4().hex)
+        self._workers = workers
+        self._executor = self._make_executor(executor, address)
+        self._written = time.monotonic()
+        self._fresh = False
+
+    def run(self) -> RunResult:
+        origin = {**provenance(self.plan), "boards": self.meta}
+        document = json.dumps(origin, indent=1, ensure_ascii=False).encode()
+        write_atomically(self.folder / "provenance.json", document)
+        self._note(f"run {self.plan.preset.name} {origin['started']}")
+        try:
+            self._execute()
+        except KeyboardInterrupt:
+            self._note("interrupted")
+            self._write()
+            raise
+        except StoreError as error:
+            self._note(f"stopped: {error}")
+            self._write()
+            raise
+        write_figures(self.plan, self._store, self.meta, self.folder)
+        return self._write()
+
+    def _make_executor(self, name: str, address: str | None) -> Executor:
+        parts = (self._store, self._reporter, self._note, self._settled)
+        if name == "ray" and self._missing():
+            from impress_bench.benchmark.harness.execution.ray_cluster import RayExecutor
+
+            cluster = RayExecutor(*parts)
+            cluster.connect(address, self.plan.preset.threads)
+            return cluster
+        return LocalExecutor(*parts, self._workers)
+
+    def _execute(self) -> None:
+        """With as many helpers as there is work for: a run that is stored needs none."""
+        if not isinstance(self._executor, LocalExecutor):
+            self._executor.run(self.plan)
+            return
+        count = min(self._workers, self._missing()) - 1
+        preset, root = self.plan.preset, self._store.root
+        with helpers(preset, root, str(self._store.run), count) as group:
+            self._executor.run(self.plan)
+            for complaint in group.complaints():
+                self._warn(complaint)
+
+    def _missing(self) -> int:
+        """How many stages are not stored yet."""
+        return len(self.plan.stages) - len(self.plan.stored(self._store))
+
+    def _settled(self, stage: Stage) -> None:
+        """Keep the boards readable while it runs."""
+        self._fresh |= self._executor.outcomes[stage.key].verb == "executed"
+        if self._fresh and time.monotonic() - self._written > REFRESH_S:
+            self._write()
+
+    def _write(self) -> RunResult:
+        outcomes = self._executor.outcomes
+        frames = frames_of(self.plan, outcomes)
+        save_frames(frames, self.folder)
+        save_costs(costs_of(self.plan, outcomes), self.folder)
+        boards = write_boards(*frames[:3], self.meta, self.folder, notes=frames.notes)
+        self._written, self._fresh = time.monotonic(), False
+        verbs = Counter(outcome.verb for outcome in outcomes.values())
+        return RunResult(self.folder, *frames[:3], boards, dict(verbs))
+
+    def _note(self, line: str) -> None:
+        self._log.write(f"{line}\n")
+
+    def _warn(self, message: str) -> None:
+        self._note(message)
+        self._reporter.tell(message)

@@ -1,0 +1,83 @@
+"""Picture strips: what was given to the exploit, and what it made of it, a condition a row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from impress_bench.benchmark.harness.planning.plan import Cell, Plan, PlannedTask
+from impress_bench.benchmark.harness.stages.base import Stage
+from impress_bench.benchmark.harness.storage.store import Store
+from impress_bench.leaderboard import Layout, strip
+
+if TYPE_CHECKING:
+    from impress_bench.leaderboard.plots.strips import Picture
+
+
+def strip_captions(plan: Plan) -> dict[str, str]:
+    """File name and caption of every strip, for the overview page."""
+    captions = {}
+    for task, subjects in _pages(plan):
+        given, made = task.task.strip.given_title, task.task.strip.made_title
+        caption = f"{', '.join(subjects)}: {given.lower()}, {made.lower()}"
+        captions[_file_name(task.name, subjects)] = caption
+    return captions
+
+
+def write_figures(plan: Plan, store: Store, meta: Mapping[str, object], folder: Path) -> list[Path]:
+    """Figures 1, 4 and 5 of the paper for all subjects whose cells are stored.
+
+    Images that are missing stay empty tiles.
+    """
+    layout, written = Layout(meta), []
+    first_seed = min(plan.preset.seeds)
+    cells: dict[tuple[str, str], dict[tuple[str, str], Cell]] = {}
+    for cell in plan.cells:
+        if cell.place.seed == first_seed:
+            place = cell.place
+            cells.setdefault((place.task, place.subject), {})[place.parts] = cell
+    for task, subjects in _pages(plan):
+        shape = task.task.strip
+        here = [cells[task.name, subject] for subject in subjects]
+        rows = []
+        for condition in dict.fromkeys(name for conditions in here for name in conditions):
+            given: list[Picture | None] = []
+            made: list[Picture | None] = []
+            for conditions in here:
+                found = conditions.get(condition)
+                given += _pictures(store, found.purified if found else None, shape.given)
+                made += _pictures(store, found.exploited if found else None, shape.made)
+            if any(tile is not None for tile in given + made):
+                rows.append((layout.condition(*condition), given + made))
+        if rows:
+            path = folder / "figures" / _file_name(task.name, subjects)
+            groups = [
+                (shape.given_title, len(subjects) * shape.given),
+                (shape.made_title, len(subjects) * shape.made),
+            ]
+            written.append(strip(path, rows, groups=groups, title=", ".join(subjects)))
+    return written
+
+
+def _pages(plan: Plan) -> Iterator[tuple[PlannedTask, tuple[str, ...]]]:
+    """The planned subjects that share a strip."""
+    for task in plan.tasks:
+        planned = dict.fromkeys(
+            cell.place.subject for cell in plan.cells if cell.place.task == task.name
+        )
+        count = task.task.strip.subjects
+        for start in range(0, len(planned), count):
+            yield task, tuple(planned)[start : start + count]
+
+
+def _pictures(store: Store, stage: Stage | None, count: int) -> list[Picture | None]:
+    result = store.get(stage.key) if stage is not None and store.holds(stage.key) else None
+    images = [] if result is None or result.images is None else list(result.images.images[:count])
+    return [*images, *[None] * (count - len(images))]
+
+
+def _file_name(task: str, subjects: Sequence[str]) -> str:
+    name = f"{task}-{'-to-'.join(dict.fromkeys((subjects[0], subjects[-1])))}"
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()) + ".png"

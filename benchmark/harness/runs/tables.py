@@ -1,0 +1,167 @@
+"""Outcomes as tables: what boards, figures and notebooks read."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from impress_bench.benchmark.contract import NORMS, PluginError, State
+from impress_bench.benchmark.harness.storage.atomic_files import write_atomically
+from impress_bench.benchmark.harness.planning.plan import CONTROL, Cell, Plan
+from impress_bench.benchmark.harness.execution.stage_runner import Outcome
+from impress_bench.benchmark.harness.stages.base import Stage
+
+CELLS = (
+    "task", "subject", "protection", "purifier", "seed", "metric", "value", "state", "reason"
+)  # fmt: skip
+PROTECTIONS = ("task", "subject", "protection", "image", *NORMS, "state")
+INSPECTIONS = ("task", "subject", "protection", "purifier", "image", "measure", "value")
+NOTES = ("task", "subject", "protection", "image", "note", "value")
+
+Outcomes = Mapping[str, Outcome]
+
+
+class Frames(NamedTuple):
+    """The tables of a run, as its folder names them."""
+
+    cells: pd.DataFrame
+    protections: pd.DataFrame
+    inspections: pd.DataFrame
+    notes: pd.DataFrame
+
+
+def frames_of(plan: Plan, outcomes: Outcomes) -> Frames:
+    """What a run has measured so far."""
+    return Frames(
+        cells_frame(plan, outcomes),
+        protections_frame(plan, outcomes),
+        inspections_frame(plan, outcomes),
+        notes_frame(plan, outcomes),
+    )
+
+
+def cells_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
+    """One row per metric of every cell; a cell that has not come to its score yet is `missing`."""
+    metrics = {task.name: [metric.name for metric in task.metrics] for task in plan.tasks}
+    rows: list[tuple[Any, ...]] = []
+    for cell in plan.cells:
+        place = cell.place
+        where = (place.task, place.subject, place.protection, place.purifier, place.seed)
+        ending = _ending(cell, outcomes)
+        for metric in metrics[place.task]:
+            state, reason, scores = ending
+            if metric in cell.measured:
+                state, reason, scores = _measured(metric, cell.measured[metric], outcomes)
+            rows.append((*where, metric, scores.get(metric, float("nan")), str(state), reason))
+    return pd.DataFrame(rows, columns=list(CELLS))
+
+
+def protections_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
+    """How far each protection moved each image; one row without numbers for one that failed."""
+    rows: list[tuple[Any, ...]] = []
+    nothing = (float("nan"),) * len(NORMS)
+    for cell in plan.protections:
+        where = (cell.place.task, cell.place.subject, cell.place.protection)
+        outcome = outcomes.get(cell.protected.key) if cell.protected else None
+        if outcome is not None and outcome.record is not None:
+            record = outcome.record
+            for index, name in enumerate(record["names"]):
+                distances = [record[norm][index] for norm in NORMS]
+                rows.append((*where, name, *distances, record["states"][index]))
+        elif outcome is not None:
+            rows.append((*where, "", *nothing, str(outcome.state)))
+        elif cell.protected is None and cell.failure is not None:
+            rows.append((*where, "", *nothing, str(cell.failure.state)))
+    return pd.DataFrame(rows, columns=list(PROTECTIONS))
+
+
+def inspections_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
+    """The measures of every inspected image."""
+    rows: list[tuple[Any, ...]] = []
+    for cell, stage in plan.inspections:
+        outcome = outcomes.get(stage.key)
+        if outcome is None or outcome.record is None:
+            continue
+        place = cell.place
+        for measure, values in outcome.record["measures"].items():
+            for name, value in zip(outcome.record["names"], values, strict=True):
+                where = (place.task, place.subject, place.protection, place.purifier)
+                rows.append((*where, name, measure, value))
+    return pd.DataFrame(rows, columns=list(INSPECTIONS))
+
+
+def notes_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
+    """What protections found out about each image while they worked."""
+    rows: list[tuple[Any, ...]] = []
+    for cell in plan.protections:
+        outcome = outcomes.get(cell.protected.key) if cell.protected else None
+        if outcome is None or outcome.record is None:
+            continue
+        place = cell.place
+        for note, values in outcome.record["notes"].items():
+            for name, value in zip(outcome.record["names"], values, strict=True):
+                rows.append((place.task, place.subject, place.protection, name, note, value))
+    return pd.DataFrame(rows, columns=list(NOTES))
+
+
+def save_frames(frames: Frames, folder: Path) -> None:
+    """Write what `load_frames` reads."""
+    for name, frame in frames._asdict().items():
+        buffer = io.BytesIO()
+        frame.to_parquet(buffer, index=False)
+        write_atomically(folder / f"{name}.parquet", buffer.getvalue())
+
+
+def load_frames(folder: Path) -> Frames:
+    """The tables of a run. Raises OSError or ValueError."""
+    return Frames(*(pd.read_parquet(folder / f"{name}.parquet") for name in Frames._fields))
+
+
+def board_meta(plan: Plan) -> dict[str, Any]:
+    """What boards need besides the tables: titles and the order of display."""
+    preset = plan.preset
+    return {
+        "preset": preset.name,
+        "title": preset.title,
+        "model": preset.models.target,
+        "metrics": {task.name: [metric.stored() for metric in task.metrics] for task in plan.tasks},
+        "controls": {
+            task.name: [CONTROL.format(name) for name in task.task.controls] for task in plan.tasks
+        },
+        "chance": {
+            name: value for task in plan.tasks for name, value in task.task.chance().items()
+        },
+        "protections": [str(spec) for spec in preset.specs("protections")],
+        "purifiers": [str(spec) for spec in preset.specs("purifiers")],
+        "settings": preset.settings.model_dump(mode="json"),
+        "boards": preset.boards,
+        "paper": preset.paper,
+        **preset.display,
+    }
+
+
+def _ending(cell: Cell, outcomes: Outcomes) -> tuple[State, str, Mapping[str, float]]:
+    if cell.failure is not None:
+        return cell.failure.state, str(cell.failure), {}
+    outcome = outcomes.get(cell.score.key) if cell.score else None
+    if outcome is None:
+        return State.MISSING, "not run yet", {}
+    scores = outcome.record["scores"] if outcome.record is not None else {}
+    return outcome.state, outcome.reason, scores
+
+
+def _measured(
+    name: str, stage: Stage | PluginError, outcomes: Outcomes
+) -> tuple[State, str, Mapping[str, float]]:
+    """How a further metric of a cell ended, whatever became of the task's own."""
+    if isinstance(stage, PluginError):
+        return stage.state, str(stage), {}
+    outcome = outcomes.get(stage.key)
+    if outcome is None:
+        return State.MISSING, "not run yet", {}
+    values = {} if outcome.record is None else {name: outcome.record["value"]}
+    return outcome.state, outcome.reason, values

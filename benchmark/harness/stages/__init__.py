@@ -1,0 +1,1 @@
+"""The stages of a cell, and the environment that they run in."""

@@ -1,0 +1,125 @@
+"""What a running stage has besides its inputs: models, randomness of its own, threads, a clock."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from impress_bench.benchmark.harness.plugins.component import Component
+from impress_bench.benchmark.harness.plugins.models import load_model
+from impress_bench.benchmark.harness.stages.memory import PeakMemory
+from impress_bench.benchmark.harness.stages.passes import Passes
+from impress_bench.benchmark.harness.storage.keys import canonical_json, derive_seed
+from impress_bench.benchmark.models.numerics import PLAIN, Numerics
+
+if TYPE_CHECKING:
+    import torch
+
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+    from impress_bench.benchmark.tasks.base import Task
+
+
+class TimeLimitExceeded(Exception):
+    """A stage ran longer than the preset allows."""
+
+
+class Environment:
+    """Shared by the stages that one process runs, so that a model is loaded once."""
+
+    def __init__(
+        self,
+        models: Mapping[str, str],
+        time_limit_s: float | None = None,
+        report: Callable[[int, int], None] = lambda done, total: None,
+        device: str = "cpu",
+        numerics: Numerics = PLAIN,
+    ) -> None:
+        self.device = device
+        self._numerics = numerics
+        self._names = dict(models)
+        self._loaded: dict[str, LatentDiffusion] = {}
+        self._tasks: dict[str, Task] = {}
+        self._time_limit_s = time_limit_s
+        self._report = report
+        self._deadline = float("inf")
+        self._passes = Passes()
+        self._memory = PeakMemory(device)
+
+    @property
+    def passes(self) -> dict[str, int]:
+        """Images that passed through the models' networks since the latest stage began."""
+        return dict(self._passes.counts)
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """The most memory that there was since the latest stage began; None if not measured."""
+        return self._memory.bytes
+
+    def model(self, role: str, surrogate: str = "") -> LatentDiffusion:
+        """The model of a role, or the `surrogate` that a component names for itself, loaded on
+        first use."""
+        name = surrogate or self._names[role]
+        if name not in self._loaded:
+            self._loaded[name] = load_model(name, self.device, self._numerics)
+            self._passes.watch_model(self._loaded[name])
+        return self._loaded[name]
+
+    def task(self, component: Component) -> Task:
+        """A task, created on first use: it may keep what it loads."""
+        name = canonical_json(component.identity())
+        if name not in self._tasks:
+            self._tasks[name] = component.create()
+        return self._tasks[name]
+
+    def progress(self, done: int, total: int) -> None:
+        """Handed to plugins and tasks; the time limit takes effect here."""
+        self._report(done, total)
+        self._check_time()
+
+    @contextmanager
+    def stage(self, threads: int, *coordinates: str | int) -> Iterator[None]:
+        """Run a stage under its time limit, its threads and random state that nobody else touches.
+
+        Plugins draw from the generator they are given; libraries they call may draw from the global
+        ones, which are therefore seeded by the stage's coordinates and restored afterwards.
+        """
+        import numpy as np
+        import torch
+
+        self._passes.counts.clear()
+        self._memory.begin()
+        limit = self._time_limit_s
+        self._deadline = time.monotonic() + limit if limit else float("inf")
+        seed = derive_seed("global", *coordinates)
+        saved = (torch.get_num_threads(), random.getstate(), np.random.get_state())
+        deterministic = torch.are_deterministic_algorithms_enabled()
+        warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+        with torch.random.fork_rng():
+            try:
+                torch.set_num_threads(threads)
+                torch.use_deterministic_algorithms(True, warn_only=True)
+                torch.manual_seed(seed)
+                np.random.seed(seed)
+                random.seed(seed)
+                yield
+                self._check_time()
+            finally:
+                torch.set_num_threads(saved[0])
+                torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+                random.setstate(saved[1])
+                np.random.set_state(saved[2])
+
+    def _check_time(self) -> None:
+        if time.monotonic() > self._deadline:
+            raise TimeLimitExceeded(f"ran past its time limit of {self._time_limit_s:g} s")
+
+
+def generator(role: str, task: str, subject: str, seed: int = 0) -> torch.Generator:
+    """The randomness of one stage, from what it is for and nothing else; drawn on the CPU, so that
+    it is the same on every device."""
+    import torch
+
+    return torch.Generator().manual_seed(derive_seed(role, task, subject, seed))

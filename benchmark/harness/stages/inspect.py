@@ -1,0 +1,62 @@
+"""The stage that measures how consistent images are with a model's image space."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.harness.stages.base import (
+    Stage,
+    images_of,
+    one_an_image,
+)
+from impress_bench.benchmark.harness.stages.environment import Environment, generator
+from impress_bench.benchmark.harness.storage.image_codec import to_tensor
+from impress_bench.benchmark.harness.storage.result import Result
+
+
+@dataclass(eq=False, kw_only=True, slots=True)
+class Inspect(Stage):
+    """How consistent images are with a model's image space, beside their originals."""
+
+    kind = "inspect"
+    original: Stage
+    images: Stage
+    source: str
+    model_digest: str
+
+    @property
+    def inputs(self) -> Mapping[str, Stage]:
+        return {"original": self.original, "images": self.images}
+
+    @property
+    def component(self) -> str:
+        return "inspection"
+
+    @property
+    def likeness(self) -> Hashable:
+        return self.kind, id(self.task)
+
+    def parts(self) -> Mapping[str, Any]:
+        return {
+            "component": self.task.identity(),
+            "source": self.source,
+            "model": self.model_digest,
+        }
+
+    def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
+        from impress_bench.benchmark.models.inconsistency import measure
+
+        images = images_of(inputs["images"])
+        noise = generator("inspect", self.task_name, self.subject)
+        originals = to_tensor(images_of(inputs["original"]), env.device)
+        measures = measure(env.model("target"), to_tensor(images, env.device), originals, noise)
+        measures |= env.task(self.task).inspect(self.subject, images)
+        record: dict[str, Any] = {"names": list(images.names), "measures": {}}
+        for name, values in measures.items():
+            if not one_an_image(values, images):
+                raise PluginError(self.component, f"{name} is no finite value an image: {values}")
+            record["measures"][name] = [float(value) for value in values]
+        return Result(record=record)

@@ -1,0 +1,62 @@
+"""The stage of a metric that a preset adds to those of its tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.harness.plugins.component import Component
+from impress_bench.benchmark.harness.stages.base import Stage, images_of, one_an_image
+from impress_bench.benchmark.harness.stages.environment import Environment
+from impress_bench.benchmark.harness.storage.image_codec import to_tensor
+from impress_bench.benchmark.harness.storage.result import Result
+
+
+@dataclass(eq=False, kw_only=True, slots=True)
+class Measure(Stage):
+    """A metric of an exploit, beside the exploit of the clean images where it asks for that."""
+
+    kind = "measure"
+    exploited: Stage
+    reference: Stage | None
+    metric: Component
+
+    @property
+    def inputs(self) -> Mapping[str, Stage]:
+        reference = {} if self.reference is None else {"reference": self.reference}
+        return {"exploited": self.exploited, **reference}
+
+    @property
+    def plugins(self) -> tuple[Component, ...]:
+        return (self.metric,)
+
+    @property
+    def component(self) -> str:
+        return f"metric {self.metric.label}"
+
+    @property
+    def likeness(self) -> Hashable:
+        return self.kind, id(self.metric)
+
+    def parts(self) -> Mapping[str, Any]:
+        return {"component": self.metric.identity()}
+
+    def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
+        import torch
+
+        exploited = images_of(inputs["exploited"])
+        reference = None
+        if self.reference is not None:
+            reference = to_tensor(images_of(inputs["reference"]))
+        metric = self.metric.create()
+        with torch.no_grad():
+            answer = metric(to_tensor(exploited), reference)
+        try:
+            values = [float(value) for value in answer]
+        except (TypeError, ValueError) as error:
+            raise PluginError(self.component, f"returned no value an image: {error}") from error
+        if not one_an_image(values, exploited):
+            raise PluginError(self.component, f"is no finite value an image: {values[:5]}")
+        return Result(record={"value": sum(values) / len(values)})

@@ -1,0 +1,54 @@
+"""The stage of a task's own metrics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.harness.stages.base import (
+    Stage,
+    images_of,
+)
+from impress_bench.benchmark.harness.stages.environment import Environment
+from impress_bench.benchmark.harness.storage.result import Result
+
+
+@dataclass(eq=False, kw_only=True, slots=True)
+class Score(Stage):
+    """The metrics of an exploit, beside the exploit of the clean images where the task asks."""
+
+    kind = "score"
+    exploited: Stage
+    reference: Stage | None
+    metrics: tuple[str, ...]
+
+    @property
+    def inputs(self) -> Mapping[str, Stage]:
+        reference = {} if self.reference is None else {"reference": self.reference}
+        return {"exploited": self.exploited, **reference}
+
+    @property
+    def component(self) -> str:
+        return f"task {self.task.label}"
+
+    @property
+    def likeness(self) -> Hashable:
+        return self.kind, id(self.task)
+
+    def parts(self) -> Mapping[str, Any]:
+        return {"component": self.task.identity()}
+
+    def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
+        reference = None if self.reference is None else images_of(inputs["reference"])
+        exploited = images_of(inputs["exploited"])
+        scores = env.task(self.task).score(self.subject, exploited, reference)
+        if set(scores) != set(self.metrics):
+            given = sorted(scores)
+            raise PluginError(self.component, f"scored {given}, not {sorted(self.metrics)}")
+        for name, value in scores.items():
+            if not math.isfinite(value):
+                raise PluginError(self.component, f"scored {name} as {value}")
+        return Result(record={"scores": {name: float(scores[name]) for name in self.metrics}})

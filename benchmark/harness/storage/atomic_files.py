@@ -1,0 +1,63 @@
+"""Writing so that a file is whole or absent, and locks that end, whatever kills the process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO
+from weakref import WeakSet
+
+from impress_bench.benchmark.errors import ConfigError
+
+_locks: WeakSet[IO[str]] = WeakSet()
+# A lock lasts as long as any copy of its open file. A child that a plugin forks gives its copy up;
+# or else a process that dies would leave its stage locked for as long as the child lives.
+os.register_at_fork(after_in_child=lambda: [file.close() for file in _locks])
+
+
+def make_folder(path: Path, flag: str) -> Path:
+    """The folder, made if need be; `flag` goes into the message. Raises ConfigError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{flag}: cannot make the folder {path}: {error.strerror}") from None
+    return path
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write and wait until the disk has it."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file that others see whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write_durably(temporary, data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames and new files inside a folder durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def take_lock(file: IO[str]) -> bool:
+    """Lock an open file until it is closed or the process ends; False at once if another has it."""
+    _locks.add(file)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

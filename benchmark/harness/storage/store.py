@@ -1,0 +1,208 @@
+"""The content-addressed store: what a stage gave, under the digest of all that it depends on.
+
+```
+objects/ab/ab12…/manifest.json      what the key digests, and the SHA-256 of every file beside it
+objects/ab/ab12…/images/*.png, meta.json, record.json
+failures/ab12….json                 why a stage failed last time; read by the run that it failed in
+resolved/                           parameters of components (see the registry)
+locks/, tmp/                        of running processes
+```
+
+An object appears whole, by a rename, or not at all. Processes may share a store: a lock for each
+key tells the second to do something else and then to find what the first made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from impress_bench.benchmark.harness.storage.atomic_files import (
+    sync_folder,
+    take_lock,
+    write_atomically,
+    write_durably,
+)
+from impress_bench.benchmark.harness.storage.keys import canonical_json, sha256
+from impress_bench.benchmark.harness.storage.result import Result, Stored, files_of
+
+
+class StoreError(Exception):
+    """The store cannot be written; the message names the place and the way out."""
+
+
+def default_root() -> Path:
+    """IMPRESS_BENCH_STORE, or the user's cache folder (XDG Base Directory Specification)."""
+    if named := os.environ.get("IMPRESS_BENCH_STORE"):
+        return Path(named)
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "impress-bench"
+
+
+class Store:
+    """Objects by key. `tell` hears of damaged ones, each once. `run` marks the objects that the
+    processes of one run make."""
+
+    def __init__(
+        self,
+        root: Path,
+        tell: Callable[[str], None] = lambda message: None,
+        run: str | None = None,
+    ) -> None:
+        self.root = root
+        self.run = run
+        self._tell = tell
+        self._told: set[str] = set()
+        with self._writing():
+            for name in ("objects", "failures", "locks", "tmp"):
+                (root / name).mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A full disk or a read-only folder is the user's to mend, and no stage's failure."""
+        try:
+            yield
+        except OSError as error:
+            place = error.filename or self.root
+            raise StoreError(
+                f"store {self.root}: {error.strerror or error} ({place}). What is stored stays; "
+                "make room or name another store with --store, and run the same command again"
+            ) from error
+
+    def path(self, key: str) -> Path:
+        return self.root / "objects" / key[:2] / key
+
+    def holds(self, key: str) -> bool:
+        """Whether an object is there, unread: enough for an estimate, not for a result."""
+        return (self.path(key) / "manifest.json").is_file()
+
+    def held(self, keys: Collection[str]) -> set[str]:
+        """Which of the keys `holds` is true of: asks for those alone that have a folder."""
+        found: set[str] = set()
+        for group in os.scandir(self.root / "objects"):
+            if group.is_dir():
+                found.update(key for key in os.listdir(group.path) if key in keys)
+        return {key for key in found if self.holds(key)}
+
+    def find(self, key: str) -> Stored | None:
+        """The object under `key` if it is there and sound."""
+        folder = self.path(key)
+        if not folder.is_dir():
+            return None
+        try:
+            manifest = json.loads((folder / "manifest.json").read_bytes())
+            if sha256(canonical_json(manifest["inputs"]).encode()) != key:
+                raise ValueError("the manifest belongs to another key")
+            files = {name: (folder / name).read_bytes() for name in manifest["files"]}
+            for name, data in files.items():
+                if sha256(data) != manifest["files"][name]:
+                    raise ValueError(f"{name} is not what was written")
+            stored = Stored(manifest, files)
+            _ = stored.seconds, stored.peak_bytes
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if key not in self._told:
+                self._told.add(key)
+                self._tell(f"damaged {key}: {error}; it is made again")
+            return None
+        return stored
+
+    def get(self, key: str) -> Result | None:
+        """The result under `key`, or None."""
+        stored = self.find(key)
+        return None if stored is None else stored.result()
+
+    def put(
+        self,
+        key: str,
+        inputs: Mapping[str, Any],
+        result: Result,
+        seconds: float,
+        passes: Mapping[str, int] | None = None,
+        peak_bytes: int | None = None,
+    ) -> None:
+        """Store a result; if a sound one is there already, that one stays. `seconds`, `passes` and
+        `peak_bytes` are what it cost, the last if it was measured. Raises StoreError."""
+        files = files_of(result)
+        manifest = {
+            "inputs": inputs,
+            "files": {name: sha256(data) for name, data in sorted(files.items())},
+            "seconds": seconds,
+            "passes": dict(passes or {}),
+            "run": self.run,
+        }
+        if peak_bytes is not None:
+            manifest["peak_bytes"] = peak_bytes
+        with self._writing():
+            self._put(key, files, manifest)
+
+    def _put(self, key: str, files: dict[str, bytes], manifest: Mapping[str, Any]) -> None:
+        files["manifest.json"] = json.dumps(manifest, indent=1, sort_keys=True).encode()
+        temporary = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=self.root / "tmp"))
+        try:
+            for name, data in files.items():
+                (temporary / name).parent.mkdir(exist_ok=True)
+                write_durably(temporary / name, data)
+            for folder in (*(path for path in temporary.iterdir() if path.is_dir()), temporary):
+                sync_folder(folder)
+            temporary.chmod(0o755)
+            self.path(key).parent.mkdir(exist_ok=True)
+            if self.find(key) is None:
+                self.discard(key)
+                self._publish(temporary, key)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        (self.root / "failures" / f"{key}.json").unlink(missing_ok=True)
+
+    def _publish(self, temporary: Path, key: str) -> None:
+        """Rename into place; where another process was first, its object stays."""
+        target = self.path(key)
+        try:
+            temporary.rename(target)
+        except OSError:
+            if self.find(key) is None:
+                raise
+        sync_folder(target.parent)
+
+    def discard(self, key: str) -> None:
+        """Remove an object that is damaged."""
+        shutil.rmtree(self.path(key), ignore_errors=True)
+
+    def fail(self, key: str, inputs: Mapping[str, Any], failure: Mapping[str, Any]) -> None:
+        """Note why a stage failed, for people and for the other processes of this run."""
+        document = json.dumps(
+            {**failure, "inputs": inputs, "run": self.run}, indent=1, sort_keys=True
+        )
+        with self._writing():
+            write_atomically(self.root / "failures" / f"{key}.json", document.encode())
+
+    def failure(self, key: str) -> Mapping[str, Any] | None:
+        """Why a stage failed in another process of this run; a later run tries again."""
+        path = self.root / "failures" / f"{key}.json"
+        try:
+            noted: dict[str, Any] = json.loads(path.read_bytes())
+        except (OSError, ValueError):
+            return None
+        return noted if self.run is not None and noted.get("run") == self.run else None
+
+    @contextmanager
+    def lock(self, key: str) -> Iterator[bool]:
+        """True while no other process works on `key`, False at once where one does. The system
+        frees the lock of a killed one. Raises StoreError."""
+        path = self.root / "locks" / key
+        with self._writing():
+            file = path.open("w")
+        with file:
+            if not take_lock(file):
+                yield False
+                return
+            for leftover in (self.root / "tmp").glob(f"{key}.*"):
+                shutil.rmtree(leftover, ignore_errors=True)
+            yield True
+            if self.holds(key):
+                path.unlink(missing_ok=True)

@@ -1,0 +1,194 @@
+"""Runs that are killed, interrupted or share a store, in processes of their own."""
+
+import io
+import json
+import signal
+import subprocess
+import time
+from collections import Counter
+
+import pandas as pd
+
+from impress_bench.benchmark.harness.execution.workers import default_workers, helpers
+
+SLOW = {"FAKE_DELAY": "0.2"}
+
+
+def boards(out):
+    return {path.name: path.read_bytes() for path in sorted((out / "boards").iterdir())}
+
+
+def finish(process, expected=0):
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == expected, errors
+    return output, errors
+
+
+def stop_after(process, logged, out, count, how):
+    """Send a signal once so many stages are executed."""
+    deadline = time.monotonic() + 60
+    while Counter(verb for verb, _ in logged(out))["executed"] < count:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(how)
+
+
+def executed(lines):
+    return [key for verb, key in lines if verb == "executed"]
+
+
+def test_killed_run_resumes(command, logged, preset_file, tmp_path):
+    plain, out = tmp_path / "plain", tmp_path / "out"
+    arguments = ("run", "--preset", preset_file, "--quiet", "--workers", "1")
+    finish(command(*arguments, "--out", plain, "--store", tmp_path / "s1"))
+    process = command(*arguments, "--out", out, "--store", tmp_path / "s2", **SLOW)
+    stop_after(process, logged, out, 6, signal.SIGKILL)
+    process.communicate()
+    before = executed(logged(out))
+    whole = executed(logged(plain))
+    assert 6 <= len(before) < len(whole)
+
+    finish(command(*arguments, "--out", out, "--store", tmp_path / "s2"))
+    after = executed(logged(out))[len(before) :]
+    assert not set(before) & set(after)
+    # A stage stored but not yet logged when the process died is neither in `before` nor in `after`.
+    assert set(before) | set(after) <= set(whole)
+    assert len(before) + len(after) >= len(whole) - 1
+    assert boards(out) == boards(plain)
+    assert pd.read_parquet(out / "cells.parquet").equals(pd.read_parquet(plain / "cells.parquet"))
+
+
+def test_interrupt_writes_boards_and_resumes(command, logged, preset_file, tmp_path):
+    out = tmp_path / "out"
+    arguments = ("run", "--preset", preset_file, "--out", out, "--store", tmp_path / "store")
+    process = command(*arguments, **SLOW)
+    stop_after(process, logged, out, 8, signal.SIGINT)
+    _, errors = finish(process, 130)
+    assert "goes on where this one stopped" in errors
+    assert "Traceback" not in errors
+    assert (out / "boards" / "LEADERBOARD.md").is_file()
+    states = set(pd.read_parquet(out / "cells.parquet")["state"])
+    assert states == {"done", "missing"}
+
+    finish(command(*arguments))
+    keys = executed(logged(out))
+    assert len(keys) == len(set(keys))
+    assert set(pd.read_parquet(out / "cells.parquet")["state"]) == {"done"}
+
+
+def test_two_processes_share_the_work(command, logged, preset_file, tmp_path):
+    outs = [tmp_path / "one", tmp_path / "two"]
+    processes = [
+        command("run", "--preset", preset_file, "--out", out, "--store", tmp_path / "s", **SLOW)
+        for out in outs
+    ]
+    for process in processes:
+        finish(process)
+    done = [executed(logged(out)) for out in outs]
+    assert not set(done[0]) & set(done[1])
+    stages = {key for verb, key in logged(outs[0])}
+    assert set(done[0]) | set(done[1]) == stages
+    assert boards(outs[0]) == boards(outs[1])
+
+
+def test_workers_share_one_run(command, logged, preset_file, tmp_path):
+    """Every stage is executed once, counted as this run's, and makes the same boards."""
+    outs = [tmp_path / "one", tmp_path / "two"]
+    for workers, out in enumerate(outs, 1):
+        arguments = ("run", "--preset", preset_file, "--out", out, "--workers", workers)
+        finish(command(*arguments, "--store", tmp_path / f"store-{workers}", **SLOW))
+    done = [executed(logged(out)) for out in outs]
+    assert len(done[1]) == len(set(done[1]))
+    assert set(done[0]) == set(done[1])
+    assert boards(outs[0]) == boards(outs[1])
+    makers = [json.loads(path.read_text())["run"] for path in tmp_path.glob("store-2/*/*/*/man*")]
+    assert len(makers) == len(done[1])
+    assert len(set(makers)) == 1
+
+
+def test_each_process_has_a_gpu_of_its_own(bench, monkeypatch):
+    """Told by the environment: the run's own process works on the first that it sees."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-af5,7")
+    preset = bench.preset(device="cuda")
+    assert default_workers(preset) == 3
+    started = []
+
+    class Popen:
+        def __init__(self, command, env, **options):
+            started.append(env.get("CUDA_VISIBLE_DEVICES"))
+            self.stdin = io.StringIO()
+
+        kill = wait = poll = lambda self: None
+
+    monkeypatch.setattr(subprocess, "Popen", Popen)
+    with helpers(preset, bench.store, "run", 3):
+        assert started == ["GPU-af5", "7", "3"]
+    with helpers(bench.preset(), bench.store, "run", 1):
+        assert started[3:] == ["3,GPU-af5,7"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert default_workers(preset) == 1
+
+
+def test_helpers_end_with_their_run(command, logged, preset_file, tmp_path):
+    out, store = tmp_path / "out", tmp_path / "store"
+    arguments = ("run", "--preset", preset_file, "--out", out, "--store", store, "--workers", "3")
+    process = command(*arguments, FAKE_DELAY="1")
+    stop_after(process, logged, out, 4, signal.SIGKILL)
+    process.communicate()
+    deadline = time.monotonic() + 10
+    while subprocess.run(["pgrep", "-f", str(store)], capture_output=True).stdout:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    before = executed(logged(out))
+    finish(command(*arguments))
+    assert not set(before) & set(executed(logged(out))[len(before) :])
+
+
+def test_rerun_imports_no_torch(command, preset_file, tmp_path):
+    """Names, parameters, keys and subjects are known without importing protections or purifiers."""
+    arguments = ("run", "--preset", preset_file, "--store", tmp_path / "s", "--out", tmp_path / "o")
+    finish(command(*arguments))
+    process = command(*arguments, PYTHONPROFILEIMPORTTIME="1")
+    _, errors = finish(process)
+    imported = {line.rpartition("|")[2].strip() for line in errors.splitlines() if "|" in line}
+    assert "pandas" in imported
+    assert not imported & {"fake_plugins", "torch", "diffusers"}
+
+
+def test_json_summary_and_exit_code(command, preset_file, tmp_path):
+    arguments = ("run", "--preset", preset_file, "--out", tmp_path / "o", "--store", tmp_path / "s")
+    chosen = ("--protections", "raising,shift[step=4/255]", "--subjects", "ada", "--seeds", "0,1")
+    output, errors = finish(command(*arguments, *chosen, "--json", "--quiet"), 1)
+    summary = json.loads(output)
+    assert summary["cells"] == {"done": 6, "failed": 4}
+    assert {failure["protection"] for failure in summary["failures"]} == {"raising"}
+    assert all("the paint ran out" in failure["reason"] for failure in summary["failures"])
+    assert not errors
+    cells = pd.read_parquet(tmp_path / "o" / "cells.parquet")
+    assert "shift[step=4/255]" in set(cells["protection"])
+
+
+def test_lines_tell_the_progress(command, preset_file, tmp_path):
+    _, errors = finish(command("run", "--preset", preset_file, "--store", tmp_path / "s"))
+    lines = [line for line in errors.splitlines() if line.startswith("[")]
+    total = len(lines)
+    assert lines[0].startswith(f"[1/{total}] executed original copying/ada")
+    assert lines[-1].startswith(f"[{total}/{total}] executed score")
+    assert lines[-1].endswith("done")
+    assert (tmp_path / "runs" / "fake" / "boards" / "LEADERBOARD.md").is_file()
+
+
+def test_usage_errors_are_one_message(command, preset_file, tmp_path):
+    store = ("--store", tmp_path / "s")
+    for arguments, complaint in [
+        (("run", "--preset", "quik"), "Unknown preset 'quik'. Did you mean: quick"),
+        (("run", "--preset", preset_file, "--purifiers", "smoth"), "--purifiers: Unknown purifier"),
+        (("run", "--preset", preset_file, "--protections", "shift["), "--protections: 'shift['"),
+        (("run", "--preset", preset_file, "--seeds", "one"), "--seeds: 'one' is no list"),
+        (("run", "--preset", preset_file, "--subjects", "dan"), "--subjects: Unknown subject"),
+        (("run", "--preset", preset_file, "--out", preset_file), "--out"),
+    ]:
+        _, errors = finish(command(*arguments, *(store if arguments[0] == "run" else ())), 2)
+        assert complaint in errors
+        assert "Traceback" not in errors

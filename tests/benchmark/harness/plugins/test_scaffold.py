@@ -1,0 +1,87 @@
+"""`impress-bench new` and `check`: a stranger's package conforms as it is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.plugins.scaffold import scaffold
+
+MAIN = "from impress_bench.benchmark.cli import main; main()"
+
+
+def installed(folder: Path, name: str) -> dict[str, str]:
+    """An environment in which the package is on the path with its metadata, as pip would make it.
+
+    pip itself is run by CI's workflow of the package; here it would ask the package registry.
+    """
+    project = tomllib.loads((folder / name / "pyproject.toml").read_text())["project"]
+    source = folder / name / "src"
+    info = source / f"{name.replace('-', '_')}-0.1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1.0\n")
+    points = [
+        f"[{group}]\n" + "\n".join(f"{key} = {value}" for key, value in entries.items())
+        for group, entries in project["entry-points"].items()
+    ]
+    (info / "entry_points.txt").write_text("\n".join(points) + "\n")
+    path = os.pathsep.join([str(source), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return os.environ | {"PYTHONPATH": path}
+
+
+@pytest.mark.parametrize(("kind", "name"), [("protection", "my-cloak"), ("purifier", "softener")])
+def test_a_new_package_conforms_untouched(tmp_path, kind, name):
+    written = scaffold(kind, name, tmp_path)
+    assert len(written) == 5
+    environment = installed(tmp_path, name)
+    checked = subprocess.run(
+        [sys.executable, "-c", MAIN, "check", name, "--json"],
+        env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    verdicts = json.loads(checked.stdout)
+    assert len(verdicts) >= 7
+    assert not any(verdict["failure"] for verdict in verdicts)
+    # The model alone is more than a tenth of a GiB; a peak never falls.
+    peaks = [verdict["peak_gb"] for verdict in verdicts]
+    assert 0.1 < peaks[0] <= peaks[-1] < 24
+    tested = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+         "-k", "valid_images or more_than_noise or leaves_a_picture", str(tmp_path / name)],
+        env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert tested.returncode == 0, tested.stdout
+
+
+def test_a_plugin_that_does_not_conform_is_told_why(tmp_path):
+    scaffold("protection", "my-cloak", tmp_path)
+    source = tmp_path / "my-cloak/src/my_cloak/__init__.py"
+    source.write_text(source.read_text().replace("return -(", "return ("))
+    checked = subprocess.run(
+        [sys.executable, "-c", MAIN, "check", "my-cloak"],
+        env=installed(tmp_path, "my-cloak"), cwd=tmp_path,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert checked.returncode == 1
+    assert "FAILED does more than noise" in checked.stdout
+    assert "passed is deterministic" in checked.stdout
+
+
+@pytest.mark.parametrize("name", ["My Cloak", "9lives", "a_b", "../up", ""])
+def test_a_name_that_cannot_be_one_is_refused(tmp_path, name):
+    with pytest.raises(ConfigError, match="is no name"):
+        scaffold("protection", name, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_overwritten(tmp_path):
+    scaffold("purifier", "softener", tmp_path)
+    with pytest.raises(ConfigError, match="is there already"):
+        scaffold("purifier", "softener", tmp_path)

@@ -1,0 +1,65 @@
+"""Picture strips: every condition that has pictures is a row, and the overview links to it."""
+
+import importlib
+
+import pytest
+from PIL import Image
+
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.runs.reports import redraw
+from impress_bench.benchmark.tasks.base import Strip
+
+
+def strips(result):
+    folder = result.out / "figures"
+    return {path.name: Image.open(path).size for path in sorted(folder.glob("copying-*.png"))}
+
+
+def test_every_subject_has_a_strip_that_the_overview_shows(bench):
+    result = bench.run()
+    found = strips(result)
+    assert len(found) == 2
+    overview = (result.out / "boards" / "LEADERBOARD.md").read_text()
+    for name, (width, _) in found.items():
+        assert f"figures/{name}" in overview
+        assert width > (Strip().given + Strip().made) * 2 * 8
+
+
+def test_a_condition_without_pictures_has_no_row(bench):
+    whole = strips(bench.run())
+    fewer = strips(bench.run(out="fewer", protections=["clean", "raising"]))
+    assert fewer.keys() == whole.keys()
+    assert all(fewer[name][1] < whole[name][1] for name in whole)
+
+
+def test_subjects_can_share_a_strip(bench, monkeypatch):
+    """As photos do: one image each, given and made, side by side."""
+    apart = strips(bench.run(out="apart"))
+    task = importlib.import_module("fake_world").Copying
+    monkeypatch.setattr(task, "strip", Strip(subjects=2, given=1, made=1))
+    shared = strips(bench.run(out="shared"))
+    assert len(apart) == 2
+    assert len(shared) == 1
+    (name,) = shared
+    assert "-to-" in name
+    assert f"figures/{name}" in (bench.tmp_path / "shared/boards/LEADERBOARD.md").read_text()
+
+
+def test_strips_can_be_drawn_again_with_fewer_rows(bench):
+    result = bench.run()
+    folder = bench.tmp_path / "again"
+    redraw(result.out, bench.store, folder)
+    for path in folder.glob("figures/*.png"):
+        assert path.read_bytes() == (result.out / "figures" / path.name).read_bytes()
+    assert len(list(folder.glob("figures/*.png"))) == 2
+    fewer = {"protections": ["shift"], "subjects": 1}
+    (path,) = redraw(result.out, bench.store, bench.tmp_path / "fewer", fewer)
+    assert Image.open(path).size[1] < Image.open(result.out / "figures" / path.name).size[1]
+
+
+def test_strips_of_nothing_are_a_clear_error(bench, tmp_path):
+    result = bench.run()
+    with pytest.raises(ConfigError, match="holds nothing that"):
+        redraw(result.out, tmp_path / "other store")
+    with pytest.raises(ConfigError, match="holds no run"):
+        redraw(tmp_path, bench.store)
