@@ -1,4 +1,4 @@
-"""Recipe of the calibrated encoder: as easily moved by a bounded perturbation as Stable Diffusion's.
+"""Recipe of the calibrated encoder: a bounded perturbation moves it as it moves Stable Diffusion.
 
 An encoder trained at this size is robust: PGD towards zero at L-inf 7.65/255 leaves .80 of its
 latents' squared norm, where PhotoGuard's notebook leaves about .06 of Stable Diffusion 1.5's. No
