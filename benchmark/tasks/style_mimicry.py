@@ -187,9 +187,15 @@ class StyleMimicry(Task):
         chance: dict[str, float] = self._judge.chance()
         return chance
 
-    def inspect(self, subject: str, images: ImageSet) -> dict[str, list[float]]:
-        """Whether each training image is itself still seen as the artist's style (1.0 or 0.0)."""
-        return {"own-style": self._judge.recognised(self._artists.style_of(subject), images.images)}
+    def inspect(self, subject: str, images: ImageSet, decoded: ImageSet) -> dict[str, list[float]]:
+        """Whether CLIP sees the artist's style in each training image, and in what the model's
+        autoencoder makes of it (1.0 or 0.0). Where the second is rarely so, what a model learns
+        from is another style already, and the judge sees the decoder's work as well."""
+        style = self._artists.style_of(subject)
+        return {
+            "own-style": self._judge.recognised(style, images.images),
+            "own-style-decoded": self._judge.recognised(style, decoded.images),
+        }
 
     def _prompt(self, title: str, artist: str) -> str:
         return self.settings.prompt.format(title=title, artist=artist)
