@@ -23,7 +23,8 @@ class Component:
     `adaptations` are applied to a protection, and `then` follow a purifier, from left to right.
     `injected` are the plugins that a parameter of that name stands for; `files` the digests of
     files that one names; `shown` is what boards need of a metric. `surrogate` names the model that
-    it holds where that is not its role's, and `surrogate_digest` tells its weights.
+    it holds where that is not its role's, and `surrogate_digest` tells its weights. `source`
+    digests its code; `libraries` are the versions of the distributions that this code uses.
     """
 
     kind: str
@@ -34,6 +35,7 @@ class Component:
     version: str
     source: str
     parameters: Mapping[str, Any]
+    libraries: Mapping[str, str] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
     adaptations: tuple[Component, ...] = ()
     then: tuple[Component, ...] = ()
@@ -50,6 +52,7 @@ class Component:
             "distribution": self.distribution,
             "version": self.version,
             "source": self.source,
+            "libraries": dict(self.libraries),
             "parameters": {k: v for k, v in self.parameters.items() if k not in self.injected},
         }
         if self.adaptations:
