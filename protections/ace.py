@@ -18,9 +18,9 @@ from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.surrogate import Surrogate, attention
-from impress_bench.protections.targets import target_latents
+from impress_bench.protections.objectives.targets import target_latents
+from impress_bench.protections.objectives.trained_surrogate import Surrogate, attention
+from impress_bench.protections.solvers.pgd import Pgd
 
 
 @dataclass

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.surrogate import Surrogate, cross_attention_kv
+from impress_bench.protections.objectives.trained_surrogate import Surrogate, cross_attention_kv
+from impress_bench.protections.solvers.pgd import Pgd
 
 
 @dataclass

@@ -17,7 +17,7 @@ from torch import Tensor
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.benchmark.models.posterior import Posterior, posterior
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.solvers import AdamHinge
+from impress_bench.protections.solvers.adam_hinge import AdamHinge
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion

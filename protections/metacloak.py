@@ -16,8 +16,8 @@ from torchvision.transforms import functional as transforms
 
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.surrogate import Surrogate
+from impress_bench.protections.objectives.trained_surrogate import Surrogate
+from impress_bench.protections.solvers.pgd import Pgd
 
 
 @dataclass

@@ -16,8 +16,8 @@ from torch import Tensor
 from impress_bench.benchmark.contract import Budget, Context, PluginError, State
 from impress_bench.benchmark.models.inpainting import inpainting_chain, inpainting_unet
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.regions import kept_region
+from impress_bench.protections.objectives.masks import kept_region
+from impress_bench.protections.solvers.pgd import Pgd
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion

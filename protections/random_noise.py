@@ -15,7 +15,7 @@ from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.metrics import lpips_to
 from impress_bench.protections.base import Protection
-from impress_bench.protections.regions import kept_region
+from impress_bench.protections.objectives.masks import kept_region
 
 
 class RandomNoise(Protection):

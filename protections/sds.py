@@ -17,9 +17,9 @@ from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.denoising import denoise
-from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.targets import target_latents
+from impress_bench.protections.objectives.denoising import denoise
+from impress_bench.protections.objectives.targets import target_latents
+from impress_bench.protections.solvers.pgd import Pgd
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from contexts import context
 from PIL import Image
 
 from impress_bench.attacks.external import DirPurifier, ExecPurifier
@@ -36,10 +37,6 @@ def command(tmp_path: Path, code: str, extra: str = "") -> str:
     script = tmp_path / "script.py"
     script.write_text(code)
     return f"{PYTHON} {script} {{in}} {{out}} {extra}".strip()
-
-
-def context(**more) -> Context:
-    return Context(torch.Generator().manual_seed(0), **more)
 
 
 @pytest.fixture

@@ -15,16 +15,13 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.contract import Context
-from impress_bench.benchmark.models.inpainting import inpainting_chain, masked_out
-from impress_bench.protections.adaptive import Adaptation, Adapted
+from impress_bench.protections.adaptations.base import Adaptation, Adapted
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.regions import kept_region
+from impress_bench.protections.objectives.disagreement import CHAINS, Chain, disagreement
+from impress_bench.protections.objectives.masks import kept_region
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
-
-Chain = Literal["vae", "ldm", "inpainting"]
-CHAINS = ("vae", "ldm", "inpainting")
 
 
 class Consistency(Adaptation):
@@ -123,23 +120,6 @@ class Consistent(Adapted):
         shares = added / (own.abs() + added).clamp(min=1e-30)
         state.note("consistency-share", shares.detach().tolist())
         return own + added
-
-
-def disagreement(
-    model: LatentDiffusion,
-    x: Tensor,
-    kept: Tensor,
-    generators: Sequence[torch.Generator],
-    chain: Chain = "vae",
-) -> Tensor:
-    """Squared differences (B, 3HW) of `x`, (B, 3, H, W) in [0, 1], and its reconstruction, on
-    [-1, 1] pixels, with gradient on both sides, as IMPRESS minimises them."""
-    if chain == "inpainting":
-        made = inpainting_chain(model, x, kept[:, 0] > 0, generators, steps=4)
-        x = masked_out(x, kept)
-    else:
-        made = model.reconstruct(x, chain, generator=generators)
-    return (2 * (x - made.to(x.dtype))).square().flatten(1)
 
 
 def _balancing_weight(own: Tensor, term: Tensor, x: Tensor, share: float) -> Tensor:

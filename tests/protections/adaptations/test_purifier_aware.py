@@ -6,41 +6,21 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from contexts import context
+from objectives import Aim
 from torch import Tensor
 
 from impress_bench.attacks import GaussianNoise, Jpeg, Resize, UnrolledImpress
 from impress_bench.benchmark import load_model
-from impress_bench.benchmark.contract import Budget, Context
+from impress_bench.benchmark.contract import Context
 from impress_bench.benchmark.seeds import per_image_generators
-from impress_bench.protections import Expecting, GradientProtection
-from impress_bench.protections.pgd import Pgd
+from impress_bench.protections import Expecting
 
 HOST = SimpleNamespace(device=torch.device("cpu"), dtype=torch.float32)
 
 
-class Aim(GradientProtection):
-    """Squared distance to a target."""
-
-    name = "aim"
-
-    def __init__(self, target: Tensor) -> None:
-        self.target = target
-        self.budget = Budget(linf=0.1)
-        self.solver = Pgd(20, 0.01, linf=0.1)
-
-    def prepare(self, images, context, generator):
-        return self.target
-
-    def loss(self, state, x, step, generator):
-        return (x - state).square().flatten(1).sum(1)
-
-
 def streams(seed: int = 5, count: int = 2):
     return per_image_generators(torch.Generator().manual_seed(seed), count)
-
-
-def context(**more) -> Context:
-    return Context(torch.Generator().manual_seed(0), **more)
 
 
 @pytest.fixture

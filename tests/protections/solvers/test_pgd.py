@@ -10,7 +10,7 @@ from torch import Tensor
 
 from impress_bench.benchmark.contract import Context
 from impress_bench.protections import GradientProtection
-from impress_bench.protections.pgd import Pgd
+from impress_bench.protections.solvers.pgd import Pgd
 
 HOST = SimpleNamespace(device=torch.device("cpu"), dtype=torch.float64)
 

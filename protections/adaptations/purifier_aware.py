@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.contract import Context
-from impress_bench.protections.adaptive import Adaptation, Adapted
+from impress_bench.protections.adaptations.base import Adaptation, Adapted
 from impress_bench.protections.base import GradientProtection
 
 if TYPE_CHECKING:
