@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from impress_bench.protections.adaptations.base import Adaptation
     from impress_bench.protections.adaptations.consistency import Consistency
     from impress_bench.protections.adaptations.o_pgd import OPgd
-    from impress_bench.protections.adaptations.purifier_aware import Expecting
+    from impress_bench.protections.adaptations.purifier_aware import PurifierAware
     from impress_bench.protections.advdm import AdvDM
     from impress_bench.protections.aspl import Aspl
     from impress_bench.protections.base import GradientProtection, Protection
@@ -35,7 +35,7 @@ _HOMES = {
     "Budget": "impress_bench.benchmark.contract",
     "Caat": "impress_bench.protections.caat",
     "Consistency": "impress_bench.protections.adaptations.consistency",
-    "Expecting": "impress_bench.protections.adaptations.purifier_aware",
+    "PurifierAware": "impress_bench.protections.adaptations.purifier_aware",
     "Fsmg": "impress_bench.protections.fsmg",
     "Glaze": "impress_bench.protections.glaze",
     "GradientProtection": "impress_bench.protections.base",
@@ -58,7 +58,6 @@ __all__ = [
     "Budget",
     "Caat",
     "Consistency",
-    "Expecting",
     "Fsmg",
     "Glaze",
     "GradientProtection",
@@ -69,6 +68,7 @@ __all__ = [
     "PhotoGuardDiffusion",
     "PhotoGuardEncoder",
     "Protection",
+    "PurifierAware",
     "RandomNoise",
     "Sds",
 ]

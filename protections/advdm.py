@@ -53,14 +53,14 @@ class AdvDM(GradientProtection[DenoisingState]):
         self.budget = Budget(linf=linf)
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> DenoisingState:
         """The surrogate with its prompt."""
         model = context.require_model(self.name)
         return DenoisingState(model, model.embed([self.prompt]))
 
     def loss(
-        self, state: DenoisingState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: DenoisingState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Minus the denoising error (B,)."""
-        return -denoise(state.model, x, state.prompt, generator).error.to(x.dtype)
+        return -denoise(state.model, x, state.prompt, generators).error.to(x.dtype)

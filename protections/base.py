@@ -105,14 +105,14 @@ class GradientProtection(Protection, Generic[S]):
     solver: Solver
 
     @abstractmethod
-    def prepare(self, images: Tensor, context: Context, generator: Sequence[torch.Generator]) -> S:
+    def prepare(self, images: Tensor, context: Context, generators: Sequence[torch.Generator]) -> S:
         """What stays fixed while solving, such as targets."""
 
     @abstractmethod
-    def loss(self, state: S, x: Tensor, step: int, generator: Sequence[torch.Generator]) -> Tensor:
+    def loss(self, state: S, x: Tensor, step: int, generators: Sequence[torch.Generator]) -> Tensor:
         """The objective (B,) at `x`, (B, 3, H, W) in [0, 1], differentiable; smaller protects more.
 
-        With granularity "image" entry i depends on image i and `generator[i]` only: solvers
+        With granularity "image" entry i depends on image i and `generators[i]` only: solvers
         minimise the sum, and an image's result must not depend on its batch.
         """
 

@@ -57,19 +57,19 @@ class Caat(GradientProtection[CaatState]):
         self.budget = Budget(linf=linf)
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> CaatState:
         """A surrogate whose cross-attention learns."""
         surrogate = Surrogate.of(
             self.name, context, self.prompt, images, self.surrogate_lr, cross_attention_kv
         )
-        return CaatState(surrogate, generator)
+        return CaatState(surrogate, generators)
 
     def loss(
-        self, state: CaatState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: CaatState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Minus the surrogate's denoising error (B,)."""
-        return -state.surrogate.denoise(x, generator).error.to(x.dtype)
+        return -state.surrogate.denoise(x, generators).error.to(x.dtype)
 
     def update(self, state: CaatState, x: Tensor) -> None:
         """One step of the weights against the images."""

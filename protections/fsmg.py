@@ -49,15 +49,15 @@ class Fsmg(GradientProtection[Surrogate]):
         self.budget = Budget(linf=linf)
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> Surrogate:
         """A model that has learned the clean images."""
         surrogate = Surrogate.of(self.name, context, self.prompt, images, self.surrogate_lr)
-        surrogate.train(surrogate.encoded(images), generator, self.surrogate_steps, self.batch)
+        surrogate.train(surrogate.encoded(images), generators, self.surrogate_steps, self.batch)
         return surrogate
 
     def loss(
-        self, state: Surrogate, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: Surrogate, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Minus the surrogate's denoising error (B,)."""
-        return -state.denoise(x, generator).error.to(x.dtype)
+        return -state.denoise(x, generators).error.to(x.dtype)

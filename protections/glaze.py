@@ -84,7 +84,7 @@ class Glaze(GradientProtection[GlazeState]):
         self.budget = Budget(linf=linf, lpips=p, soft=frozenset({"lpips"}))
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> GlazeState:
         """The images redrawn in the target style."""
         model = context.require_model(self.name)
@@ -95,7 +95,7 @@ class Glaze(GradientProtection[GlazeState]):
                 strength=self.strength,
                 steps=self.transfer_steps,
                 guidance_scale=self.guidance_scale,
-                generator=generator,
+                generator=generators,
             )
             return GlazeState(model, posterior(model, redrawn))
 
@@ -104,10 +104,10 @@ class Glaze(GradientProtection[GlazeState]):
         self.sample = False
 
     def loss(
-        self, state: GlazeState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: GlazeState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Squared distance (B,) of the latents of `x` to those of the redrawn images."""
-        latents = state.model.encode(x, self.sample, generator)
-        target = state.target.sample(generator) if self.sample else state.target.mean
+        latents = state.model.encode(x, self.sample, generators)
+        target = state.target.sample(generators) if self.sample else state.target.mean
         squares = (latents - target).to(x.dtype).square().flatten(1)
         return squares.mean(dim=1) if self.source == "released" else squares.sum(dim=1)

@@ -84,7 +84,7 @@ class PhotoGuardDiffusion(GradientProtection[ChainState]):
         return kept_region(images, context)
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> ChainState:
         """The surrogate, once it is known to be able to inpaint."""
         model = context.require_model(self.name)
@@ -95,14 +95,14 @@ class PhotoGuardDiffusion(GradientProtection[ChainState]):
         return ChainState(model, kept_region(images, context)[:, 0] > 0)
 
     def loss(
-        self, state: ChainState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: ChainState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Squared distance (B,) of what is painted around `x` to mid-grey, on [-1, 1] pixels."""
         made = inpainting_chain(
             state.model,
             x,
             state.keep,
-            generator,
+            generators,
             steps=self.diffusion_steps,
             eta=self.eta,
             checkpointing=self.checkpointing,

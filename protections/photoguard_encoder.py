@@ -71,19 +71,19 @@ class PhotoGuardEncoder(GradientProtection[EncoderState]):
         return kept_region(images, context)
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> EncoderState:
         """The target's latents."""
         model = context.require_model(self.name)
         name = "grey" if self.target == "zero" else self.target
         with torch.no_grad():
-            target = model.encode(target_images(self.name, name, images, generator))
+            target = model.encode(target_images(self.name, name, images, generators))
         if self.target == "zero":
             target = torch.zeros_like(target)
         return EncoderState(model, target, kept_region(images, context))
 
     def loss(
-        self, state: EncoderState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: EncoderState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Squared distance (B,) of the latents of the masked `x` to the target's."""
         latents = state.model.encode(masked_out(x, state.kept))

@@ -71,19 +71,19 @@ class Sds(GradientProtection[SdsState]):
         self.budget = Budget(linf=linf)
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> SdsState:
         """The prompt, and the target's latents if there is one."""
         model, target = context.require_model(self.name), None
         if self.target:
-            target = target_latents(self.name, self.target, images, model, generator)
+            target = target_latents(self.name, self.target, images, model, generators)
         return SdsState(model, model.embed([self.prompt]), target)
 
     def loss(
-        self, state: SdsState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: SdsState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """The denoising error (B,), minus it to ascend; plus the distance to the target."""
-        seen = denoise(state.model, x, state.prompt, generator, gradient=False)
+        seen = denoise(state.model, x, state.prompt, generators, gradient=False)
         residual = (seen.predicted - seen.wanted).detach()
         surrogate = (residual * seen.latents).flatten(1).sum(dim=1)
         score = seen.error.detach() + surrogate - surrogate.detach()

@@ -68,16 +68,16 @@ class Adapted(GradientProtection[Any]):
         return self.base.skip(subject, model)
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> Any:
         """The base's state."""
-        return self.base.prepare(images, context, generator)
+        return self.base.prepare(images, context, generators)
 
     def loss(
-        self, state: Any, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: Any, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """The base's objective (B,)."""
-        return self.base.loss(state, x, step, generator)
+        return self.base.loss(state, x, step, generators)
 
     def movable(self, images: Tensor, context: Context) -> Tensor:
         """Where the base may move images."""

@@ -67,10 +67,10 @@ class Consistency(Adaptation):
 
     def adapt(self, base: GradientProtection[Any], label: str) -> GradientProtection[Any]:
         """`base` with the term."""
-        return Consistent(base, self)
+        return ConsistencyProtection(base, self)
 
 
-class ConsistentState(NamedTuple):
+class ConsistencyState(NamedTuple):
     """The base's state, the surrogate, what an editor keeps (B, 1, H, W), where notes go."""
 
     base: Any
@@ -79,7 +79,7 @@ class ConsistentState(NamedTuple):
     note: Callable[[str, Sequence[float]], None]
 
 
-class Consistent(Adapted):
+class ConsistencyProtection(Adapted):
     """A protection with the consistency term."""
 
     def __init__(self, base: GradientProtection[Any], adaptation: Consistency) -> None:
@@ -87,31 +87,31 @@ class Consistent(Adapted):
         self.adaptation = adaptation
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
-    ) -> ConsistentState:
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
+    ) -> ConsistencyState:
         """The base's state beside what the term needs."""
-        return ConsistentState(
-            self.base.prepare(images, context, generator),
+        return ConsistencyState(
+            self.base.prepare(images, context, generators),
             context.require_model(self.name),
             kept_region(images, context),
             context.note,
         )
 
-    def update(self, state: ConsistentState, x: Tensor) -> None:
+    def update(self, state: ConsistencyState, x: Tensor) -> None:
         """What the base trains on the way."""
         self.base.update(state.base, x)
 
     def loss(
         self,
-        state: ConsistentState,
+        state: ConsistencyState,
         x: Tensor,
         step: int,
-        generator: Sequence[torch.Generator],
+        generators: Sequence[torch.Generator],
     ) -> Tensor:
         """The base's objective and the weighted term (B,)."""
         adaptation = self.adaptation
-        own = self.base.loss(state.base, x, step, generator)
-        squares = disagreement(state.model, x, state.kept, generator, adaptation.chain)
+        own = self.base.loss(state.base, x, step, generators)
+        squares = disagreement(state.model, x, state.kept, generators, adaptation.chain)
         term = squares.mean(dim=1) if adaptation.source == "released" else squares.sum(dim=1)
         weight: float | Tensor = adaptation.weight
         if adaptation.share is not None:

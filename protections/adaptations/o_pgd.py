@@ -73,10 +73,10 @@ class OPgd(Adaptation):
     def adapt(self, base: GradientProtection[Any], label: str) -> GradientProtection[Any]:
         """`base` solved so that it stays consistent."""
         base.use_means()
-        return Inconspicuous(base, self, label)
+        return OrthogonalPgdProtection(base, self, label)
 
 
-class Inconspicuous(Adapted):
+class OrthogonalPgdProtection(Adapted):
     """A protection under Orthogonal PGD; requires its base's own result."""
 
     def __init__(self, base: GradientProtection[Any], adaptation: OPgd, label: str) -> None:

@@ -29,8 +29,8 @@ class Aim(GradientProtection):
         self.budget = Budget(linf=linf)
         self.solver = Pgd(40, 0.01, linf=linf)
 
-    def prepare(self, images, context, generator):
+    def prepare(self, images, context, generators):
         return self.target
 
-    def loss(self, state, x, step, generator):
+    def loss(self, state, x, step, generators):
         return (x - state).square().flatten(1).sum(1)

@@ -177,6 +177,6 @@ def images_of(result: Result) -> ImageSet:
     return result.images
 
 
-def one_an_image(values: Sequence[float], images: ImageSet) -> bool:
+def one_per_image(values: Sequence[float], images: ImageSet) -> bool:
     """Whether there is a finite number for each image."""
     return len(values) == len(images.names) and all(map(math.isfinite, values))

@@ -25,7 +25,7 @@ from impress_bench.benchmark.harness.stages.base import (
     Stage,
     ask_to_skip,
     images_of,
-    one_an_image,
+    one_per_image,
     tell,
 )
 from impress_bench.benchmark.harness.stages.environment import Environment, generator
@@ -87,7 +87,7 @@ class Protect(Stage):
         try:
             images = from_tensor(answer.images, clean)
             measured = _distances(clean, images, answer.lpips)
-            _check_an_image("note", notes, clean)
+            _check_per_image("note", notes, clean)
         except (ValueError, AttributeError) as error:
             raise PluginError(self.component, f"returned no valid result: {error}") from error
         verdict = self._verdict(measured, plugin, reason)
@@ -123,7 +123,7 @@ def _distances(clean: ImageSet, images: ImageSet, lpips: torch.Tensor) -> dict[s
     change = (images.images.astype(np.float64) - clean.images.astype(np.float64)) / 255
     flat = change.reshape(len(change), -1)
     perceived = [float(value) for value in lpips]
-    _check_an_image("measure", {"lpips": perceived}, clean)
+    _check_per_image("measure", {"lpips": perceived}, clean)
     return {
         "names": list(images.names),
         "linf": [float(value) for value in np.abs(flat).max(axis=1)],
@@ -132,10 +132,10 @@ def _distances(clean: ImageSet, images: ImageSet, lpips: torch.Tensor) -> dict[s
     }
 
 
-def _check_an_image(what: str, named: Mapping[str, list[float]], images: ImageSet) -> None:
+def _check_per_image(what: str, named: Mapping[str, list[float]], images: ImageSet) -> None:
     """Raise ValueError unless each list holds a finite number an image."""
     for name, values in named.items():
-        if not one_an_image(values, images):
+        if not one_per_image(values, images):
             raise ValueError(f"{what} {name} is no finite value an image: {values}")
 
 
