@@ -27,6 +27,7 @@ class UnrolledImpress(Impress):
     """
 
     name: ClassVar[str] = "impress-unrolled"
+    title: ClassVar[str] = "IMPRESS, unrolled"
 
     def __init__(
         self,

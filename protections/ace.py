@@ -50,6 +50,7 @@ class Ace(GradientProtection[AceState]):
     """
 
     name: ClassVar[str] = "ace"
+    title: ClassVar[str] = "ACE"
     files: ClassVar[tuple[str, ...]] = ("target",)
     granularity: ClassVar[Literal["image", "subject"]] = "subject"
 

@@ -38,6 +38,7 @@ class AdvDM(GradientProtection[DenoisingState]):
     """
 
     name: ClassVar[str] = "advdm"
+    title: ClassVar[str] = "AdvDM"
 
     def __init__(
         self,

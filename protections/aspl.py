@@ -44,6 +44,7 @@ class Aspl(GradientProtection[AsplState]):
     """
 
     name: ClassVar[str] = "aspl"
+    title: ClassVar[str] = "ASPL"
     granularity: ClassVar[Literal["image", "subject"]] = "subject"
 
     def __init__(

@@ -38,6 +38,7 @@ class Caat(GradientProtection[CaatState]):
     """
 
     name: ClassVar[str] = "caat"
+    title: ClassVar[str] = "CAAT"
     granularity: ClassVar[Literal["image", "subject"]] = "subject"
 
     def __init__(

@@ -28,6 +28,7 @@ class Fsmg(GradientProtection[Surrogate]):
     """
 
     name: ClassVar[str] = "fsmg"
+    title: ClassVar[str] = "FSMG"
     granularity: ClassVar[Literal["image", "subject"]] = "subject"
 
     def __init__(

@@ -8,6 +8,7 @@ a model fine-tuned on them learns that style. The redrawing is img2img with the 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
@@ -55,6 +56,7 @@ class Glaze(GradientProtection[GlazeState]):
     """
 
     name: ClassVar[str] = "glaze"
+    title: ClassVar[str] = "GLAZE"
 
     def __init__(
         self,
@@ -99,9 +101,11 @@ class Glaze(GradientProtection[GlazeState]):
             )
             return GlazeState(model, posterior(model, redrawn))
 
-    def use_means(self) -> None:
-        """Latents are posterior means from now on."""
-        self.sample = False
+    def with_means(self) -> Glaze:
+        """A copy with `sample=False`."""
+        other = copy.copy(self)
+        other.sample = False
+        return other
 
     def loss(
         self, state: GlazeState, x: Tensor, step: int, generators: Sequence[torch.Generator]

@@ -47,6 +47,7 @@ class MetaCloak(GradientProtection[MetaCloakState]):
     """
 
     name: ClassVar[str] = "metacloak"
+    title: ClassVar[str] = "MetaCloak"
     granularity: ClassVar[Literal["image", "subject"]] = "subject"
 
     def __init__(

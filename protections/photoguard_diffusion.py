@@ -53,6 +53,7 @@ class PhotoGuardDiffusion(GradientProtection[ChainState]):
     """
 
     name: ClassVar[str] = "photoguard-diffusion"
+    title: ClassVar[str] = "PhotoGuard (diffusion)"
 
     def __init__(
         self,

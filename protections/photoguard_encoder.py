@@ -50,6 +50,7 @@ class PhotoGuardEncoder(GradientProtection[EncoderState]):
     """
 
     name: ClassVar[str] = "photoguard-encoder"
+    title: ClassVar[str] = "PhotoGuard (encoder)"
     files: ClassVar[tuple[str, ...]] = ("target",)
 
     def __init__(

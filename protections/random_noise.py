@@ -37,6 +37,8 @@ class RandomNoise(Protection):
     """
 
     name: ClassVar[str] = "random-noise"
+    title: ClassVar[str] = "Random noise"
+    control: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -50,6 +50,7 @@ class Sds(GradientProtection[SdsState]):
     """
 
     name: ClassVar[str] = "sds"
+    title: ClassVar[str] = "SDS"
     files: ClassVar[tuple[str, ...]] = ("target",)
 
     def __init__(

@@ -40,6 +40,7 @@ class OPgd(Adaptation):
     """
 
     name: ClassVar[str] = "o-pgd"
+    title: ClassVar[str] = "O-PGD"
 
     def __init__(
         self,
@@ -72,8 +73,7 @@ class OPgd(Adaptation):
 
     def adapt(self, base: GradientProtection[Any], label: str) -> GradientProtection[Any]:
         """`base` solved so that it stays consistent."""
-        base.use_means()
-        return OrthogonalPgdProtection(base, self, label)
+        return OrthogonalPgdProtection(base.with_means(), self, label)
 
 
 class OrthogonalPgdProtection(Adapted):

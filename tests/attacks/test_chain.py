@@ -23,7 +23,7 @@ def test_a_chain_is_its_links_in_turn(smooth_images):
     for purifier in (GaussianNoise(std=0.05), Jpeg(quality=40), Resize()):
         expected = purifier(expected, stream).images
     assert torch.equal(made, expected)
-    assert "upscaler" in (Chain(Jpeg(), NoisyUpscaling()).skip("a", None) or "")
-    assert Chain(Jpeg()).skip("a", None) is None
+    assert "upscaler" in (Chain(Jpeg(), NoisyUpscaling()).skip(None) or "")
+    assert Chain(Jpeg()).skip(None) is None
     with pytest.raises(ValueError, match="at least one"):
         Chain()

@@ -18,15 +18,16 @@ from impress_bench.benchmark.contract import (
     ImageSet,
     PluginError,
     Protected,
+    ProtectionHooks,
     State,
+    hooks,
 )
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.stages.base import (
     Stage,
-    ask_to_skip,
     images_of,
     one_per_image,
-    tell,
+    raise_if_skipped,
 )
 from impress_bench.benchmark.harness.stages.environment import Environment, generator
 from impress_bench.benchmark.harness.storage.image_codec import from_tensor, to_tensor
@@ -75,8 +76,9 @@ class Protect(Stage):
             note=lambda name, values: notes.update({name: [float(value) for value in values]}),
         )
         plugin = self.protection.create()
-        ask_to_skip(self, plugin, model)
-        tell(plugin, self.subject, clean)
+        known = hooks(plugin, ProtectionHooks)
+        raise_if_skipped(self, known.skip(self.subject, model))
+        known.receive_names(self.subject, clean.names)
         reason = ""
         try:
             answer = plugin(to_tensor(clean, env.device), context)
@@ -90,17 +92,16 @@ class Protect(Stage):
             _check_per_image("note", notes, clean)
         except (ValueError, AttributeError) as error:
             raise PluginError(self.component, f"returned no valid result: {error}") from error
-        verdict = self._verdict(measured, plugin, reason)
+        verdict = self._verdict(measured, known.budget, reason)
         return Result(images, {**measured, **verdict, "notes": notes})
 
     def _verdict(
-        self, measured: Mapping[str, list[float]], plugin: Any, worst: str
+        self, measured: Mapping[str, list[float]], budget: Budget, worst: str
     ) -> dict[str, Any]:
         """Over-budget is an outcome: measured, kept, and no cell is scored on it.
 
         Not every plugin judges itself; `worst` is the complaint of one that did.
         """
-        budget = getattr(plugin, "budget", None) or Budget()
         states = []
         for index in range(len(measured["linf"])):
             excess = budget.excess({norm: measured[norm][index] for norm in NORMS})

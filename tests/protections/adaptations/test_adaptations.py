@@ -33,6 +33,18 @@ def test_adaptations_compose_and_leave_the_base_alone(problem):
     assert (both(images, given).linf <= 0.1 + 1e-6).all()
 
 
+@pytest.mark.parametrize("term", [None, Consistency(weight=2.0)])
+def test_comparing_losses_leaves_the_callers_protection_alone(term):
+    """Orthogonal PGD takes means; whoever made the protection goes on with samples."""
+    glaze = Glaze()
+    base = glaze if term is None else term(glaze, "glaze")
+    adapted = OPgd()(base, "glaze")
+    assert glaze.sample
+    compared = adapted.base if term is None else adapted.base.base
+    assert not compared.sample
+    assert (compared.target, compared.solver) == (glaze.target, glaze.solver)
+
+
 def test_glaze_on_the_atelier_becomes_more_consistent(smooth_images):
     """Both adaptations, a few steps: disagreement below plain GLAZE's, on published images."""
     model, images = load_model("atelier"), smooth_images(2, 64)
