@@ -150,7 +150,7 @@ def board_meta(plan: Plan) -> dict[str, Any]:
 def _titles(plan: Plan) -> dict[str, str]:
     """Titles of tasks and plugins by registered name."""
     found = {name: title for task in plan.tasks for name, title in task.component.titles().items()}
-    components = {id(part): part for stage in plan.stages for part in stage.plugins}
+    components = {id(part): part for stage in plan.stages.values() for part in stage.plugins}
     for component in components.values():
         found |= component.titles()
     return dict(sorted(found.items()))
