@@ -63,7 +63,7 @@ class Pgd(Solver):
                     losses = objective.loss(state, point, step, generators)
                     gradient += torch.autograd.grad(losses.sum(), point)[0] / self.repeats
             with torch.no_grad():
-                x = x - self._rate(step) * self.direction(gradient * movable)
+                x = x - self.rate(step) * self.direction(gradient * movable)
                 x = (images + self.project(x - images)).clamp(0, 1)
                 objective.update(state, x)
             context.progress(step + 1, self.steps)
@@ -80,7 +80,8 @@ class Pgd(Solver):
         assert self.l2 is not None
         return delta * (self.l2 / _norm(delta).clamp(min=1e-12)).clamp(max=1)
 
-    def _rate(self, step: int) -> float:
+    def rate(self, step: int) -> float:
+        """The length of step `step`, counted from 0."""
         return self.step * (1 - 0.99 * step / self.steps) if self.decay else self.step
 
 
