@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from impress_bench.attacks.base import Purifier
-from impress_bench.benchmark.contract import Context
+from impress_bench.benchmark.contract import Context, check_pixel_scale
 from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
 from impress_bench.metrics.lpips import lpips_hinge
 
@@ -76,6 +76,7 @@ class Impress(Purifier):
             raise ValueError(f"source must be 'released' or 'paper', not {source!r}")
         if steps < 1:
             raise ValueError(f"steps must be at least 1, not {steps}")
+        check_pixel_scale("sigma", sigma, span=2)
         self.steps = steps
         self.lr = lr
         self.alpha = alpha
