@@ -10,9 +10,9 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
+from impress_bench.benchmark.harness.planning.plan import Plan
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.storage.keys import SCHEMA
-from impress_bench.benchmark.harness.planning.plan import Plan
 
 
 def provenance(plan: Plan) -> dict[str, Any]:

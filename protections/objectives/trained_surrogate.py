@@ -15,7 +15,7 @@ from torch import Tensor
 
 from impress_bench.benchmark.contract import Context
 from impress_bench.benchmark.models.posterior import Encoded
-from impress_bench.protections.denoising import Denoising, denoise, denoise_latents
+from impress_bench.protections.objectives.denoising import Denoising, denoise, denoise_latents
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
@@ -98,9 +98,12 @@ class Surrogate:
         """`images` (B, 3, H, W) to train on, encoded once."""
         return Encoded(self.model, images)
 
-    def denoise(self, x: Tensor, generators: Sequence[torch.Generator]) -> Denoising:
-        """One draw an image of `x` (B, 3, H, W), each under its prompt."""
-        return denoise(self.model, x, self.prompts, generators, unet=self.unet)
+    def denoise(
+        self, x: Tensor, generators: Sequence[torch.Generator], sample: bool = True
+    ) -> Denoising:
+        """One draw per image of `x` (B, 3, H, W), each under its prompt; of posterior means
+        without `sample`."""
+        return denoise(self.model, x, self.prompts, generators, unet=self.unet, sample=sample)
 
     def train(
         self, images: Encoded, generators: Sequence[torch.Generator], steps: int, batch: int
