@@ -7,11 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from impress_bench.benchmark.contract import PluginError
-from impress_bench.benchmark.harness.stages.base import (
-    Stage,
-    images_of,
-    one_per_image,
-)
+from impress_bench.benchmark.harness.stages.base import Stage, images_of, one_per_image
 from impress_bench.benchmark.harness.stages.environment import Environment, generator
 from impress_bench.benchmark.harness.storage.image_codec import to_tensor
 from impress_bench.benchmark.harness.storage.result import Result
@@ -19,7 +15,7 @@ from impress_bench.benchmark.harness.storage.result import Result
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Inspect(Stage):
-    """How consistent images are with a model's image space, beside their originals."""
+    """How consistent images are with a model's image space, compared with their originals."""
 
     kind = "inspect"
     original: Stage
@@ -64,6 +60,8 @@ class Inspect(Stage):
         record: dict[str, Any] = {"names": list(images.names), "measures": {}}
         for name, values in measures.items():
             if not one_per_image(values, images):
-                raise PluginError(self.component, f"{name} is no finite value an image: {values}")
+                raise PluginError(
+                    self.component, f"{name} is not one finite value per image: {values}"
+                )
             record["measures"][name] = [float(value) for value in values]
         return Result(record=record)
