@@ -51,9 +51,11 @@ def check(context: click.Context, /, name: str, preset: str, control: bool, as_j
     for verdict in verdicts(component, control):
         found.append(verdict)
         if not as_json:
-            told = f"FAILED {verdict.check}: {verdict.failure}" if verdict.failure else ""
-            click.echo(told or f"passed {verdict.check} ({verdict.seconds:.1f} s)")
-            if told:
+            if not verdict.failure:
+                click.echo(f"passed {verdict.check} ({verdict.seconds:.1f} s)")
+                continue
+            click.echo(f"FAILED {verdict.check}: {verdict.failure}")
+            if not verdict.repeated:
                 click.echo(f"       {verdict.about}")
     failed = [verdict for verdict in found if verdict.failure]
     if as_json:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from impress_bench.benchmark.contract import Context
+from impress_bench.benchmark.contract import Context, check_pixel_scale
 from impress_bench.benchmark.seeds import rand_per_image
 from impress_bench.protections.base import GradientProtection, Solver
 
@@ -44,6 +44,9 @@ class Pgd(Solver):
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if (self.linf is None) == (self.l2 is None):
             raise ValueError("give exactly one of linf and l2")
+        check_pixel_scale("linf", self.linf)
+        if self.linf is not None:
+            check_pixel_scale("step", self.step)
         if self.random_start and self.linf is None:
             raise ValueError("random_start needs linf")
 

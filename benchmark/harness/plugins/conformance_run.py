@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -12,20 +14,23 @@ from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.errors import ConfigError, unknown
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.plugins.source_digest import PROJECT
 from impress_bench.benchmark.spec import parse_spec
 
 GROUPS = ("protections", "purifiers")
 
 
 class Verdict(NamedTuple):
-    """How one check ended: `failure` is empty if the plugin passed. `peak_gb` is the peak memory of
-    the process so far, in GiB, the model and torch included."""
+    """How one check ended: `failure` is empty if the plugin passed, and `repeated` if an earlier
+    check failed for the same reason. `peak_gb` is the peak memory of the process so far, in GiB,
+    the model and torch included."""
 
     check: str
     about: str
     failure: str
     seconds: float
     peak_gb: float
+    repeated: bool = False
 
 
 def resolve(text: str, settings: Mapping[str, Mapping[str, Any]], registry: Registry) -> Component:
@@ -52,16 +57,46 @@ def check(component: Component, control: bool = False) -> Iterator[Verdict]:
 
     base = ProtectionConformance if component.kind == "protection" else PurifierConformance
     case = type("Case", (base,), {"build": lambda self: component.create(), "control": control})()
+    package = component.target.partition(":")[0]
+    causes: dict[str, str] = {}
     for name, about, method in checks(case):
-        started, failure = time.monotonic(), ""
+        started, failure, check = time.monotonic(), "", name.replace("_", " ")
+        repeated = False
         try:
             method()
-        except AssertionError as error:
-            failure = str(error) or "failed an assertion"
         except (Exception, SystemExit) as error:
-            failure = f"{type(error).__name__}: {error}"
+            failure, cause = explained(error, package)
+            repeated = cause in causes
+            if repeated:
+                failure = f"for the same reason as '{causes[cause]}'"
+            causes.setdefault(cause, check)
         seconds = time.monotonic() - started
-        yield Verdict(name.replace("_", " "), about, failure, seconds, _peak_gb())
+        yield Verdict(check, about, failure, seconds, _peak_gb(), repeated)
+
+
+def explained(error: BaseException, module: str) -> tuple[str, str]:
+    """What to print for an error, with the file and line of the plugin's `module` it came through,
+    and what is equal for errors of one cause."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = str(error).strip().partition("\n")[0] or "failed without a message"
+    if not isinstance(error, AssertionError | PluginError):
+        text = f"{type(error).__name__}: {text}"
+    where = _line_in(error, module)
+    if where:
+        return f"{text} ({where})", f"{type(error).__name__} at {where}"
+    return text, re.sub(r"[\d.]+", "#", text.partition(", image")[0])
+
+
+def _line_in(error: BaseException, module: str) -> str:
+    """The innermost line of the plugin's package in a traceback; of its module if it is ours."""
+    package = module if module.startswith(f"{PROJECT}.") else module.partition(".")[0]
+    found = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        name = str(frame.f_globals.get("__name__", ""))
+        if name == package or name.startswith(f"{package}."):
+            found = f"{frame.f_code.co_filename}:{line}"
+    return found
 
 
 def _peak_gb() -> float:
