@@ -92,8 +92,8 @@ class Protection(ProtectionHooks, ABC):
 class GradientProtection(Protection, Generic[S]):
     """A protection stated as an objective to be minimised; subclasses set `solver`.
 
-    `granularity` says what is optimised together: each image alone, or a subject's images jointly
-    because they share what `update` trains.
+    `granularity` is "image" if each image is optimised alone, and "subject" if a subject's images
+    are optimised jointly because they share what `update` trains.
     """
 
     solver: Solver
@@ -120,8 +120,8 @@ class GradientProtection(Protection, Generic[S]):
         """
 
     def movable(self, images: Tensor, context: Context) -> Tensor:
-        """Where a perturbation may lie: 0 or 1, broadcast over (B, 3, H, W); everywhere unless a
-        protection says otherwise. Budgets count over the whole image all the same."""
+        """Where a perturbation may lie: 0 or 1, broadcast over (B, 3, H, W); everywhere by default.
+        Budgets count over the whole image all the same."""
         return torch.ones((), dtype=images.dtype, device=images.device)
 
     def update(self, state: S, x: Tensor) -> None:
@@ -134,7 +134,7 @@ class GradientProtection(Protection, Generic[S]):
 
     @final
     def pose(self, images: Tensor, context: Context) -> Problem[S]:
-        """What a solver starts from, on the model's device and in its dtype, at least float32."""
+        """The problem for a solver, on the model's device and in its dtype, at least float32."""
         model = context.require_model(self.name)
         images = images.to(model.device, torch.promote_types(model.dtype, torch.float32))
         generators = per_image_generators(context.generator, len(images))
@@ -143,13 +143,13 @@ class GradientProtection(Protection, Generic[S]):
 
     @final
     def perturb(self, images: Tensor, context: Context) -> Tensor:
-        """Images that the solver found."""
+        """The solver's images."""
         return self.solver.solve(self, images, context)
 
 
 class Problem(NamedTuple, Generic[S]):
-    """Clean images (B, 3, H, W), a generator an image, the objective's state, where a perturbation
-    may lie."""
+    """Clean images (B, 3, H, W), one generator per image, the objective's state, and where a
+    perturbation may lie."""
 
     images: Tensor
     generators: list[torch.Generator]
@@ -165,6 +165,6 @@ class Solver(ABC):
         """Protected images for `images`, both (B, 3, H, W) in [0, 1]."""
 
     def penalty(self, images: Tensor) -> Callable[[Tensor], Tensor]:
-        """What this solver adds to the objective, a soft budget, say: a function of the perturbed
-        `images` (B, 3, H, W) that gives (B,)."""
+        """What this solver adds to the objective, such as a soft budget: a function of the
+        perturbed `images` (B, 3, H, W) that returns (B,)."""
         return lambda x: x.new_zeros(len(x))
