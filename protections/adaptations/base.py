@@ -70,6 +70,10 @@ class Adapted(GradientProtection[Any]):
         """The base's reason."""
         return self.base.skip(subject, model)
 
+    def receive_names(self, subject: str, names: Sequence[str]) -> None:
+        """Passed to the base."""
+        self.base.receive_names(subject, names)
+
     def prepare(
         self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> Any:
