@@ -44,8 +44,9 @@ def check(context: click.Context, /, name: str, preset: str, control: bool, as_j
     from impress_bench.benchmark.harness.config.loading import load_preset
     from impress_bench.benchmark.harness.plugins.conformance_run import check as verdicts
     from impress_bench.benchmark.harness.plugins.conformance_run import resolve
+    from impress_bench.benchmark.harness.plugins.registry import Registry
 
-    component = resolve(name, load_preset(preset).settings.model_dump())
+    component = resolve(name, load_preset(preset).settings.model_dump(), Registry())
     found = []
     for verdict in verdicts(component, control):
         found.append(verdict)

@@ -1,4 +1,4 @@
-"""Does a registered plugin conform? The checks that its own tests may subclass, run one by one."""
+"""Runs the conformance checks of `attacks.testing` and `protections.testing` on one plugin."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ GROUPS = ("protections", "purifiers")
 
 
 class Verdict(NamedTuple):
-    """How one check ended: `failure` is empty where the plugin passed, and `repeated` if an earlier
-    check failed for the same reason. `peak_gb` is the most memory that the process has held until
-    then, in GiB, with the model and torch itself."""
+    """How one check ended: `failure` is empty if the plugin passed, and `repeated` if an earlier
+    check failed for the same reason. `peak_gb` is the peak memory of the process so far, in GiB,
+    the model and torch included."""
 
     check: str
     about: str
@@ -33,9 +33,9 @@ class Verdict(NamedTuple):
     repeated: bool = False
 
 
-def resolve(text: str, settings: Mapping[str, Mapping[str, Any]]) -> Component:
-    """The protection or purifier that `text` names. Raises ConfigError."""
-    registry, spec = Registry(), parse_spec(text)
+def resolve(text: str, settings: Mapping[str, Mapping[str, Any]], registry: Registry) -> Component:
+    """The protection or purifier with the spec `text`. Raises ConfigError."""
+    spec = parse_spec(text)
     groups = [group for group in GROUPS if spec.name in registry.entries[group]]
     if not groups:
         known = sorted(name for group in GROUPS for name in registry.entries[group])
@@ -45,12 +45,12 @@ def resolve(text: str, settings: Mapping[str, Mapping[str, Any]]) -> Component:
     except PluginError as error:
         raise ConfigError(str(error)) from None
     if component.surrogate:
-        raise ConfigError(f"{text}: a plugin is checked on the atelier; leave its surrogate out")
+        raise ConfigError(f"{text}: checks run on the atelier; leave the surrogate out")
     return component
 
 
 def check(component: Component, control: bool = False) -> Iterator[Verdict]:
-    """Verdicts on a component, as they come. `control`: it is not meant to protect."""
+    """Yields a verdict per check. `control`: the protection is not meant to protect."""
     from impress_bench.attacks.testing import PurifierConformance
     from impress_bench.benchmark.conformance import checks
     from impress_bench.protections.testing import ProtectionConformance
@@ -100,6 +100,6 @@ def _line_in(error: BaseException, module: str) -> str:
 
 
 def _peak_gb() -> float:
-    """getrusage tells KiB, but on macOS bytes."""
+    """getrusage counts in KiB, on macOS in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**30 if sys.platform == "darwin" else 2**20)

@@ -1,6 +1,6 @@
-"""The stage that protects: a plugin's answer, measured again and held against its budget.
+"""The stage that protects: a plugin's answer, measured again and compared with its budget.
 
-A protection gets titles, masks and the results it asked for, and nothing of the task.
+A protection gets titles, masks and the results that it requires, and nothing else of the task.
 """
 
 from __future__ import annotations
@@ -98,9 +98,9 @@ class Protect(Stage):
     def _verdict(
         self, measured: Mapping[str, list[float]], budget: Budget, worst: str
     ) -> dict[str, Any]:
-        """Over-budget is an outcome: measured, kept, and no cell is scored on it.
+        """States per image and together. An over-budget result is stored, but never scored.
 
-        Not every plugin judges itself; `worst` is the complaint of one that did.
+        `worst` is the message of a plugin that found itself over its budget, else empty.
         """
         states = []
         for index in range(len(measured["linf"])):
@@ -120,7 +120,7 @@ def _masks(images: ImageSet, device: str) -> torch.Tensor | None:
 
 
 def _distances(clean: ImageSet, images: ImageSet, lpips: torch.Tensor) -> dict[str, Any]:
-    """L-infinity and L2 of what was published, measured here; LPIPS as the plugin measured it."""
+    """L-infinity and L2 of the 8-bit images, measured here; LPIPS as the plugin measured it."""
     change = (images.images.astype(np.float64) - clean.images.astype(np.float64)) / 255
     flat = change.reshape(len(change), -1)
     perceived = [float(value) for value in lpips]
@@ -134,14 +134,14 @@ def _distances(clean: ImageSet, images: ImageSet, lpips: torch.Tensor) -> dict[s
 
 
 def _check_per_image(what: str, named: Mapping[str, list[float]], images: ImageSet) -> None:
-    """Raise ValueError unless each list holds a finite number an image."""
+    """Raise ValueError unless each list holds one finite number per image."""
     for name, values in named.items():
         if not one_per_image(values, images):
-            raise ValueError(f"{what} {name} is no finite value an image: {values}")
+            raise ValueError(f"{what} {name} is not one finite value per image: {values}")
 
 
 def _as_protected(result: Result, device: str) -> Protected:
-    """A stored protection as the plugin that asked for it sees it."""
+    """A stored protection as the plugin that requires it gets it."""
     import torch
 
     record = result.record

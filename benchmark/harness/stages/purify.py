@@ -8,11 +8,7 @@ from typing import Any
 
 from impress_bench.benchmark.contract import Context, PluginError, PurifierHooks, hooks
 from impress_bench.benchmark.harness.plugins.component import OURS, Component
-from impress_bench.benchmark.harness.stages.base import (
-    Stage,
-    images_of,
-    raise_if_skipped,
-)
+from impress_bench.benchmark.harness.stages.base import Stage, images_of, raise_if_skipped
 from impress_bench.benchmark.harness.stages.environment import Environment, generator
 from impress_bench.benchmark.harness.storage.image_codec import from_tensor, to_tensor
 from impress_bench.benchmark.harness.storage.result import Result

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from impress_bench.leaderboard.paper import TABLE_1, TABLE_1_SOURCE
-from impress_bench.leaderboard.task_table import TaskTable
+from impress_bench.leaderboard.boards.paper import TABLE_1, TABLE_1_SOURCE
+from impress_bench.leaderboard.boards.task_table import TaskTable
 
 TEXT = (
     "Share of generated images, in per cent, that a classifier places in the imitated subject's"

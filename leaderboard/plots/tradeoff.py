@@ -15,8 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from impress_bench.leaderboard.layout import Layout, Metric
-from impress_bench.leaderboard.records import Key, collect
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.entries import Key, collect
+from impress_bench.leaderboard.layout import Layout
 
 COLOURS = ("#b5382a", "#2166ac", "#4d9221", "#c98b1b", "#7b3294", "#4d4d4d", "#01665e", "#c51b7d")
 
@@ -48,7 +49,7 @@ def plot_tradeoff(
 
 
 def points_of(
-    cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout, task: str, metric: Metric
+    cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout, task: str, metric: MetricInfo
 ) -> list[Point]:
     """Every protection of a task whose visibility and score are known, controls left out."""
     scores = collect(cells, task)
@@ -75,7 +76,7 @@ def family(protection: str) -> str:
     return protection
 
 
-def _draw(points: list[Point], layout: Layout, metric: Metric, path: Path) -> None:
+def _draw(points: list[Point], layout: Layout, metric: MetricInfo, path: Path) -> None:
     """A panel without a purifier and one with the reference purifier, where that was run."""
     purifiers = [
         purifier
@@ -102,7 +103,7 @@ def _panel(
     purifier: str,
     families: list[str],
     layout: Layout,
-    metric: Metric,
+    metric: MetricInfo,
 ) -> None:
     """Every family's points, joined in the order of their visibility."""
     scale = 100 if metric.percent else 1

@@ -8,11 +8,12 @@ from fractions import Fraction
 
 import pandas as pd
 
-from impress_bench.leaderboard.layout import Layout, Metric
-from impress_bench.leaderboard.paper import ADAPTIVE_SOURCE, TABLE_3
-from impress_bench.leaderboard.records import ABSENT, Key, entry_records
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.boards.paper import ADAPTIVE_SOURCE, TABLE_3
+from impress_bench.leaderboard.boards.variants import measured, variants
+from impress_bench.leaderboard.entries import ABSENT, Key, entry_records
+from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, Notes, entry_text
-from impress_bench.leaderboard.variants import measured, variants
 
 NAME = "table-3"
 SHARE = "consistency-share"
@@ -69,7 +70,7 @@ def _share(notes: pd.DataFrame, name: str) -> str:
 
 
 def _theirs(
-    metric: Metric, columns: Sequence[str], layout: Layout, footnotes: Notes
+    metric: MetricInfo, columns: Sequence[str], layout: Layout, footnotes: Notes
 ) -> list[list[str]]:
     """The paper's two lines of Table 3 where the model is the paper's."""
     figures = TABLE_3.get(metric.name) if layout.meta.get("paper") else None

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from impress_bench.leaderboard import Layout, write_boards
-from impress_bench.leaderboard.tradeoff import family, points_of
+from impress_bench.leaderboard.plots.tradeoff import family, points_of
 
 EMPTY = pd.DataFrame()
 WEAK, STRONG = "glaze[linf=8/255]", "glaze[linf=16/255]"

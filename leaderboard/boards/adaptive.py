@@ -11,18 +11,19 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from impress_bench.leaderboard import comparisons
-from impress_bench.leaderboard.layout import Layout, Metric
-from impress_bench.leaderboard.paper import (
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.boards import comparisons
+from impress_bench.leaderboard.boards.paper import (
     ADAPTIVE_SOURCE,
     TABLE_4,
     TABLE_5,
     TABLE_6,
     Adapted,
 )
-from impress_bench.leaderboard.records import ABSENT, Key, Record, entry_records
+from impress_bench.leaderboard.boards.variants import Task, measured, variants
+from impress_bench.leaderboard.entries import ABSENT, Key, Record, entry_records
+from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, Notes, entry_text
-from impress_bench.leaderboard.variants import Task, measured, variants
 
 PAIR_TEXT = (
     "The protection as it is and adapted, each as published and after the reference purifier: mean "
@@ -117,13 +118,13 @@ def _chosen(names: Iterable[str], layout: Layout) -> str:
     return (named or listed if len(listed) == 1 or named else [""])[0]
 
 
-def _bracketed(task: Task, condition: tuple[str, str], metric: Metric) -> str:
+def _bracketed(task: Task, condition: tuple[str, str], metric: MetricInfo) -> str:
     mean = task.entries.get(Key(*condition, metric.name), ABSENT).summary.mean
     return "–" if mean is None else f"{100 * mean:.1f}" if metric.percent else f"{mean:.3g}"
 
 
 def _printed(
-    table: AdaptiveTable, metric: Metric, base: str, layout: Layout, footnotes: Notes
+    table: AdaptiveTable, metric: MetricInfo, base: str, layout: Layout, footnotes: Notes
 ) -> list[list[str]]:
     """The paper's own line where the model is the paper's."""
     figures = table.figures.get(metric.name) if layout.meta.get("paper") else None

@@ -12,14 +12,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from impress_bench.leaderboard.inconsistency import (
+from impress_bench.leaderboard.boards.inconsistency import (
     Condition,
     clean_condition,
     condition_title,
     is_error,
 )
+from impress_bench.leaderboard.entries import Key, collect
 from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.records import Key, collect
 from impress_bench.leaderboard.statistics import separation
 
 COLOURS = {

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from impress_bench.leaderboard import comparisons
-from impress_bench.leaderboard.layout import Layout, Metric, adapted, base
-from impress_bench.leaderboard.records import ABSENT, Entry, Key, Record, collect, entry_records
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.boards import comparisons
+from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, collect, entry_records
+from impress_bench.leaderboard.layout import Layout, adapted, base
 from impress_bench.leaderboard.render import Block, Board, Notes, entry_text
 
 
@@ -116,7 +117,7 @@ def _scores(
     layout: Layout,
     protected: Condition,
     columns: Mapping[Condition, str],
-    metrics: Sequence[Metric],
+    metrics: Sequence[MetricInfo],
     subjects: int,
 ) -> Block:
     """The paper's table for one protection."""
@@ -152,7 +153,7 @@ def _controls(
     entries: Entries,
     layout: Layout,
     conditions: Iterable[Condition],
-    metrics: Sequence[Metric],
+    metrics: Sequence[MetricInfo],
     subjects: int,
 ) -> Block:
     """Floors and damage: what the numbers above have to be read against."""

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from impress_bench.benchmark.contract import State
-from impress_bench.leaderboard.layout import Layout, Metric, base
-from impress_bench.leaderboard.records import Key, Record, record
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.entries import Key, Record, record
+from impress_bench.leaderboard.layout import Layout, base
 from impress_bench.leaderboard.render import Block, Board, interval_text, numbers
 from impress_bench.leaderboard.statistics import Summary, paired_difference, summarize
 
@@ -78,7 +79,7 @@ def worst(rows: pd.DataFrame, higher_is_better: bool) -> Worst:
 
 
 def _block(
-    rows: pd.DataFrame, task: str, metric: Metric, layout: Layout
+    rows: pd.DataFrame, task: str, metric: MetricInfo, layout: Layout
 ) -> tuple[Block, list[Record]]:
     """One metric: a row a protection."""
     upward = bool(metric.higher_is_better)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from impress_bench.leaderboard.layout import Layout, Metric
-from impress_bench.leaderboard.records import Key, collect, entry_records
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.entries import Key, collect, entry_records
+from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, Notes, entry_text
 
 TEXT = (
@@ -49,7 +50,7 @@ def build(cells: pd.DataFrame, layout: Layout, task: str) -> Board | None:
     return Board(name, title, count + TEXT, blocks, records)
 
 
-def _unit(metric: Metric) -> str:
+def _unit(metric: MetricInfo) -> str:
     """What the numbers are in, and which way the exploit succeeds."""
     way = {True: "higher", False: "lower", None: ""}[metric.higher_is_better]
     parts = ["per cent"] * metric.percent + [f"{way} is better for the exploit"] * bool(way)

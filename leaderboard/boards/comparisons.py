@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from impress_bench.leaderboard.layout import Layout, Metric, base
-from impress_bench.leaderboard.records import ABSENT, Entry, Key, Record, differing, record
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, differing, record
+from impress_bench.leaderboard.layout import Layout, base
 from impress_bench.leaderboard.render import Block, interval_text
 from impress_bench.leaderboard.statistics import Summary, paired_difference, recovered_share
 
@@ -37,7 +38,7 @@ class Comparison(NamedTuple):
     results: list[tuple[Summary, str, str | None]]
 
 
-def block(heading: str, comparisons: Sequence[Comparison], metrics: Sequence[Metric]) -> Block:
+def block(heading: str, comparisons: Sequence[Comparison], metrics: Sequence[MetricInfo]) -> Block:
     """The comparisons for reading."""
     rows, text = [], TEXT
     for line in comparisons:
@@ -53,7 +54,7 @@ def block(heading: str, comparisons: Sequence[Comparison], metrics: Sequence[Met
 
 
 def records(
-    task: str, comparisons: Sequence[Comparison], metrics: Sequence[Metric]
+    task: str, comparisons: Sequence[Comparison], metrics: Sequence[MetricInfo]
 ) -> list[Record]:
     """The comparisons for programs; of two names that differ, `first - second` is meant."""
     return [
@@ -70,7 +71,7 @@ def compare(
     layout: Layout,
     columns: Mapping[Condition, str],
     protected: Condition,
-    metrics: Sequence[Metric],
+    metrics: Sequence[MetricInfo],
 ) -> list[Comparison]:
     """All comparisons of one protection.
 
@@ -98,14 +99,14 @@ def compare(
 
 
 def _difference(
-    entries: Mapping[Key, Entry], one: Condition, other: Condition, metric: Metric
+    entries: Mapping[Key, Entry], one: Condition, other: Condition, metric: MetricInfo
 ) -> tuple[Summary, str, str | None]:
     a, b = (entries.get(Key(*side, metric.name), ABSENT) for side in (one, other))
     return paired_difference(a.by_subject, b.by_subject), *differing(a, b)
 
 
 def _share(
-    entries: Mapping[Key, Entry], conditions: tuple[Condition, ...], metric: Metric
+    entries: Mapping[Key, Entry], conditions: tuple[Condition, ...], metric: MetricInfo
 ) -> tuple[Summary, str, str | None]:
     sides = [entries.get(Key(*condition, metric.name), ABSENT) for condition in conditions]
     clean, protected, purified = (side.by_subject for side in sides)

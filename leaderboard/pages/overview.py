@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from impress_bench.leaderboard import table_1, table_2
+from impress_bench.leaderboard.boards import table_1, table_2
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, markdown_block
 

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from impress_bench.leaderboard.layout import Layout, Metric, adapted
-from impress_bench.leaderboard.records import Entry, Key, collect
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.entries import Entry, Key, collect
+from impress_bench.leaderboard.layout import Layout, adapted
 
 
 class Task(NamedTuple):
@@ -19,7 +20,7 @@ class Task(NamedTuple):
 
     name: str
     entries: Mapping[Key, Entry]
-    metrics: list[Metric]
+    metrics: list[MetricInfo]
     protections: list[str]
     subjects: int
 

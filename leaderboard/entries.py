@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypedDict
 import pandas as pd
 
 from impress_bench.benchmark.contract import State
-from impress_bench.leaderboard.layout import Metric
+from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.statistics import Summary, subject_means, summarize
 
 # The gravest first: what an entry is called when its cells ended in several ways.
@@ -141,7 +141,7 @@ def entry_records(
     task: str,
     entries: Mapping[Key, Entry],
     conditions: Iterable[tuple[str, str]],
-    metrics: Sequence[Metric],
+    metrics: Sequence[MetricInfo],
 ) -> list[Record]:
     """Records of entries as they are, missing where nothing was run."""
     keys = [(Key(*condition, item.name), item) for condition in conditions for item in metrics]

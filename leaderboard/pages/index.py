@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.overview import MAIN, READING, miniature_note
+from impress_bench.leaderboard.pages.overview import MAIN, READING, miniature_note
 from impress_bench.leaderboard.render import Block, Board, markdown_block
 
 HEAD = """# Leaderboard
