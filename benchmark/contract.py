@@ -35,6 +35,9 @@ class State(StrEnum):
 class PluginError(Exception):
     """A plugin broke its contract. The message names the plugin and the remedy."""
 
+    #: What a plugin returned all the same, as one over its budget does.
+    measured: Protected | None = None
+
     def __init__(self, plugin: str, message: str, state: State = State.FAILED) -> None:
         super().__init__(f"{plugin}: {message}")
         self.plugin = plugin

@@ -63,7 +63,11 @@ class Protection(ProtectionHooks, ABC):
         check_images(self.name, "input", images)
         for name in self.requires():
             if name not in context.results:
-                raise PluginError(self.name, f"needs the result of {name!r} on the same images")
+                raise PluginError(
+                    self.name,
+                    f"needs the result of {name!r} on the same images;"
+                    f" pass it as Context(results={{{name!r}: …}})",
+                )
         originals = round_to_8bit(images)
         perturbed = self.perturb(originals.to(images.dtype), context)
         check_images(self.name, "output", perturbed, like=images)
@@ -158,7 +162,14 @@ class Problem(NamedTuple, Generic[S]):
 
 
 class Solver(ABC):
-    """Minimises an objective over perturbations."""
+    """Minimises an objective over perturbations.
+
+    `solve` gets a `Problem` from `objective.pose(images, context)`, descends the sum of
+    `objective.loss(state, x, step, generators)` where `movable` is 1, and calls
+    `objective.update(state, x)` and `context.progress(done, total)` after each step. It keeps the
+    budget by itself. Random numbers come from `generators`, one per image, by
+    `seeds.rand_per_image` and `seeds.randn_per_image`.
+    """
 
     @abstractmethod
     def solve(self, objective: GradientProtection[Any], images: Tensor, context: Context) -> Tensor:

@@ -75,7 +75,7 @@ class Pgd(Solver):
                     gradient += torch.autograd.grad(losses.sum(), point)[0] / self.repeats
             with torch.no_grad():
                 x = x - self.rate(step) * self.direction(gradient * movable)
-                x = (images + self.project(x - images)).clamp(0, 1)
+                x = (images + self.project(x - images, images)).clamp(0, 1)
                 objective.update(state, x)
             context.progress(step + 1, self.steps)
         return x.detach()
@@ -84,8 +84,9 @@ class Pgd(Solver):
         """The steepest direction of unit norm in each image's ball."""
         return gradient.sign() if self.l2 is None else gradient / (_norm(gradient) + 1e-10)
 
-    def project(self, delta: Tensor) -> Tensor:
-        """The nearest perturbation within the ball."""
+    def project(self, delta: Tensor, images: Tensor) -> Tensor:
+        """The nearest perturbation of `images` within the ball. A subclass may bound it otherwise,
+        depending on the image."""
         if self.linf is not None:
             return delta.clamp(-self.linf, self.linf)
         assert self.l2 is not None
