@@ -19,9 +19,15 @@ if TYPE_CHECKING:
 class AdverseCleaner(Purifier):
     """The released filters in OpenCV's contributed modules, values on [0, 255].
 
-    `bilateral` times a bilateral filter of diameter 5 and both sigmas 8, then `guided` times a
-    guided filter of radius 4 and eps 16 whose guide is the input. Needs the extra `[opencv]`, and
-    is skipped without it. Raises ValueError for negative numbers.
+    A bilateral filter of diameter 5 and both sigmas 8, then a guided filter of radius 4 and eps 16
+    whose guide is the input. Needs the extra `[opencv]`, and is skipped without it.
+
+    Args:
+        bilateral: how often the bilateral filter is applied; at least 0.
+        guided: how often the guided filter is applied; at least 0.
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "adverse-cleaner"
@@ -34,7 +40,7 @@ class AdverseCleaner(Purifier):
         self.guided = guided
 
     def skip(self, model: LatentDiffusion | None) -> str | None:
-        """Whether OpenCV is there."""
+        """The missing dependency, if OpenCV is not installed."""
         if find_spec("cv2") is None:
             return "needs OpenCV with contributed modules: pip install 'impress-bench[opencv]'"
         return None

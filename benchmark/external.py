@@ -22,7 +22,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from impress_bench.benchmark.contract import PluginError, State
+from impress_bench.benchmark.contract import PluginError, State, check_range
 from impress_bench.benchmark.pixels import to_pixels, to_tensor
 
 #: How much of what a command prints is read when it fails.
@@ -45,6 +45,7 @@ class Command:
     def __post_init__(self) -> None:
         if "{in}" not in self.line or "{out}" not in self.line:
             raise ValueError(f"command {self.line!r} must name the folders {{in}} and {{out}}")
+        check_range(above=0, timeout=self.timeout, memory_gb=self.memory_gb)
 
     def run(self, images: Tensor, masks: Tensor | None = None) -> Tensor:
         """What the command makes of images (B, 3, H, W) in [0, 1], in their dtype.

@@ -137,11 +137,11 @@ def board_meta(plan: Plan) -> dict[str, Any]:
         },
         "protections": [str(spec) for spec in preset.specs("protections")],
         "purifiers": [str(spec) for spec in preset.specs("purifiers")],
-        "titles": _titles(plan),
         "settings": preset.settings.model_dump(mode="json"),
         "boards": preset.boards,
         "paper": preset.paper,
         **preset.display,
+        "titles": {**_titles(plan), **preset.display.get("titles", {})},
     }
 
 

@@ -83,7 +83,7 @@ class Protect(Stage):
         try:
             answer = plugin(to_tensor(clean, env.device), context)
         except PluginError as error:
-            answer, reason = getattr(error, "measured", None), str(error)
+            answer, reason = error.measured, str(error)
             if answer is None or error.state is not State.OVER_BUDGET:
                 raise
         try:
