@@ -74,7 +74,12 @@ def pictures(command: Command) -> Command:
         ),
         click.option("--masks", type=folder, help="Images of the same names, white on heads."),
         click.option("--seed", default=0, show_default=True),
-        click.option("--max-megapixels", default=100.0, show_default=True),
+        click.option(
+            "--max-megapixels",
+            default=100.0,
+            show_default=True,
+            type=click.FloatRange(min=0, min_open=True),
+        ),
         click.option("--force", is_flag=True, help="Write results again that are there already."),
         click.option("--json", "as_json", is_flag=True, help="Print outcomes as JSON."),
         click.option("--quiet", is_flag=True, help="Show no progress."),
