@@ -33,9 +33,17 @@ class AdverseCleaner(Purifier):
         self.guided = guided
 
     def skip(self, subject: str, model: LatentDiffusion | None) -> str | None:
-        """Whether OpenCV is there."""
+        """Whether OpenCV is there, with its contributed modules."""
+        install = "pip install 'impress-bench[opencv]'"
         if find_spec("cv2") is None:
-            return "needs OpenCV with contributed modules: pip install 'impress-bench[opencv]'"
+            return f"needs OpenCV with contributed modules: {install}"
+        import cv2
+
+        if not hasattr(cv2, "ximgproc"):
+            return (
+                "needs OpenCV with contributed modules, and the one installed has none:"
+                f" pip uninstall opencv-python opencv-python-headless && {install}"
+            )
         return None
 
     def purify(self, images: Tensor, context: Context) -> Tensor:

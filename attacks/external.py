@@ -8,13 +8,14 @@ from torch import Tensor
 
 from impress_bench.attacks.base import Purifier
 from impress_bench.benchmark.contract import Context
-from impress_bench.benchmark.external import Command, Folder
+from impress_bench.benchmark.external import OUTPUT_GB, Command, Folder
 
 
 class ExecPurifier(Purifier):
     """Runs `command` with {in} and {out}, folders of PNGs.
 
-    `exec:python clean.py {in} {out}` is short for it. `timeout` in seconds, `memory_gb` in GiB.
+    `exec:python clean.py {in} {out}` is short for it. `timeout` in seconds, `memory_gb` in GiB;
+    `output_gb`, also in GiB, bounds each file that it writes or prints.
     Raises ValueError for a command without {in} and {out}.
     """
 
@@ -22,9 +23,14 @@ class ExecPurifier(Purifier):
     files: ClassVar[tuple[str, ...]] = ("command",)
 
     def __init__(
-        self, *, command: str, timeout: float = 3600.0, memory_gb: float | None = None
+        self,
+        *,
+        command: str,
+        timeout: float = 3600.0,
+        memory_gb: float | None = None,
+        output_gb: float = OUTPUT_GB,
     ) -> None:
-        self.command = Command(command, timeout, memory_gb)
+        self.command = Command(command, timeout, memory_gb, output_gb)
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
         """What the command wrote."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context
-from impress_bench.benchmark.external import Command, Folder
+from impress_bench.benchmark.external import OUTPUT_GB, Command, Folder
 from impress_bench.protections.base import Protection
 
 
@@ -15,8 +15,9 @@ class ExecProtection(Protection):
     """Runs `command` with {in}, {out} and, if it wants them, {masks}: folders of PNGs.
 
     `exec:python cloak.py {in} {out}` is short for it. `timeout` in seconds, `memory_gb` in GiB;
-    `linf` declares a hard budget on [0, 1], which is checked as everybody's. The command has no
-    surrogate but its own. Raises ValueError for a command without {in} and {out}.
+    `output_gb`, also in GiB, bounds each file that it writes or prints; `linf` declares a hard
+    budget on [0, 1], which is checked as everybody's. The command has no surrogate but its own.
+    Raises ValueError for a command without {in} and {out}.
     """
 
     name: ClassVar[str] = "exec"
@@ -28,9 +29,10 @@ class ExecProtection(Protection):
         command: str,
         timeout: float = 3600.0,
         memory_gb: float | None = None,
+        output_gb: float = OUTPUT_GB,
         linf: float | None = None,
     ) -> None:
-        self.command = Command(command, timeout, memory_gb)
+        self.command = Command(command, timeout, memory_gb, output_gb)
         self.budget = Budget(linf=linf)
 
     def perturb(self, images: Tensor, context: Context) -> Tensor:

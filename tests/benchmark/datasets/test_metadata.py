@@ -132,7 +132,7 @@ def test_sources_add_to_each_other(artist):
     [
         ({"metadata.jsonl": jsonl(a="x") + jsonl(a="y")}, "line 2: says title 'y' of a.png, but"),
         ({"metadata.jsonl": jsonl(a="x"), "a.txt": "y"}, "a.txt: says title 'y'.*line 1 say"),
-        ({"metadata.csv": "file_name,text\na.png,y", "metadata.jsonl": jsonl(a="x")}, "csv, line 2"),
+        ({"metadata.csv": "file_name,text\na.png,y", "a.txt": "x"}, "csv, line 2 says"),
         ({"a.txt": "x", "a.caption": "y"}, "remove one of them"),
         ({"../metadata.csv": "file_name,text\nada/a.png,x", "a.txt": "y"}, "'y'.*'x'"),
         ({"metadata.csv": "file,title\na.png,x\n"}, "no column file_name; it has: file, title"),
