@@ -61,6 +61,8 @@ def unsuitable(place: Path) -> str:
         return f"has a VAE of the kind {kind}; known: {', '.join(VAES)}"
     if (latents := vae.get("latent_channels", LATENTS)) != LATENTS:
         return f"has a VAE of {latents} latent channels; {KNOWN}, of {LATENTS}"
+    if vae.get("sample_size", 1) is None and vae.get("_class_name") == VAES[0]:
+        return "has sample_size null in vae/config.json; set it to the side of its images in pixels"
     try:
         square_size(unet.get("sample_size"), vae.get("sample_size"), factor_of(vae))
     except ValueError as error:
