@@ -50,7 +50,7 @@ def lpips(preds: Tensor, target: Tensor, net: str = "alex", resize: int | None =
     def maps(preds: Tensor, target: Tensor) -> list[Tensor]:
         return _difference(network, _features(network, preds), _features(network, target))
 
-    pairs = zip(preds.split(1), target.split(1), strict=True)
+    pairs = [(preds[at : at + 1], target[at : at + 1]) for at in range(len(preds))]
     enlarged = ((_enlarge(one, resize), _enlarge(other, resize)) for one, other in pairs)
     return torch.cat([mean_in_strips(maps, STRIDES[net], *pair) for pair in enlarged])
 

@@ -61,7 +61,7 @@ WRONG = {
     "editing at 32 pixels": (settings("malicious-editing", resolution=32), "greater than or equal"),
     "editing at 50 pixels": (settings("malicious-editing", resolution=50), "multiple of 8"),
     "mimicry at 50 pixels": (settings("style-mimicry", resolution=50), "multiple of 8"),
-    "another place": (settings("style-mimicry", prompt="{name} by {artist}"), "may hold {title}, {a"),
+    "another place": (settings("style-mimicry", prompt="{name} by {artist}"), "may hold {title}"),
     "a nameless place": (settings("style-mimicry", prompt="{}"), "asks for {}"),
     "an open brace": (settings("style-mimicry", prompt="{title"), "is no template"),
     "part of a name": (settings("malicious-editing", prompt="{sitter.__class__}"), "asks for {s"),
@@ -166,10 +166,16 @@ def test_a_purifier_that_does_not_apply_says_why(command, tmp_path, monkeypatch)
     assert "pip install 'impress-bench[opencv]'" in complaint
 
 
-def test_a_command_s_output_is_bounded_and_the_bound_said(tmp_path):
-    # The bound is set once the command runs.
-    code = "import sys, time; time.sleep(0.5); sys.stdout.write('x' * 2_000_000)"
-    words = [sys.executable, "-c", code]
+WRITES = "import os, time; time.sleep(0.5); f = os.open('f', 65); os.write(f, bytes(2 * 10**6)); "
+PRINTS = "sleep 0.5; exec head -c 2000000 /dev/zero"
+
+
+@pytest.mark.parametrize(
+    "words", [[sys.executable, "-c", WRITES + "os.write(f, b'x')"], ["sh", "-c", PRINTS]]
+)
+def test_what_a_command_writes_is_bounded_and_the_bound_said(tmp_path, monkeypatch, words):
+    """The bound is set once the command runs, so that it waits a little."""
+    monkeypatch.chdir(tmp_path)
     run_limited("exec:x", words, tmp_path, 60, None, output_gb=0.01)
     with pytest.raises(
         PluginError, match=r"may have 0\.001 GiB; exec's parameter output_gb raises"

@@ -31,7 +31,7 @@ def bind_parameters(
     for key in given:
         if key not in accepted:
             raise ConfigError(unknown(f"parameter of {kind} {name!r}:", key, accepted))
-    bound = {}
+    bound: dict[str, Any] = {}
     for key, parameter in accepted.items():
         default = parameter.default
         if key in given:

@@ -21,6 +21,7 @@ from impress_bench.benchmark.harness.plugins.models import model_digest
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.models.digest import folder_digest, tree_digest
 from impress_bench.benchmark.models.families import model_problem
+from impress_bench.benchmark.models.style_classifier import OpenClipStyleClassifier
 
 COMMITS = ("a" * 40, "b" * 40)
 
@@ -214,3 +215,18 @@ def test_accents_count_alike_on_every_system(tmp_path):
         (tmp_path / form / f"{form}.png").write_bytes(b"x")
         digests.add(tree_digest(tmp_path / form))
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("name", ["open_clip_pytorch_model.safetensors", "weights.safetensors"])
+def test_a_clip_s_safetensors_are_read_whatever_lies_beside_them(open_clip_folder, tmp_path, name):
+    """open_clip itself would take the pickled file, by its name."""
+    folder = shutil.copytree(open_clip_folder, tmp_path / "clip")
+    (folder / "open_clip_model.safetensors").rename(folder / name)
+    for beside in ("open_clip_pytorch_model.bin", "pytorch_model.bin", "._a.safetensors"):
+        (folder / beside).write_bytes(b"not to be read")
+    images = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    scores = [
+        OpenClipStyleClassifier.from_source(str(one), ("a", "b"), ("{}",)).scores(images)
+        for one in (open_clip_folder, folder)
+    ]
+    assert torch.equal(*scores)

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from impress_bench.benchmark.cli import main
-from impress_bench.benchmark.pictures import fitting
+from impress_bench.benchmark.pictures import fitting, jobs
 from impress_bench.benchmark.pictures.command import run_job
 from impress_bench.benchmark.pictures.fitting import FITTINGS
 from impress_bench.benchmark.pixels import round_to_8bit, to_pixels
@@ -220,6 +220,37 @@ def test_the_verbs_tell_what_became_of_each_image(tmp_path, command):
     assert (tmp_path / "out/a.png").read_bytes() == before
     command(*gentle, "--force")
     assert (tmp_path / "out/a.png").read_bytes() != before
+
+
+def test_a_protection_that_changes_nothing_says_so(tmp_path):
+    save(tmp_path / "in/a.png", smooth(16, 16))
+    (outcome,) = job("protection", "identity", tmp_path / "in", tmp_path / "out")
+    assert (outcome.state, outcome.reason) == ("done", "no pixel was changed")
+
+
+def test_what_does_not_fit_into_memory_costs_its_own_image(tmp_path, monkeypatch):
+    """Whoever runs out of it: the file's reading, the plugin, or the distances."""
+    for name, side in (("a.png", 8), ("b.png", 9), ("c.png", 10), ("d.png", 11)):
+        save(tmp_path / "in" / name, smooth(side, side))
+
+    def short(function, side, error):
+        def measured(pixels, *more):
+            if pixels.shape[1] == side:
+                raise error
+            return function(pixels, *more)
+
+        return measured
+
+    refused = RuntimeError("DefaultCPUAllocator: can't allocate memory")
+    monkeypatch.setattr(jobs, "measure", short(jobs.measure, 8, MemoryError()))
+    monkeypatch.setattr(jobs, "to_tensor", short(jobs.to_tensor, 9, refused))
+    monkeypatch.setitem(FITTINGS, "resize", short(FITTINGS["resize"], 10, MemoryError()))
+    outcomes = job("purifier", "none", tmp_path / "in", tmp_path / "out")
+    assert [outcome.state for outcome in outcomes] == [*["failed"] * 3, "done"]
+    assert {outcome.reason for outcome in outcomes[:3]} == {
+        "does not fit into memory; take --fit tile, or a smaller picture"
+    }
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["d.png"]
 
 
 @pytest.mark.parametrize(

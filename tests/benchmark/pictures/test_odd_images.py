@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
+from impress_bench.benchmark.cli import main
 from impress_bench.benchmark.pictures.command import run_job
 from impress_bench.benchmark.pictures.sources import find_files
 
@@ -211,7 +214,6 @@ def test_there_are_enough_of_them():
     [
         ("protection", "glaze[steps=1,transfer_steps=2]", "resize"),
         ("protection", "identity", "tile"),
-        ("purifier", "resize", "tile"),
         ("purifier", "vae-round-trip", "resize"),
     ],
 )
@@ -233,6 +235,22 @@ def test_every_image_ends_as_it_should(folder, job, tmp_path, kind, spec, fit):
             assert written.size == expected[::-1], name
     made = {path.name for path in (tmp_path / "out").iterdir()}
     assert len(made) == sum(outcome.state == "done" for outcome in outcomes.values())
+
+
+def test_the_command_names_every_file_of_a_folder(folder, tmp_path, monkeypatch, capsys):
+    """Done, failed or ignored; exit code 1, since some failed."""
+    arguments = ["purify", str(folder), str(tmp_path / "out"), "--purifier", "none", "--json"]
+    monkeypatch.setattr(sys, "argv", ["impress-bench", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    told = json.loads(capsys.readouterr().out)
+    assert {Path(one["source"]) for one in told} == set(folder.iterdir())
+    assert len(told) >= 60
+    states = {Path(one["source"]).name: one["state"] for one in told}
+    assert all(states[name] in ("ignored", "failed", "done") for name in states)
+    assert sum(state == "ignored" for state in states.values()) == len(JUNK) + 2
+    assert all(one["reason"] for one in told if one["state"] != "done")
 
 
 def test_an_image_nothing_is_done_to_comes_back_as_it_was(folder, job):
