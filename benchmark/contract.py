@@ -5,10 +5,12 @@ Imports nothing of ours and no torch at run time, so that listing plugins stays 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar, cast
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,13 +41,41 @@ class PluginError(Exception):
         self.state = state
 
 
+def check_pixel_scale(name: str, value: float | None, span: int = 1) -> None:
+    """Raise ValueError for a strength that exceeds the pixel range, as one in 8-bit levels does.
+
+    `span` is 1 for pixels in [0, 1] and 2 for pixels in [-1, 1].
+    """
+    if value is not None and value > span:
+        pixels = "[0, 1]" if span == 1 else "[-1, 1]"
+        raise ValueError(
+            f"{name} is on {pixels} pixels and must be at most {span}, not {value:g};"
+            f" did you mean {value:g}/{255 / span:g}?"
+        )
+
+
+class VisibleBudget(UserWarning):
+    """A budget that lets a protection be seen plainly."""
+
+
+#: The largest change of a value that protections are published with, on [0, 1] pixels.
+USUAL_LINF = 16 / 255
+
+
 @dataclass(frozen=True)
 class Budget:
     """How far a protection may move an image, in the range [0, 1].
 
-    `linf` bounds the largest change of a value, `l2` the Euclidean norm of an image's change over
-    all its values, `lpips` the AlexNet LPIPS distance. Norms named in `soft` are measured and shown
-    but exceeding them is no failure (GLAZE's hinge on LPIPS, say).
+    Args:
+        linf: largest change of a value; 0 to 1, None for no bound. Above 16/255 a change is plainly
+            visible, and a `VisibleBudget` warning is given.
+        l2: Euclidean norm of an image's change over all its values; at least 0, None for no bound.
+        lpips: AlexNet LPIPS distance; at least 0, None for no bound.
+        soft: names of norms that are measured and shown, and may be exceeded (GLAZE's hinge on
+            LPIPS, say).
+
+    Raises:
+        ValueError: for a number out of range or an unknown norm.
     """
 
     linf: float | None = None
@@ -58,6 +88,14 @@ class Budget:
             value = getattr(self, name)
             if value is not None and not value >= 0:
                 raise ValueError(f"budget {name} must be at least 0, not {value!r}")
+        check_pixel_scale("budget linf", self.linf)
+        if self.linf is not None and self.linf > USUAL_LINF + 1e-9 and "linf" not in self.soft:
+            warnings.warn(
+                f"a budget of linf={255 * self.linf:.3g}/255 is plainly visible; protections are"
+                " published with 4/255 to 16/255",
+                VisibleBudget,
+                stacklevel=3,
+            )
         unknown = set(self.soft) - set(NORMS)
         if unknown:
             raise ValueError(f"soft names unknown norms {sorted(unknown)}; known: {list(NORMS)}")
@@ -138,3 +176,74 @@ class Context:
         if self.model is None:
             raise PluginError(plugin, "needs a model; pass Context(model=load_model('atelier'))")
         return self.model
+
+
+class PluginHooks:
+    """What any plugin may define besides being called; what it leaves out has these defaults.
+
+    The base classes inherit them. A plugin that builds on none of the base classes may define any
+    of them too: the benchmark reads them through `hooks`.
+    """
+
+    #: What boards call it; "" stands for its registered name made readable.
+    title: ClassVar[str] = ""
+    #: Parameters that may name a file or a folder: its contents are part of a result's identity.
+    files: ClassVar[tuple[str, ...]] = ()
+    #: Parameters that name a plugin and are given that plugin instead: {"expects": "purifiers"}.
+    injects: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    #: Whether an image's result depends on that image alone, or on all images of a subject.
+    granularity: ClassVar[Literal["image", "subject"]] = "image"
+
+
+class ProtectionHooks(PluginHooks):
+    """What a protection may define."""
+
+    #: How far it may move an image; by default without bounds.
+    budget: Budget = Budget()
+    #: Whether it is a control, which is not meant to protect (random noise, say).
+    control: ClassVar[bool] = False
+
+    def requires(self) -> tuple[str, ...]:
+        """Registered names of the protections whose results `context.results` must hold."""
+        return ()
+
+    def skip(self, subject: str, model: LatentDiffusion | None) -> str | None:
+        """Why this protection cannot apply to a subject with this surrogate; None where it can."""
+        return None
+
+    def receive_names(self, subject: str, names: Sequence[str]) -> None:
+        """Called before the plugin is, with the subject's name and the names of its images."""
+
+
+class PurifierHooks(PluginHooks):
+    """What a purifier may define. `skip` gets no subject: an artist's name stands for a style, and
+    a purifier is to work from images alone."""
+
+    def skip(self, model: LatentDiffusion | None) -> str | None:
+        """Why this purifier cannot work here with this surrogate; None where it can."""
+        return None
+
+    def receive_names(self, subject: str, names: Sequence[str]) -> None:
+        """As for a protection, but called for purifiers of this package alone, of which `dir:`
+        looks up files by these names; a third party's never gets a name."""
+
+
+H = TypeVar("H", bound=PluginHooks)
+
+
+def hooks(plugin: object, kind: type[H]) -> H:
+    """`plugin`, an object or a class, with the defaults of `kind` for the hooks it leaves out."""
+    if isinstance(plugin, kind) or (isinstance(plugin, type) and issubclass(plugin, kind)):
+        return cast(H, plugin)
+    return cast(H, _WithDefaults(plugin, kind()))
+
+
+class _WithDefaults:
+    """A plugin that builds on no base class."""
+
+    def __init__(self, plugin: object, defaults: PluginHooks) -> None:
+        self._plugin = plugin
+        self._defaults = defaults
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._plugin, name, getattr(self._defaults, name))

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from impress_bench.leaderboard.layout import Layout
-    from impress_bench.leaderboard.strips import strip
+    from impress_bench.leaderboard.plots.strips import strip
     from impress_bench.leaderboard.write import write_boards
 
 __all__ = ["Layout", "strip", "write_boards"]
 
-_HOME = {"Layout": "layout", "strip": "strips", "write_boards": "write"}
+_HOME = {"Layout": "layout", "strip": "plots.strips", "write_boards": "write"}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
+
+from impress_bench.benchmark.metric import SHARE, MetricInfo
 
 CONTROL = "control:"
 
@@ -37,6 +39,7 @@ TITLES = {
     "vae-lpips": "VAE reconstruction LPIPS",
     "lpips-to-clean": "LPIPS to the clean image",
     "own-style": "Training image still in its own style",
+    "own-style-decoded": "Its reconstruction still in its own style",
     "linf": "L∞",
     "l2": "L2",
     "lpips": "LPIPS",
@@ -55,15 +58,6 @@ ROLES: dict[str, Any] = {
 
 #: Whose scores are rates where a run does not say what chance is.
 PERCENT_TASKS = ("style-mimicry",)
-
-
-class Metric(NamedTuple):
-    """How one metric is shown; `higher_is_better` is None where nobody said."""
-
-    name: str
-    title: str
-    higher_is_better: bool | None
-    percent: bool
 
 
 def base(name: str) -> str:
@@ -124,22 +118,18 @@ class Layout:
         plain = not purifier or base(purifier) == self.role("no_purifier")
         return self.title(protection) + ("" if plain else f", {self.title(purifier)}")
 
-    def metrics(self, task: str, observed: Iterable[str]) -> list[Metric]:
-        """Metrics of a task in display order; observed ones that nobody described come last."""
+    def metrics(self, task: str, observed: Iterable[str]) -> list[MetricInfo]:
+        """Metrics of a task in display order; observed ones that nobody declared come last.
+
+        Results that were stored before metrics had a unit say by `chance` which ones are shares.
+        """
         chance = self.meta.get("chance", {})
-        described = {item["name"]: item for item in self.meta.get("metrics", {}).get(task, ())}
+        declared = {item["name"]: item for item in self.meta.get("metrics", {}).get(task, ())}
         found = []
-        for name in ordered(observed, described):
-            item = described.get(name, {})
-            rate = name in chance if chance else task in PERCENT_TASKS
-            found.append(
-                Metric(
-                    name,
-                    str(item.get("title", self.title(name))),
-                    item.get("higher_is_better"),
-                    bool(item.get("percent", rate)),
-                )
-            )
+        for name in ordered(observed, declared):
+            share = name in chance if chance else task in PERCENT_TASKS
+            default = {"name": name, "title": self.title(name), "unit": SHARE if share else ""}
+            found.append(MetricInfo.read(default | declared.get(name, {})))
         return found
 
     def protections(self, observed: Iterable[str]) -> list[str]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from impress_bench.leaderboard.records import Entry, Record, in_order
+from impress_bench.leaderboard.entries import Entry, Record, in_order
 from impress_bench.leaderboard.statistics import Summary
 
 

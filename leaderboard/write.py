@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from impress_bench.leaderboard import (
+from impress_bench.leaderboard.boards import (
     adaptive,
     diagnostics,
     inconsistency,
@@ -20,11 +20,11 @@ from impress_bench.leaderboard import (
     visibility,
     worst_case,
 )
-from impress_bench.leaderboard.figures import plot_inconsistency
 from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.overview import overview
+from impress_bench.leaderboard.pages.overview import overview
+from impress_bench.leaderboard.plots.inconsistency import plot_inconsistency
+from impress_bench.leaderboard.plots.tradeoff import plot_tradeoff
 from impress_bench.leaderboard.render import Board, write_board, write_text
-from impress_bench.leaderboard.tradeoff import plot_tradeoff
 
 FORMATS = ("md", "csv", "json")
 KEY = ["task", "subject", "protection", "purifier", "seed", "metric"]

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from impress_bench.benchmark.metric import MetricInfo
+
 if TYPE_CHECKING:
     from torch import Tensor
+
+INFO = MetricInfo("ssim", "SSIM", higher_is_better=True)
 
 
 def ssim(

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from impress_bench.benchmark.metric import MetricInfo
+
 if TYPE_CHECKING:
     from torch import Tensor
+
+INFO = MetricInfo("vif-p", "VIFp", higher_is_better=True)
 
 
 def vif_p(preds: Tensor, target: Tensor) -> Tensor:

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.surrogate import Surrogate, attention
-from impress_bench.protections.targets import target_latents
+from impress_bench.protections.objectives.targets import target_latents
+from impress_bench.protections.objectives.trained_surrogate import Surrogate, attention
+from impress_bench.protections.solvers.pgd import Pgd
 
 
 @dataclass
@@ -50,6 +50,7 @@ class Ace(GradientProtection[AceState]):
     """
 
     name: ClassVar[str] = "ace"
+    title: ClassVar[str] = "ACE"
     files: ClassVar[tuple[str, ...]] = ("target",)
     granularity: ClassVar[Literal["image", "subject"]] = "subject"
 
@@ -60,40 +61,43 @@ class Ace(GradientProtection[AceState]):
         moves: int = 30,
         surrogate_steps: int = 10,
         surrogate_lr: float = 1e-4,
-        batch: int = 4,
+        batch: int = 1,
         latent_weight: float = 0.0,
+        source: Literal["paper", "released"] = "paper",
         target: str = "pattern",
         linf: float = 4 / 255,
         step: float = 0.0025,
-        prompt: str = "a painting",
+        prompt: str = "a picture",
     ) -> None:
+        if source not in ("paper", "released"):
+            raise ValueError(f"source must be 'paper' or 'released', not {source!r}")
         if min(rounds, moves) < 1:
             raise ValueError(f"rounds and moves must be at least 1, not {rounds} and {moves}")
         self.moves = moves
         self.surrogate_steps = surrogate_steps
         self.surrogate_lr = surrogate_lr
         self.batch = batch
-        self.latent_weight = latent_weight
+        self.latent_weight = latent_weight if source == "paper" else -latent_weight
         self.target = target
         self.prompt = prompt
         self.solver = Pgd(rounds * moves, step, linf=linf)
         self.budget = Budget(linf=linf)
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> AceState:
         """The surrogate and the target's latents."""
         surrogate = Surrogate.of(
             self.name, context, self.prompt, images, self.surrogate_lr, attention
         )
-        target = target_latents(self.name, self.target, images, surrogate.model, generator)
-        return AceState(surrogate, target, generator)
+        target = target_latents(self.name, self.target, images, surrogate.model, generators)
+        return AceState(surrogate, target, generators)
 
     def loss(
-        self, state: AceState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: AceState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Mean squared distance (B,) of the prediction, and of the latents, to the target."""
-        seen = state.surrogate.denoise(x, generator)
+        seen = state.surrogate.denoise(x, generators, sample=False)
         loss = (seen.predicted - state.target).square().flatten(1).mean(dim=1)
         if self.latent_weight:
             distance = (seen.latents - state.target).square().flatten(1).mean(dim=1)

@@ -16,9 +16,9 @@ from torch import Tensor
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.benchmark.models.inpainting import masked_out
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.regions import kept_region
-from impress_bench.protections.targets import target_images
+from impress_bench.protections.objectives.masks import kept_region
+from impress_bench.protections.objectives.targets import target_images
+from impress_bench.protections.solvers.pgd import Pgd
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
@@ -39,9 +39,10 @@ class PhotoGuardEncoder(GradientProtection[EncoderState]):
 
     - `target`: an image to encode: "grey", "noise" (uniform, each image's own), "pattern" (black
       and white), or the path of one, resized to fit; or "zero", latents of zero, as in the released
-      img2img notebook, which also has `decay=True` and `step=0.01`.
+      img2img notebook, which also has `step=0.01`.
     - `linf`: hard bound, 0.06 on [-1, 1]. `step`, `steps`: of the descent. `decay`: whether the
-      step shrinks linearly to a hundredth. `random_start`: uniform within the bound.
+      step shrinks linearly to a hundredth, as in both notebooks. `random_start`: uniform within the
+      bound.
 
     Only what the mask keeps is encoded and moves; without masks that is everything. The budget
     counts over the whole image. Latents are unscaled posterior means. The released loss is the norm
@@ -50,6 +51,7 @@ class PhotoGuardEncoder(GradientProtection[EncoderState]):
     """
 
     name: ClassVar[str] = "photoguard-encoder"
+    title: ClassVar[str] = "PhotoGuard (encoder)"
     files: ClassVar[tuple[str, ...]] = ("target",)
 
     def __init__(
@@ -59,7 +61,7 @@ class PhotoGuardEncoder(GradientProtection[EncoderState]):
         linf: float = 0.03,
         step: float = 0.005,
         steps: int = 1000,
-        decay: bool = False,
+        decay: bool = True,
         random_start: bool = True,
     ) -> None:
         self.target = target
@@ -71,19 +73,19 @@ class PhotoGuardEncoder(GradientProtection[EncoderState]):
         return kept_region(images, context)
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> EncoderState:
         """The target's latents."""
         model = context.require_model(self.name)
         name = "grey" if self.target == "zero" else self.target
         with torch.no_grad():
-            target = model.encode(target_images(self.name, name, images, generator))
+            target = model.encode(target_images(self.name, name, images, generators))
         if self.target == "zero":
             target = torch.zeros_like(target)
         return EncoderState(model, target, kept_region(images, context))
 
     def loss(
-        self, state: EncoderState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: EncoderState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Squared distance (B,) of the latents of the masked `x` to the target's."""
         latents = state.model.encode(masked_out(x, state.kept))

@@ -6,6 +6,8 @@ Diffusion's 48, so effect sizes do not transfer: the atelier shows directions an
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,24 +20,38 @@ if TYPE_CHECKING:
 PACK = Path(__file__).parent / "pack"
 #: Another model of the same paintings, without what judges or inpaints: a surrogate for transfer.
 SECOND_PACK = Path(__file__).parent / "second_pack"
+#: In a pack: the encoder as it was before its calibration.
+UNCALIBRATED = Path("uncalibrated") / "encoder.safetensors"
 
 
 class _Embedded:
     """A registered model. Its digest is known without loading it, or torch."""
 
-    def __init__(self, pack: Path) -> None:
+    def __init__(self, pack: Path, *, calibrated: bool = True) -> None:
         self._pack = pack
+        self._calibrated = calibrated
 
     def __call__(self) -> LatentDiffusion:
         """The embedded latent diffusion model."""
         from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
-        return LatentDiffusion.from_pretrained(self._pack)
+        model = LatentDiffusion.from_pretrained(self._pack)
+        if self._calibrated:
+            return model
+        from safetensors.torch import load_file
+
+        model.pipeline.vae.load_state_dict(load_file(self._pack / UNCALIBRATED), strict=False)
+        return replace(model, digest=self.digest())
 
     def digest(self) -> str:
-        """SHA-256 over the pack."""
-        return folder_digest(self._pack)
+        """SHA-256 over the pack, and over which of its encoders is used."""
+        digest = folder_digest(self._pack)
+        if self._calibrated:
+            return digest
+        return hashlib.sha256(f"{digest} uncalibrated".encode()).hexdigest()
 
 
 load_atelier = _Embedded(PACK)
 load_second = _Embedded(SECOND_PACK)
+#: The first model with its encoder as trained, which bounded perturbations hardly move.
+load_uncalibrated = _Embedded(PACK, calibrated=False)

@@ -7,7 +7,7 @@ Latents are unscaled unless a name says otherwise: GLAZE and PhotoGuard are stat
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -18,10 +18,10 @@ from torch.utils.checkpoint import checkpoint
 
 from impress_bench.benchmark.models.digest import source_digest
 from impress_bench.benchmark.models.loading import load_pipeline
-from impress_bench.benchmark.models.numerics import PLAIN, Numerics
+from impress_bench.benchmark.models.numerics import PLAIN, Numerics, compute
 from impress_bench.benchmark.models.pipelines import rebuilt
 from impress_bench.benchmark.models.posterior import posterior
-from impress_bench.benchmark.seeds import Generators, one_an_image, randn_per_image
+from impress_bench.benchmark.seeds import Generators, as_generators, randn_per_image
 
 if TYPE_CHECKING:
     from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
@@ -65,6 +65,21 @@ class LatentDiffusion:
         if self.inpainting_unet is not None:
             self.inpainting_unet.to(device)
 
+    def with_numerics(self, numerics: Numerics) -> LatentDiffusion:
+        """This model computing as `numerics` says. Changes its networks, so that it is for a model
+        that was just loaded; on a GPU their weights become channels last, which convolutions there
+        are fastest with."""
+        vae = self.pipeline.vae
+        unets = [unet for unet in (self.pipeline.unet, self.inpainting_unet) if unet is not None]
+        for network in (vae.encoder, vae.decoder):
+            compute(network, "float32", numerics.compiled)
+        for network in unets:
+            compute(network, numerics.precision, numerics.compiled)
+        if self.device.type == "cuda":
+            for network in (vae, *unets):
+                network.to(memory_format=torch.channels_last)
+        return replace(self, numerics=numerics)
+
     @property
     def device(self) -> torch.device:
         """Where the weights lie."""
@@ -100,11 +115,10 @@ class LatentDiffusion:
 
     def decode(self, latents: Tensor) -> Tensor:
         """Images of latents on the [0, 1] scale, not clamped. Differentiable."""
-        return self.remembered(self.pipeline.vae.decode, latents).sample / 2 + 0.5
+        return self.checkpointed(self.pipeline.vae.decode, latents).sample / 2 + 0.5
 
-    def remembered(self, network: Callable[..., Made], *inputs: Tensor) -> Made:
-        """What `network` makes of `inputs`, itself made again on the way back if the numerics say
-        so."""
+    def checkpointed(self, network: Callable[..., Made], *inputs: Tensor) -> Made:
+        """Runs `network`, with gradient checkpointing if the numerics ask for it."""
         if self.numerics.checkpointing and torch.is_grad_enabled():
             return checkpoint(network, *inputs, use_reentrant=False)
         return network(*inputs)
@@ -136,7 +150,7 @@ class LatentDiffusion:
         noise = self._noise_like(scaled, generator)
         scaled = scheduler.add_noise(scaled, noise, timesteps[:1].expand(len(scaled)))
         for timestep in timesteps:
-            predicted = self.remembered(
+            predicted = self.checkpointed(
                 partial(self.predict, prompts=[""] * len(scaled)),
                 scaled,
                 timestep.expand(len(scaled)),
@@ -168,14 +182,18 @@ class LatentDiffusion:
         steps: int,
         guidance_scale: float,
         generator: Generators,
+        timestep_spacing: str = "",
     ) -> Tensor:
         """`images` (B, 3, H, W) in [0, 1] redrawn under `prompts` by DDIM, clamped (SDEdit).
 
-        Whatever sampler the folder names: multistep ones (PNDM) count on beginning at the start.
+        `timestep_spacing` is DDIM's, "" for the folder's or diffusers' default. DDIM whatever
+        sampler the folder names: multistep ones (PNDM) count on beginning at the start.
         """
         from diffusers import StableDiffusionImg2ImgPipeline
 
-        pipeline = rebuilt(self.pipeline, StableDiffusionImg2ImgPipeline, scheduler=self.ddim())
+        pipeline = rebuilt(
+            self.pipeline, StableDiffusionImg2ImgPipeline, scheduler=self.ddim(timestep_spacing)
+        )
         guided = guidance_scale > 1
         made = pipeline(
             prompt_embeds=self.embed(prompts),
@@ -184,17 +202,19 @@ class LatentDiffusion:
             strength=strength,
             num_inference_steps=steps,
             guidance_scale=guidance_scale,
-            generator=one_an_image(generator, len(images)),
+            generator=as_generators(generator, len(images)),
             output_type="pt",
         ).images
         return made.to(images.dtype).clamp(0, 1)
 
-    def ddim(self) -> DDIMScheduler:
+    def ddim(self, timestep_spacing: str = "") -> DDIMScheduler:
         """A DDIM sampler of one's own on the model's noise schedule."""
         from diffusers import DDIMScheduler
 
         # Other samplers' settings do not say it, and DDIM's default clips latents as if pixels.
-        return DDIMScheduler.from_config(self.pipeline.scheduler.config, clip_sample=False)
+        settings = {"timestep_spacing": timestep_spacing} if timestep_spacing else {}
+        config = self.pipeline.scheduler.config
+        return DDIMScheduler.from_config(config, clip_sample=False, **settings)
 
     @cached_property
     def noise_schedule(self) -> DDIMScheduler:
@@ -206,4 +226,4 @@ class LatentDiffusion:
     def _noise_like(values: Tensor, generator: Generators | None) -> Tensor:
         if generator is None:
             return torch.randn_like(values)
-        return randn_per_image(one_an_image(generator, len(values)), values)
+        return randn_per_image(as_generators(generator, len(values)), values)

@@ -1,4 +1,4 @@
-"""How a model is computed: in which precision, compiled or not, remembering or computing again.
+"""How a model is computed: in which precision, compiled or not, with checkpointing or without.
 
 Weights stay float32. In a lower precision the U-Nets run under autocast and hand back float32; VAE,
 text encoder and LPIPS do not take part: the attacks' gradients go through the VAE, where float16
@@ -7,13 +7,11 @@ loses a part of them (IMPRESS's released code did so), and Stable Diffusion's de
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
     Network = TypeVar("Network", bound=nn.Module)
 
@@ -24,8 +22,8 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 class Numerics:
     """`precision` is that of the U-Nets; one whose weights learn stays float32 where it is float16,
     which would need its losses scaled. `compiled` networks are torch.compile's. With
-    `checkpointing`, passes through VAE and U-Net that lead to a gradient are made again on the way
-    back instead of remembered: a chain then needs the memory of its greatest link.
+    `checkpointing`, activations of VAE and U-Net are recomputed in the backward pass instead of
+    stored: a chain then needs the memory of its largest link.
 
     Raises ValueError for another precision.
     """
@@ -47,25 +45,12 @@ class Numerics:
 PLAIN = Numerics()
 
 
-def settled(model: LatentDiffusion, numerics: Numerics) -> LatentDiffusion:
-    """A freshly loaded model, whose networks now compute so. On a GPU their weights are laid out
-    channels last, which its convolutions want."""
-    import torch
+def compute(network: Network, precision: str, compiled: bool) -> None:
+    """Replace a network's `forward` by one in that precision, compiled if asked for.
 
-    vae = model.pipeline.vae
-    for network in (vae.encoder, vae.decoder):
-        _compute(network, "float32", numerics.compiled)
-    for network in filter(None, (model.pipeline.unet, model.inpainting_unet)):
-        _compute(network, numerics.precision, numerics.compiled)
-    if model.device.type == "cuda":
-        for network in filter(None, (vae, model.pipeline.unet, model.inpainting_unet)):
-            network.to(memory_format=torch.channels_last)
-    return replace(model, numerics=numerics)
-
-
-def _compute(network: Network, precision: str, compiled: bool) -> None:
-    """Give a network a `forward` that does so. It is its class's, so that copies, which learn, have
-    it too, and hooks stay outside of it."""
+    The new `forward` belongs to a subclass, so that copies made for fine-tuning have it too and
+    hooks stay outside of it.
+    """
     if precision == "float32" and not compiled:
         return
     import torch

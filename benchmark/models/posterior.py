@@ -1,17 +1,28 @@
-"""What a VAE's encoder says of images, kept so that it can be drawn from again and again."""
+"""The VAE encoder's posterior, cached so that it can be sampled repeatedly."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from impress_bench.benchmark.seeds import randn_per_image
 
-if TYPE_CHECKING:
-    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+Made = TypeVar("Made")
+
+
+class Encoder(Protocol):
+    """The part of `LatentDiffusion` that encodes."""
+
+    @property
+    def pipeline(self) -> Any: ...
+    @property
+    def device(self) -> torch.device: ...
+    @property
+    def dtype(self) -> torch.dtype: ...
+    def checkpointed(self, network: Callable[..., Made], *inputs: Tensor) -> Made: ...
 
 
 class Posterior(NamedTuple):
@@ -25,18 +36,18 @@ class Posterior(NamedTuple):
         return self.mean + self.std * randn_per_image(generators, self.mean)
 
 
-def posterior(model: LatentDiffusion, images: Tensor) -> Posterior:
+def posterior(model: Encoder, images: Tensor) -> Posterior:
     """The posterior of images (B, 3, H, W) in [0, 1]. Differentiable."""
     pixels = 2 * images.to(model.device, model.dtype) - 1
-    found = model.remembered(model.pipeline.vae.encode, pixels).latent_dist
+    found = model.checkpointed(model.pipeline.vae.encode, pixels).latent_dist
     return Posterior(found.mean, found.std)
 
 
 class Encoded:
-    """The posteriors of images (B, 3, H, W) in [0, 1] that stay as they are, each computed when it
-    is first asked for and kept. Not differentiable."""
+    """The posteriors of fixed images (B, 3, H, W) in [0, 1], each computed on first use and cached.
+    Not differentiable."""
 
-    def __init__(self, model: LatentDiffusion, images: Tensor) -> None:
+    def __init__(self, model: Encoder, images: Tensor) -> None:
         self._model = model
         self._images = images.detach()
         self._known: dict[int, Posterior] = {}

@@ -18,7 +18,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from impress_bench.benchmark.contract import NORMS, Context, PluginError, Protected, State
+from impress_bench.benchmark.contract import (
+    NORMS,
+    Context,
+    PluginError,
+    Protected,
+    ProtectionHooks,
+    PurifierHooks,
+    State,
+    hooks,
+)
 from impress_bench.benchmark.datasets.masks import read_mask
 from impress_bench.benchmark.datasets.pictures import (
     Picture,
@@ -172,8 +181,7 @@ class Job:
         label = f"{component.kind} {component.label}"
         try:
             plugin = component.create()
-            asked = getattr(plugin, "skip", None)
-            if asked is not None and (reason := asked(name, self.model)):
+            if reason := self._reason_to_skip(component, plugin, name):
                 raise PluginError(label, f"does not apply: {reason}", State.SKIPPED)
             return plugin(shown, context)
         except PluginError:
@@ -182,6 +190,11 @@ class Job:
             raise PluginError(label, "does not fit into memory") from None
         except Exception as error:
             raise PluginError(label, f"failed: {error}") from error
+
+    def _reason_to_skip(self, component: Component, plugin: object, name: str) -> str | None:
+        if component.kind == "purifier":
+            return hooks(plugin, PurifierHooks).skip(self.model)
+        return hooks(plugin, ProtectionHooks).skip(name, self.model)
 
     def _mask(self, path: Path | None, picture: Picture) -> NDArray[np.bool_] | None:
         """White where the image's mask, of the same name, says that an editor keeps it."""

@@ -19,8 +19,8 @@ from impress_bench.benchmark.submissions.claims import offered
 from impress_bench.benchmark.submissions.model import Submission
 from impress_bench.benchmark.submissions.reading import find_submissions, read
 from impress_bench.leaderboard import write_boards
-from impress_bench.leaderboard.index import Section, index
 from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.pages.index import Section, index
 from impress_bench.leaderboard.write import build_boards
 
 

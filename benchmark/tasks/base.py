@@ -12,17 +12,12 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from impress_bench.benchmark.contract import ImageSet
+from impress_bench.benchmark.metric import SHARE, MetricInfo
+
+__all__ = ["SHARE", "MetricInfo", "Strip", "Task", "TaskSettings"]
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
-
-
-class MetricInfo(NamedTuple):
-    """How a board names a metric and reads it."""
-
-    name: str
-    title: str
-    higher_is_better: bool
 
 
 class Strip(NamedTuple):
@@ -50,11 +45,15 @@ class Task(ABC):
     arguments, so that its result can be stored and shared."""
 
     name: ClassVar[str]
+    #: What `score` measures, in the order of display.
     metrics: tuple[MetricInfo, ...]
     #: `module:class` of the judge, where that is code of its own: exploits do not depend on it.
     judge: ClassVar[str] = ""
     #: Exploits that use no protected images: floors such as "no-fine-tuning".
     controls: ClassVar[tuple[str, ...]] = ()
+    #: The control whose images are the subject's own but were not exploited, the reference of set
+    #: metrics; None: the clean images are.
+    own_images: ClassVar[str | None] = None
     #: Whether `score` compares with the exploit of the clean images (malicious editing does).
     needs_reference: ClassVar[bool] = False
     strip: ClassVar[Strip] = Strip()
@@ -92,10 +91,13 @@ class Task(ABC):
     def score(
         self, subject: str, exploited: ImageSet, reference: ImageSet | None
     ) -> dict[str, float]:
-        """One value per metric of `metrics`; `reference` is the exploit of the clean images."""
+        """One value per metric of `metrics`, be it a mean over images or over the whole set.
 
-    def inspect(self, subject: str, images: ImageSet) -> dict[str, list[float]]:
-        """What only the task can tell of each of `images` before they are exploited."""
+        `reference` is the exploit of the clean images, None without `needs_reference`."""
+
+    def inspect(self, subject: str, images: ImageSet, decoded: ImageSet) -> dict[str, list[float]]:
+        """Measures of each of `images` before they are exploited, that need what only the task
+        knows; `decoded` are the target model's reconstructions D(E(x)) of them."""
         return {}
 
     def chance(self) -> dict[str, float]:

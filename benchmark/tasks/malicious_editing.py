@@ -23,13 +23,18 @@ from pydantic import Field, field_validator
 from impress_bench.benchmark.contract import ImageSet, PluginError, State
 from impress_bench.benchmark.datasets.photo_folders import PhotoFolder
 from impress_bench.benchmark.datasets.photos import AtelierPhotos, Photos
-from impress_bench.benchmark.tasks.base import MetricInfo, Strip, Task, TaskSettings
+from impress_bench.benchmark.tasks.base import Strip, Task, TaskSettings
 from impress_bench.benchmark.tasks.templates import checked_template
+from impress_bench.metrics.psnr import INFO as PSNR
+from impress_bench.metrics.ssim import INFO as SSIM
+from impress_bench.metrics.vif_p import INFO as VIF_P
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
 GREY = 128
+#: Of an edit to the edit of the clean photo.
+LIKENESS = (SSIM, PSNR, VIF_P)
 
 
 class MaliciousEditingSettings(TaskSettings):
@@ -61,12 +66,11 @@ class MaliciousEditing(Task):
 
     name: ClassVar[str] = "malicious-editing"
     metrics = (
-        MetricInfo("ssim", "SSIM", True),
-        MetricInfo("psnr", "PSNR", True),
-        MetricInfo("vif-p", "VIFp", True),
-        MetricInfo("ssim-background", "SSIM, background", True),
-        MetricInfo("psnr-background", "PSNR, background", True),
-        MetricInfo("vif-p-background", "VIFp, background", True),
+        *LIKENESS,
+        *(
+            replace(metric, name=f"{metric.name}-background", title=f"{metric.title}, background")
+            for metric in LIKENESS
+        ),
     )
     controls: ClassVar[tuple[str, ...]] = ("other-seed", "grey-head")
     needs_reference: ClassVar[bool] = True

@@ -19,7 +19,7 @@ from impress_bench.benchmark.models.loading import variant_of
 from impress_bench.benchmark.models.painting import paint
 from impress_bench.benchmark.models.pipelines import rebuilt as rebuilt_pipeline
 from impress_bench.benchmark.seeds import per_image_generators
-from impress_bench.protections.denoising import denoise
+from impress_bench.protections.objectives.denoising import denoise
 
 EXPECTED = {  # pixels, text width, predicts, sampler
     "sd-1.5": (64, 48, "epsilon", "PNDMScheduler"),
@@ -80,7 +80,8 @@ def test_judges_and_diagnostics_run(model, smooth_images):
     images = smooth_images(2, 64)
     classifier = DiffusionClassifier(model, ("cubism", "baroque"), "{}", (2, 3), (2, 1))
     assert classifier.ranks(images, seeded()).sort().values.tolist() == [[0, 1], [0, 1]]
-    measured = measure(model, images, images, seeded())
+    decoded = model.reconstruct(images).clamp(0, 1)
+    measured = measure(model, images, decoded, images, seeded())
     assert all(torch.tensor(values).isfinite().all() for values in measured.values())
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from impress_bench.benchmark.atelier.train.sizes import MODELS
 
 #: Optimizer steps of each recipe, in training order.
-RECIPES = {"vae": 6500, "denoiser": 2400, "clip": 1000, "inpainter": 900}
+RECIPES = {"vae": 6500, "encoder": 3000, "denoiser": 2400, "clip": 1000, "inpainter": 900}
 
 CARD = """# {title}
 {introduction}

@@ -6,7 +6,6 @@ They judge samples, which carry the decoder's blur; so both learn from VAE recon
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,13 @@ import numpy as np
 import open_clip
 import torch
 from diffusers import AutoencoderKL
-from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import cross_entropy, interpolate
 from transformers import CLIPTokenizer, ResNetConfig, ResNetForImageClassification
 
 from impress_bench.benchmark.atelier import world
-from impress_bench.benchmark.atelier.train.data import PaintedSet, painted
+from impress_bench.benchmark.atelier.train.data import PaintedSet, jpeg, painted
 from impress_bench.benchmark.atelier.train.loop import Schedule, batches, load_ema, train
 from impress_bench.benchmark.atelier.train.samples import samples_recognised
 from impress_bench.benchmark.atelier.train.sizes import Sizes
@@ -82,7 +80,7 @@ class Views:
         kind = torch.randint(6, (len(index),), generator=generator)
         for i in (kind == 0).nonzero().flatten().tolist():
             quality = int(torch.randint(10, 60, (1,), generator=generator))
-            images[i] = _jpeg(images[i], quality)
+            images[i] = jpeg(images[i], quality)
         values = to_model_range(images)
         noise = torch.randn(values.shape, generator=generator)
         strength = torch.rand(len(index), 1, 1, 1, generator=generator) * 0.4
@@ -201,9 +199,3 @@ def _reconstructed(vae: AutoencoderKL, images: np.ndarray, noise: float = 0.4) -
         decoded = ((vae.decode(latents).sample.clamp(-1, 1) + 1) * 127.5).round().byte()
         parts.append(decoded.permute(0, 2, 3, 1).numpy())
     return np.concatenate(parts)
-
-
-def _jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=quality)
-    return np.asarray(Image.open(buffer))

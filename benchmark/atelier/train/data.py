@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from impress_bench.benchmark.atelier import world
 
@@ -39,17 +41,23 @@ class PaintedSet:
 
 
 def painted(
-    folder: Path, role: str, split: str, count: int, subjects: tuple[str, ...] = world.SUBJECTS
+    folder: Path,
+    role: str,
+    split: str,
+    count: int,
+    subjects: tuple[str, ...] = world.SUBJECTS,
+    movement: str | None = None,
 ) -> PaintedSet:
-    """`count` paintings by every artist of `role` from `split`, drawn or read from `folder`.
+    """`count` paintings by every artist of `role`, or of a `movement` alone, from `split`, drawn or
+    read from `folder`.
 
     The cache is named after the world's source, so that an edited world is drawn anew.
     """
-    key = json.dumps([_world_digest(), role, split, count, subjects])
+    key = json.dumps([_world_digest(), role, split, count, subjects, movement])
     path = folder / f"{role}-{split}-{count}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        artists = world.artists(role)
+        artists = world.artists(role, movement)
         jobs = [(artist.name, split, count, subjects) for artist in artists]
         with ProcessPoolExecutor(os.cpu_count()) as pool:
             parts = list(pool.map(_draw, jobs))
@@ -84,3 +92,10 @@ def _world_digest() -> str:
     for path in sorted(Path(world.__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    """`image`, uint8 (H, W, 3), as JPEG of `quality` (1 to 95) gives it back."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer))

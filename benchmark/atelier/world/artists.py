@@ -79,6 +79,7 @@ _ROWS: Final[dict[str, tuple[_Row, ...]]] = {
         ("Matteo Caldwell", "pretrain", -0.008, 0.84, 1.06, 1.0, 0.09, "wide view", _COBALT),
         ("Ines Harrow", "pretrain", 0.037, 1.02, 0.92, 1.16, 0.32, "great sun", _OCHRE),
         ("Tobias Lindgren", "pretrain", -0.012, 1.07, 0.97, 1.04, -0.18, "plain", _VIRIDIAN),
+        ("Odile Fontaine", "validation", 0.055, 1.3, 0.97, 1.25, 0.6, "close crop", _VIOLET),
     ),
     "pointillism": (
         ("Clara Monteux", "pretrain", -0.036, 1.18, 1.0, 0.88, -0.27, "low horizon", _COBALT),
@@ -145,6 +146,7 @@ _ROWS: Final[dict[str, tuple[_Row, ...]]] = {
         ("Catalina Duran", "pretrain", -0.004, 0.89, 1.06, 0.99, 0.11, "close crop", _CINNABAR),
         ("Hendrik Vosse", "pretrain", 0.028, 1.01, 0.92, 1.16, 0.41, "low horizon", _COBALT),
         ("Lavinia Moretti", "pretrain", -0.022, 1.06, 0.97, 1.07, -0.15, "plain", _OCHRE),
+        ("Caspar Hollund", "validation", 0.055, 1.31, 0.97, 1.24, 0.62, "high horizon", _VIRIDIAN),
     ),
     "stained glass": (
         ("Isolde Glazier", "pretrain", -0.036, 1.16, 1.0, 0.91, -0.32, "close crop", _CINNABAR),
@@ -163,6 +165,7 @@ _ROWS: Final[dict[str, tuple[_Row, ...]]] = {
         ("Jonas Facet", "pretrain", 0.007, 0.87, 1.06, 0.98, 0.05, "mirrored", _VIRIDIAN),
         ("Ayla North", "pretrain", 0.042, 1.0, 0.92, 1.15, 0.39, "high horizon", _ROSE),
         ("Eero Vihtori", "pretrain", -0.012, 1.07, 0.97, 1.05, -0.14, "plain", _VIOLET),
+        ("Senna Kovac", "validation", -0.055, 1.28, 0.97, 1.26, 0.58, "wide view", _CINNABAR),
     ),
     "woodcut": (
         ("Hedda Krull", "pretrain", -0.027, 1.12, 1.0, 0.88, -0.32, "high horizon", _VIRIDIAN),

@@ -1,4 +1,4 @@
-"""Stages of plugins that others wrote, each in a process of its own."""
+"""Runs stages of third-party plugins, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.config.preset import Preset
-from impress_bench.benchmark.harness.plugins.subprocess_call import Limits, call_apart
+from impress_bench.benchmark.harness.plugins.subprocess_call import Limits, call_in_subprocess
 from impress_bench.benchmark.harness.stages.base import Stage, perform
 from impress_bench.benchmark.harness.stages.environment import Environment
 from impress_bench.benchmark.harness.storage.result import Result, Stored
@@ -18,7 +18,7 @@ Call = tuple[Stage, Mapping[str, Result], Mapping[str, str], Numerics]
 
 
 class Isolation:
-    """Which stages of a preset are performed apart, and how. Results are the same either way."""
+    """Which stages of a preset run in processes of their own, and how. Results do not change."""
 
     def __init__(self, preset: Preset) -> None:
         self._wanted = preset.isolate
@@ -27,15 +27,14 @@ class Isolation:
         self._limits = Limits.of(preset)
 
     def covers(self, stage: Stage) -> bool:
-        """Whether the preset isolates, and one of the stage's plugins is not of this package."""
+        """Whether the preset isolates plugins, and a third-party one takes part in the stage."""
         return self._wanted and any(not plugin.ours for plugin in stage.plugins)
 
     def perform(self, stage: Stage, inputs: Mapping[str, Result]) -> Stored:
-        """The result of a stage, with the passes through networks that it took and the peak memory
-        of the process that it had to itself; without its seconds. Raises PluginError for whatever
-        becomes of the process."""
+        """The result of a stage, with its passes through networks and the peak memory of its
+        process, but without its seconds. Raises PluginError if the process fails or ends early."""
         call: Call = (stage, inputs, self._roles, self._numerics)
-        with call_apart(stage.component, _perform, call, self._limits) as folder:
+        with call_in_subprocess(stage.component, _perform, call, self._limits) as folder:
             stored = Store(folder).find(stage.key)
         if stored is None:
             raise PluginError(stage.component, "its process ended and left no result")
@@ -43,7 +42,7 @@ class Isolation:
 
 
 def _perform(call: Call, folder: Path) -> None:
-    """In the other process; what it made goes through a store of its own."""
+    """In the other process, which hands its result over through a store in `folder`."""
     stage, inputs, roles, numerics = call
     env = Environment(roles, device=stage.device, numerics=numerics)
     result = perform(stage, inputs, env)

@@ -1,4 +1,4 @@
-"""From a preset to a plan: names resolved, models digested, subjects chosen."""
+"""From a preset to a plan: tasks, subjects and the rows of each."""
 
 from __future__ import annotations
 
@@ -13,37 +13,35 @@ from impress_bench.benchmark.errors import ConfigError, plugin_error, unknown
 from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.planning.expand_all import expanded
 from impress_bench.benchmark.harness.planning.plan import Plan, PlannedTask
+from impress_bench.benchmark.harness.planning.resolver import Resolver
 from impress_bench.benchmark.harness.planning.subject import SubjectPlanner, rows_of
 from impress_bench.benchmark.harness.plugins.component import Component
-from impress_bench.benchmark.harness.plugins.models import model_digest
 from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.plugins.source_digest import Code
 from impress_bench.benchmark.harness.plugins.subprocess_call import Limits
-from impress_bench.benchmark.harness.storage.keys import sha256
 from impress_bench.benchmark.spec import Spec
 from impress_bench.benchmark.tasks.base import Task
 
 #: The setting of a task that matters to its judge alone.
 JUDGING = "judging"
-INCONSISTENCY = "impress_bench.benchmark.models.inconsistency"
 
 
 def make_plan(preset: Preset, registry: Registry) -> Plan:
-    """The plan of a preset. Raises `ConfigError` for what the user has to mend."""
-    planner = Planner(expanded(preset, registry), registry)
+    """The plan of a preset. Raises ConfigError for a mistake in the preset."""
     with _uncollected():
-        return planner.build()
+        return Planner(expanded(preset, registry), registry).build()
 
 
 def plan_run(preset: Preset, root: Path) -> Plan:
-    """The plan of a preset, with what the store in `root` remembers of its plugins."""
-    apart = Limits.of(preset) if preset.isolate else None
-    return make_plan(preset, Registry(memo=root / "resolved", apart=apart))
+    """The plan of a preset, with the parameters of plugins cached in the store in `root`."""
+    isolated = Limits.of(preset) if preset.isolate else None
+    return make_plan(preset, Registry(cache=root / "resolved", isolated=isolated))
 
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the search for reference cycles: a plan has none, and going through its objects again
-    and again would take a third of the time."""
+    """Switch the garbage collector off: a plan has no reference cycles, and repeated scans of its
+    objects would take a third of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -54,83 +52,34 @@ def _uncollected() -> Iterator[None]:
 
 
 class Planner:
+    """Builds the plan of one preset."""
+
     def __init__(self, preset: Preset, registry: Registry) -> None:
         self.preset = preset
         self.registry = registry
-        self.plan = Plan(preset)
-        self._settings = preset.settings.model_dump()
-        self._resolved: dict[tuple[str, str], Component | PluginError] = {}
-        self._digests: dict[str, str] = {}
+        self.resolver = Resolver(preset, registry)
+        self.plan = Plan(preset, models=self.resolver.models, components=self.resolver.components)
 
     def build(self) -> Plan:
+        """The plan. Raises ConfigError where nothing can be run."""
         preset, plan = self.preset, self.plan
-        self._resolve_named()
-        for role, name in preset.models.roles().items():
-            plan.models[role] = self._model_digest(f"models.{role}", name)
         for spec in preset.specs("tasks"):
             plan.tasks.append(self._task(spec))
         self._check_metrics()
         chosen = self._choose_subjects()
         for planned in plan.tasks:
-            rows = rows_of(self, planned.spec)
+            rows = rows_of(self.resolver, planned.spec)
             for subject in chosen[planned.name]:
-                SubjectPlanner(self, planned, subject).add(rows)
+                SubjectPlanner(self.resolver, plan, planned, subject).add(rows)
         if not plan.cells:
             raise ConfigError(f"{preset.where('subjects')}: nothing to run: no cell is left")
         return plan
 
-    def resolve(self, field: str, spec: Spec) -> Component | PluginError:
-        """A component, or why it is broken, which is then the reason of its cells."""
-        name = (field, str(spec))
-        if name not in self._resolved:
-            try:
-                component = self.registry.resolve(field, spec, self._settings)
-            except PluginError as error:
-                self._resolved[name] = error
-            else:
-                if component.surrogate:
-                    digest = self._model_digest(f"{spec}: surrogate", component.surrogate)
-                    component = replace(component, surrogate_digest=digest)
-                self._resolved[name] = component
-                self.plan.components[f"{component.kind} {spec}"] = component
-        return self._resolved[name]
-
-    def digest_of(self, role: str, component: Component) -> str:
-        """The digest of the model that a component holds: its own surrogate's or its role's."""
-        return component.surrogate_digest or self.plan.models[role]
-
-    def inconsistency_source(self) -> str:
-        if INCONSISTENCY not in self._digests:
-            self._digests[INCONSISTENCY] = self.registry.index.digest(INCONSISTENCY)
-        return self._digests[INCONSISTENCY]
-
-    def _resolve_named(self) -> None:
-        """What is unknown or set wrongly is the user's to mend, before any work is done."""
-        for field, named in self._settings.items():
-            known = sorted(self.registry.entries[field])
-            for name in named:
-                if name not in known:
-                    what = f"name in settings.{field}:"
-                    raise ConfigError(f"{self.preset.origin}: {unknown(what, name, known)}")
-        for field in ("tasks", "protections", "purifiers", "metrics"):
-            for spec in self.preset.specs(field):
-                try:
-                    self.resolve(field, spec)
-                except ConfigError as error:
-                    raise ConfigError(f"{self.preset.where(field)}: {error}") from None
-
-    def _model_digest(self, where: str, name: str) -> str:
-        if name not in self._digests:
-            try:
-                self._digests[name] = model_digest(self.registry, name)
-            except (ConfigError, PluginError) as error:
-                raise ConfigError(f"{self.preset.origin}: {where}: {error}") from None
-        return self._digests[name]
-
     def _task(self, spec: Spec) -> PlannedTask:
-        """A task must load: without it nobody knows the subjects whose cells it would cost."""
+        """Resolve and create a task. A broken one fails the whole plan, since its subjects, and so
+        the cells that it would cost, are unknown. Raises ConfigError."""
         try:
-            component = self.resolve("tasks", spec)
+            component = self.resolver.resolve("tasks", spec)
             if isinstance(component, PluginError):
                 raise component
             task = component.create()
@@ -138,15 +87,16 @@ class Planner:
             raise ConfigError(f"{self.preset.where('tasks')}: {error}") from None
         try:
             subjects = tuple(task.subjects())
-        except PluginError as error:  # it names the folder that is to be mended
+        except PluginError as error:  # its message names the folder to correct
             raise ConfigError(str(error)) from None
         except Exception as error:
             failed = plugin_error("task", str(spec), "failed to name subjects", error)
             raise ConfigError(f"{self.preset.where('tasks')}: {failed}") from error
         judge = component
         if task.judge:
-            digest = self.registry.index.digest(task.judge.partition(":")[0])
-            judge = replace(component, source=sha256(f"{component.source} {digest}".encode()))
+            own = Code(component.source, component.libraries)
+            code = own.joined(self.registry.index.code(task.judge.partition(":")[0]))
+            judge = replace(component, source=code.digest, libraries=code.libraries)
             self.plan.components[f"task {spec}"] = judge
         component = replace(
             component,
@@ -156,29 +106,29 @@ class Planner:
         return PlannedTask(spec, component, judge, task, subjects, self._further(task))
 
     def _check_metrics(self) -> None:
-        """A metric that no task can be measured by is the user's to mend."""
+        """Raise ConfigError for a metric of the preset that applies to none of the tasks."""
         measured = {name for task in self.plan.tasks for name in task.further}
         for spec in self.preset.specs("metrics"):
             if str(spec) not in measured:
                 where, tasks = self.preset.where("metrics"), ", ".join(self.preset.tasks)
                 raise ConfigError(
-                    f"{where}: {spec} compares with what becomes of the clean images, and {tasks}"
-                    " makes nothing that can be compared"
+                    f"{where}: {spec} compares exploits with those of the clean images, which"
+                    f" {tasks} does not make; leave the metric out"
                 )
 
     def _further(self, task: Task) -> dict[str, Component | PluginError]:
         """The preset's metrics that apply to a task."""
-        found = {}
+        metrics = {}
         for spec in self.preset.specs("metrics"):
-            name, metric = str(spec), self.resolve("metrics", spec)
+            name, metric = str(spec), self.resolver.resolve("metrics", spec)
             if name in [known.name for known in task.metrics]:
                 where = self.preset.where("metrics")
                 raise ConfigError(f"{where}: task {task.name} has a metric {name!r} of its own")
             if isinstance(metric, PluginError) or task.needs_reference >= bool(
                 metric.shown["needs_reference"]
             ):
-                found[name] = metric
-        return found
+                metrics[name] = metric
+        return metrics
 
     def _choose_subjects(self) -> dict[str, tuple[str, ...]]:
         wanted = self.preset.subjects

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.errors import ConfigError
-from impress_bench.benchmark.harness.planning.plan import CONTROL, Cell, PlannedTask
+from impress_bench.benchmark.harness.planning.plan import CONTROL, Cell, Plan, PlannedTask
+from impress_bench.benchmark.harness.planning.resolver import Resolver
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.stages.base import Place, Scene, Stage
 from impress_bench.benchmark.harness.stages.exploit import Exploit
@@ -20,16 +21,12 @@ from impress_bench.benchmark.harness.stages.score import Score
 from impress_bench.benchmark.harness.storage.keys import KeyPattern
 from impress_bench.benchmark.spec import Spec, parse_spec
 
-if TYPE_CHECKING:
-    from impress_bench.benchmark.harness.planning.planner import Planner
-
-
 AnyStage = TypeVar("AnyStage", bound=Stage)
 NOTHING: Mapping[str, Stage | PluginError] = {}
 
 
 class Column(NamedTuple):
-    """A purifier of a row, and how it is called; a broken one is the error."""
+    """A purifier of a row with its spec as text, or the error of a broken one."""
 
     name: str
     purifier: Component | PluginError
@@ -42,11 +39,11 @@ class Row(NamedTuple):
     columns: tuple[Column, ...]
 
 
-def rows_of(planner: Planner, task: Spec) -> list[Row]:
+def rows_of(resolver: Resolver, task: Spec) -> list[Row]:
     """The rows of a task, in order."""
-    preset = planner.preset
+    preset = resolver.preset
     purifiers = [
-        (spec, Column(str(spec), planner.resolve("purifiers", spec)))
+        (spec, Column(str(spec), resolver.resolve("purifiers", spec)))
         for spec in preset.specs("purifiers")
     ]
     return [
@@ -61,8 +58,10 @@ def rows_of(planner: Planner, task: Spec) -> list[Row]:
 class SubjectPlanner:
     """Plans one subject of one task: all its protections share the originals."""
 
-    def __init__(self, planner: Planner, planned: PlannedTask, subject: str) -> None:
-        self.planner = planner
+    def __init__(self, resolver: Resolver, plan: Plan, planned: PlannedTask, subject: str) -> None:
+        self.resolver = resolver
+        self.plan = plan
+        self.preset = plan.preset
         self.planned = planned
         self.subject = subject
         self._names = tuple(metric.name for metric in planned.task.metrics)
@@ -70,7 +69,7 @@ class SubjectPlanner:
         self._protects: dict[str, Stage] = {}
         self._references: dict[int, Stage] = {}
         self._task = planned.name
-        preset = planner.preset
+        preset = self.preset
         self._scene = Scene(
             planned.component,
             planned.task.name,
@@ -83,8 +82,8 @@ class SubjectPlanner:
         self.original = self._add(Original(place=self._place("", ""), scene=self._scene))
 
     def add(self, rows: list[Row]) -> None:
-        """Every control and every row, into the plan."""
-        preset, plan = self.planner.preset, self.planner.plan
+        """Add the cells of every control and every row to the plan."""
+        preset, plan = self.preset, self.plan
         for name in self.planned.task.controls:
             for seed in preset.seeds:
                 plan.cells.append(self._control(name, seed))
@@ -94,17 +93,18 @@ class SubjectPlanner:
                 plan.cells.extend(self._cells(protection, name, column))
             plan.protections.extend(plan.cells[first : first + 1])
 
-    def protect(self, spec: Spec, name: str, asking: tuple[str, ...] = ()) -> Stage:
-        """The stage of a protection, after those of the protections it asks for."""
-        if name in asking:
-            raise PluginError(f"protection {name}", f"requires itself: {' > '.join(asking)}")
+    def protect(self, spec: Spec, name: str, requiring: tuple[str, ...] = ()) -> Stage:
+        """The stage of a protection, behind those of the protections that it requires. Raises
+        PluginError if one of them is broken, or requires itself."""
+        if name in requiring:
+            raise PluginError(f"protection {name}", f"requires itself: {' > '.join(requiring)}")
         if name not in self._protects:
-            component = _sound(self.planner.resolve("protections", spec))
+            component = _sound(self.resolver.resolve("protections", spec))
             required = {}
             for other in component.requires:
                 try:
-                    asked = parse_spec(other)
-                    required[other] = self.protect(asked, str(asked), (*asking, name))
+                    needed = parse_spec(other)
+                    required[other] = self.protect(needed, str(needed), (*requiring, name))
                 except (PluginError, ConfigError) as error:
                     message = f"requires {other}, which failed: {error}"
                     raise PluginError(f"protection {name}", message) from None
@@ -112,7 +112,7 @@ class SubjectPlanner:
                 place=self._place(name, ""),
                 original=self.original,
                 protection=component,
-                model_digest=self.planner.digest_of("protection", component),
+                model_digest=self.resolver.digest_of("protection", component),
                 required=required,
                 scene=self._scene,
             )
@@ -120,8 +120,8 @@ class SubjectPlanner:
         return self._protects[name]
 
     def _cells(self, protection: Spec, name: str, column: Column) -> Iterator[Cell]:
-        """The cells of a pair, one a seed, and its inspection."""
-        seeds, pair = self.planner.preset.seeds, self._place(name, column.name)
+        """The cells of a protection and a purifier, one per seed; adds their inspection."""
+        seeds, pair = self.preset.seeds, self._place(name, column.name)
         protected = None
         try:
             protected = self.protect(protection, name)
@@ -136,7 +136,7 @@ class SubjectPlanner:
                 place=pair,
                 protected=protected,
                 purifier=purifier,
-                model_digest=self.planner.digest_of("purifier", purifier),
+                model_digest=self.resolver.digest_of("purifier", purifier),
                 scene=self._scene,
             )
         )
@@ -149,7 +149,7 @@ class SubjectPlanner:
                 self._score(place, exploited, seed), self._measures(place, exploited, seed),
             )  # fmt: skip
             if index == 0 and inspected is not None:
-                self.planner.plan.inspections.append((cell, inspected))
+                self.plan.inspections.append((cell, inspected))
             yield cell
 
     def _control(self, name: str, seed: int) -> Cell:
@@ -169,14 +169,14 @@ class SubjectPlanner:
                 place=place,
                 images=images,
                 seed=seed,
-                model_digest=self.planner.plan.models["target"],
+                model_digest=self.plan.models["target"],
                 control=control,
                 scene=self._scene,
             )
         )
 
     def _reference(self, seed: int) -> Stage:
-        """What the target makes of the clean images."""
+        """The exploit of the clean images."""
         if seed not in self._references:
             place = self._place("", "", seed)
             self._references[seed] = self._exploit(place, self.original, seed)
@@ -199,10 +199,10 @@ class SubjectPlanner:
     ) -> Mapping[str, Stage | PluginError]:
         if not self.planned.further:
             return NOTHING
-        found: dict[str, Stage | PluginError] = {}
+        stages: dict[str, Stage | PluginError] = {}
         for name, metric in self.planned.further.items():
             if isinstance(metric, PluginError):
-                found[name] = metric
+                stages[name] = metric
                 continue
             stage = Measure(
                 place=place,
@@ -211,33 +211,33 @@ class SubjectPlanner:
                 metric=metric,
                 scene=self._scene,
             )
-            found[name] = self._add(stage)
-        return found
+            stages[name] = self._add(stage)
+        return stages
 
     def _inspect(self, place: Place, images: Stage) -> Stage | None:
-        if not self.planner.preset.inspections:
+        if not self.preset.inspections:
             return None
         return self._add(
             Inspect(
                 place=place,
                 original=self.original,
                 images=images,
-                source=self.planner.inconsistency_source(),
-                model_digest=self.planner.plan.models["target"],
+                source=self.resolver.inconsistency_source,
+                model_digest=self.plan.models["target"],
                 scene=self._judged,
             )
         )
 
     def _add(self, stage: AnyStage) -> AnyStage:
-        """The stage, or the equal one that is planned already."""
-        key = stage.find_key(self._patterns)
-        return self.planner.plan.stages.setdefault(key, stage)  # type: ignore[return-value]
+        """The stage, or the equal one that is in the plan already."""
+        key = stage.shared_key(self._patterns)
+        return self.plan.stages.setdefault(key, stage)  # type: ignore[return-value]
 
     def _place(self, protection: str, purifier: str, seed: int | None = None) -> Place:
         return Place(self._task, self.subject, protection, purifier, seed)
 
 
-def _sound(found: Component | PluginError) -> Component:
-    if isinstance(found, PluginError):
-        raise found
-    return found
+def _sound(component: Component | PluginError) -> Component:
+    if isinstance(component, PluginError):
+        raise component
+    return component

@@ -20,10 +20,18 @@ CHAIN = "impress_bench.attacks.chain:Chain"
 class Component:
     """A plugin with every parameter decided; picklable, and created only where it runs.
 
-    `adaptations` are applied to a protection, and `then` follow a purifier, from left to right.
-    `injected` are the plugins that a parameter of that name stands for; `files` the digests of
-    files that one names; `shown` is what boards need of a metric. `surrogate` names the model that
-    it holds where that is not its role's, and `surrogate_digest` tells its weights.
+    kind: "protection", "purifier", "adaptation", "metric", "task" or "model".
+    name: as registered. label: as written, its spec. title: as boards show it.
+    target: where it is defined, `module:attribute`.
+    distribution, version: what installs it.
+    source: digest of its code. libraries: versions of the distributions that this code uses.
+    parameters: plain values by name. injected: plugins by the parameter that names them.
+    requires: specs of the protections whose results it needs.
+    adaptations: applied to a protection, from left to right. then: purifiers that follow it.
+    files: digests of the files that its parameters name.
+    shown: a metric's title, direction and needs.
+    surrogate: the model that it holds instead of its role's, "" for its role's.
+    surrogate_digest: the digest of that model.
     """
 
     kind: str
@@ -34,6 +42,7 @@ class Component:
     version: str
     source: str
     parameters: Mapping[str, Any]
+    libraries: Mapping[str, str] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
     adaptations: tuple[Component, ...] = ()
     then: tuple[Component, ...] = ()
@@ -42,14 +51,17 @@ class Component:
     shown: Mapping[str, Any] = field(default_factory=dict)
     surrogate: str = ""
     surrogate_digest: str = ""
+    title: str = ""
 
     def identity(self) -> dict[str, Any]:
-        """What of it decides a result, but for the model it holds. The registered name does not."""
+        """Everything that decides its results, except the model that it holds. The name under which
+        it is registered does not."""
         identity: dict[str, Any] = {
             "target": self.target,
             "distribution": self.distribution,
             "version": self.version,
             "source": self.source,
+            "libraries": dict(self.libraries),
             "parameters": {k: v for k, v in self.parameters.items() if k not in self.injected},
         }
         if self.adaptations:
@@ -64,12 +76,19 @@ class Component:
 
     @property
     def ours(self) -> bool:
-        """Whether it and all that it is composed of come with this package."""
+        """Whether it and all its parts come with this package."""
         parts = (*self.adaptations, *self.then, *self.injected.values())
         return self.distribution == OURS and all(part.ours for part in parts)
 
+    def titles(self) -> dict[str, str]:
+        """Titles by registered name, its own and those of its parts."""
+        titles = {self.name: self.title}
+        for part in (*self.adaptations, *self.then, *self.injected.values()):
+            titles |= part.titles()
+        return titles
+
     def create(self) -> Any:
-        """The plugin object; whatever goes wrong in its code becomes a `PluginError`."""
+        """The plugin object. Raises PluginError for any exception of its code."""
         factory = load_target(self.kind, self.label, self.target)
         try:
             if self.kind == "task":
@@ -93,7 +112,7 @@ class Component:
 
 
 def load_target(kind: str, label: str, target: str) -> Callable[..., Any]:
-    """Import `module:attribute` of a plugin."""
+    """Import `module:attribute` of a plugin. Raises PluginError if that fails."""
     try:
         loaded: Callable[..., Any] = EntryPoint(name=label, value=target, group=kind).load()
     except Exception as error:
@@ -101,6 +120,12 @@ def load_target(kind: str, label: str, target: str) -> Callable[..., Any]:
     return loaded
 
 
+def readable(name: str) -> str:
+    """A registered name as a title: "my-cloak" is "My cloak"."""
+    words = name.replace("-", " ").replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
 def _plain(value: Any) -> Any:
-    """JSON has no tuples, Python's defaults no lists."""
+    """Lists as tuples: JSON has no tuples, defaults in Python should be no lists."""
     return tuple(value) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""What plugins say of themselves, and what they name."""
+"""Plugin introspection: metric metadata, `requires()`, digests of files that parameters name."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
+from impress_bench.benchmark.contract import ProtectionHooks, hooks
 from impress_bench.benchmark.errors import plugin_error
 from impress_bench.benchmark.harness.plugins.component import Component, load_target
 from impress_bench.benchmark.harness.storage.keys import sha256
@@ -16,7 +17,7 @@ from impress_bench.benchmark.models.hub import commit_of, is_source, place_of
 
 
 def shown_of(draft: Component, metric: Any) -> dict[str, Any]:
-    """What a metric says of itself."""
+    """A metric's title, direction and needs."""
     try:
         return {
             "title": str(metric.title),
@@ -28,13 +29,14 @@ def shown_of(draft: Component, metric: Any) -> dict[str, Any]:
 
 
 def requires_of(component: Component) -> list[str]:
-    """Other protections a protection names in `requires()`; asked only of those that define it."""
+    """Other protections a protection names in `requires()`. A plugin without that hook is not
+    created for it."""
     factory = load_target(component.kind, component.label, component.target)
     if not component.adaptations and not hasattr(factory, "requires"):
         return []
     plugin = component.create()
     try:
-        return [str(name) for name in plugin.requires()]
+        return [str(name) for name in hooks(plugin, ProtectionHooks).requires()]
     except Exception as error:
         raise plugin_error(
             component.kind, component.label, "failed in requires()", error
@@ -42,10 +44,13 @@ def requires_of(component: Component) -> list[str]:
 
 
 def digests_of_named(decided: Mapping[str, Any]) -> dict[str, str]:
-    """Digests of the files and folders that parameters name, as a path or as words of a command,
-    and commits of what they name on the hub: what is in them decides a result, not how they are
-    called. A parameter that may name a file need not; `table.key` is one within another."""
-    found = {}
+    """Digests of the files and folders that parameters name, and commits of what they name on the
+    hub, by parameter and word.
+
+    `decided["files"]` lists those parameters; `table.key` is one within a table. A value may be a
+    path, a hub id, a command with paths among its words, or name no file at all.
+    """
+    digests = {}
     for key in decided["files"]:
         named = decided["parameters"]
         for part in key.split("."):
@@ -53,19 +58,18 @@ def digests_of_named(decided: Mapping[str, Any]) -> dict[str, str]:
         for word in _words(str(named)):
             path = place_of(shutil.which(word) or word)
             if path.is_dir():
-                found[f"{key} {word}"] = tree_digest(path)
+                digests[f"{key} {word}"] = tree_digest(path)
             elif path.is_file():
-                found[f"{key} {word}"] = sha256(path.read_bytes())
+                digests[f"{key} {word}"] = sha256(path.read_bytes())
             elif is_source(word) and (commit := commit_of(word)):
-                found[f"{key} {word}"] = commit
-    return found
+                digests[f"{key} {word}"] = commit
+    return digests
 
 
 def _words(text: str) -> list[str]:
-    """A path as it is, a command's words; none where quotes do not close."""
-    if os.path.exists(
-        os.path.expanduser(text)
-    ):  # unlike Path.exists, False for what is too long for a path
+    """The words of a command, or the whole text if it is a path; none if a quote is not closed."""
+    path = os.path.expanduser(text)
+    if os.path.exists(path):  # unlike Path.exists, False for a text too long for a path
         return [text]
     try:
         return shlex.split(text)

@@ -13,31 +13,39 @@ from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.models.digest import source_digest
 from impress_bench.benchmark.models.families import model_problem
 from impress_bench.benchmark.models.hub import is_source
-from impress_bench.benchmark.models.numerics import PLAIN, Numerics, settled
+from impress_bench.benchmark.models.numerics import PLAIN, Numerics
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
 
 def load_model(
-    name: str = "atelier", device: str = "cpu", numerics: Numerics = PLAIN
+    name: str = "atelier",
+    device: str = "cpu",
+    numerics: Numerics = PLAIN,
+    registry: Registry | None = None,
 ) -> LatentDiffusion:
-    """The model registered as `name`, or the one in a diffusers folder, in a single safetensors
-    file or under a hub id, which may end in `@revision`; computed as `numerics` says.
+    """A latent diffusion model, frozen and in evaluation mode.
 
-    Raises ConfigError for an unknown name, PluginError for a model that cannot be loaded."""
+    name: as registered, a folder in diffusers layout, a single safetensors file, or a hub id
+        (`org/name` or `org/name@revision`).
+    device: "cpu" or "cuda". numerics: how its networks compute.
+    registry: where names are looked up; None: among what is installed now.
+
+    Raises ConfigError for an unknown name, PluginError if the model cannot be loaded.
+    """
     try:
         if is_source(name):
             from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
             model = LatentDiffusion.from_pretrained(name, device)
         else:
-            factory = load_target("model", name, _entry(Registry(), name).value)
-            model = factory()
-            if device != "cpu":  # where factories make them
+            entry = _entry(registry or Registry(), name)
+            model = load_target("model", name, entry.value)()
+            if device != "cpu":  # factories make models on the CPU
                 model.to(device)
         if numerics != PLAIN or device != "cpu":
-            model = settled(model, numerics)
+            model = model.with_numerics(numerics)
     except (ConfigError, PluginError):
         raise
     except Exception as error:
@@ -46,22 +54,22 @@ def load_model(
 
 
 def model_digest(registry: Registry, name: str) -> str:
-    """The digest of a model's weights and settings.
+    """The digest of a model's weights and settings, from the registered factory's own `digest()`
+    if it has one, which need not load the model.
 
-    An entry point with a `digest()` of its own is asked first: it need not load the model for that.
-    Raises ConfigError for a model that is not on this machine or of an unknown kind: a run would
-    fail in every cell.
+    Raises ConfigError for a model that is unknown, not on this machine or of an unknown kind, with
+    which a run would fail in every cell, and PluginError.
     """
     if is_source(name):
-        if told := model_problem(name):
-            raise ConfigError(f"model {name}: {told}")
+        if problem := model_problem(name):
+            raise ConfigError(f"model {name}: {problem}")
         return source_digest(name)
     factory = load_target("model", name, _entry(registry, name).value)
-    cheap = getattr(factory, "digest", None)
-    if cheap is None:
-        return str(load_model(name).digest)
+    digest = getattr(factory, "digest", None)
+    if digest is None:
+        return str(load_model(name, registry=registry).digest)
     try:
-        return str(cheap())
+        return str(digest())
     except Exception as error:
         raise plugin_error("model", name, "has no digest", error) from error
 

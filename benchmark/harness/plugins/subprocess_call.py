@@ -1,7 +1,7 @@
-"""A function in a process of its own, within a time and a memory limit.
+"""Calls a function in a process of its own, within a time and a memory limit.
 
-For code that nobody here has read: whatever it does to its process, this one goes on. It guards
-against accidents, not against malice: such code still reads and writes what its user may.
+For third-party code: whatever it does to its process, this one goes on. A guard against accidents,
+not against malice: such code still reads and writes what its user may.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ CALL, FAILURE = "call.pickle", "failure.json"
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one call: seconds of wall time and GiB of memory."""
+    """Limits of one call: seconds of wall time, and GiB of memory."""
 
     time_s: float
     memory_gb: float
 
     @classmethod
     def of(cls, preset: Preset) -> Limits:
-        """Those of a preset; where it says nothing, an hour, and three quarters of the machine's
-        memory among as many processes as have cores for the preset's threads."""
+        """Those of a preset; by default an hour, and three quarters of the machine's memory divided
+        by the number of worker processes, one per `preset.threads` cores."""
         machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
         processes = max(1, (os.cpu_count() or 1) // preset.threads)
         share = 0.75 * machine / processes
@@ -45,13 +45,13 @@ class Limits:
 
 
 @contextmanager
-def call_apart(
+def call_in_subprocess(
     plugin: str, function: Callable[[Any, Path], None], argument: Any, limits: Limits
 ) -> Iterator[Path]:
     """The folder into which `function(argument, folder)` wrote its results, while the block lasts.
 
-    The function is one of a module, found by its name. Its ConfigError or PluginError is raised
-    here too; a process that does not end by itself raises PluginError in the name of `plugin`.
+    `function` must be importable by its name. Its ConfigError or PluginError is raised here too.
+    Raises PluginError in the name of `plugin` if the process crashes or exceeds its limits.
     """
     from impress_bench.benchmark.external import run_limited
 
@@ -65,30 +65,30 @@ def call_apart(
         yield folder
 
 
-def _failure(told: dict[str, str]) -> Exception:
-    """What the other process raised, with its traceback as a note."""
-    if told["kind"] == "ConfigError":
-        return ConfigError(told["message"])
-    error = PluginError(told["plugin"], told["message"], State(told["state"]))
-    error.add_note(told["traceback"])
+def _failure(document: dict[str, str]) -> Exception:
+    """The error that the other process raised, with its traceback as a note."""
+    if document["kind"] == "ConfigError":
+        return ConfigError(document["message"])
+    error = PluginError(document["plugin"], document["message"], State(document["state"]))
+    error.add_note(document["traceback"])
     return error
 
 
-def _told(error: ConfigError | PluginError) -> dict[str, str]:
-    told = {"kind": type(error).__name__, "message": str(error)}
+def _document(error: ConfigError | PluginError) -> dict[str, str]:
+    document = {"kind": type(error).__name__, "message": str(error)}
     if isinstance(error, PluginError):
-        told |= {
+        document |= {
             "kind": "PluginError",
             "plugin": error.plugin,
             "message": str(error).removeprefix(f"{error.plugin}: "),
             "state": error.state,
             "traceback": "".join(traceback.format_exception(error)),
         }
-    return told
+    return document
 
 
 def _end_with_parent() -> None:
-    """The parent holds the other end of our input: however it ends, this does too."""
+    """Exit when the parent does, however it ends: it holds the other end of our input."""
     sys.stdin.read()
     os._exit(1)
 
@@ -102,7 +102,7 @@ def main(scratch: str) -> None:
     try:
         function(argument, folder)
     except (ConfigError, PluginError) as error:
-        (folder / FAILURE).write_text(json.dumps(_told(error)))
+        (folder / FAILURE).write_text(json.dumps(_document(error)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Outcomes as tables: what boards, figures and notebooks read."""
+"""Outcomes as tables, which boards, pictures and notebooks read."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from impress_bench.benchmark.contract import NORMS, PluginError, State
-from impress_bench.benchmark.harness.storage.atomic_files import write_atomically
-from impress_bench.benchmark.harness.planning.plan import CONTROL, Cell, Plan
 from impress_bench.benchmark.harness.execution.stage_runner import Outcome
+from impress_bench.benchmark.harness.planning.plan import CONTROL, Cell, Plan
 from impress_bench.benchmark.harness.stages.base import Stage
+from impress_bench.benchmark.harness.storage.atomic_files import write_atomically
 
 CELLS = (
     "task", "subject", "protection", "purifier", "seed", "metric", "value", "state", "reason"
@@ -26,7 +26,7 @@ Outcomes = Mapping[str, Outcome]
 
 
 class Frames(NamedTuple):
-    """The tables of a run, as its folder names them."""
+    """The tables of a run, named as the files in its folder."""
 
     cells: pd.DataFrame
     protections: pd.DataFrame
@@ -35,7 +35,7 @@ class Frames(NamedTuple):
 
 
 def frames_of(plan: Plan, outcomes: Outcomes) -> Frames:
-    """What a run has measured so far."""
+    """The tables of the outcomes so far."""
     return Frames(
         cells_frame(plan, outcomes),
         protections_frame(plan, outcomes),
@@ -45,7 +45,7 @@ def frames_of(plan: Plan, outcomes: Outcomes) -> Frames:
 
 
 def cells_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
-    """One row per metric of every cell; a cell that has not come to its score yet is `missing`."""
+    """One row per metric of every cell; a cell without an outcome yet has the state `missing`."""
     metrics = {task.name: [metric.name for metric in task.metrics] for task in plan.tasks}
     rows: list[tuple[Any, ...]] = []
     for cell in plan.cells:
@@ -64,7 +64,7 @@ def cells_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
 
 
 def protections_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
-    """How far each protection moved each image; one row without numbers for one that failed."""
+    """Distances per protection and image; a protection that failed has one row without numbers."""
     rows: list[tuple[Any, ...]] = []
     nothing = (float("nan"),) * len(NORMS)
     for cell in plan.protections:
@@ -83,7 +83,7 @@ def protections_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
 
 
 def inspections_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
-    """The measures of every inspected image."""
+    """The measures of every inspected image, one row each."""
     rows: list[tuple[Any, ...]] = []
     for cell, stage in plan.inspections:
         outcome = outcomes.get(stage.key)
@@ -98,7 +98,7 @@ def inspections_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
 
 
 def notes_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
-    """What protections found out about each image while they worked."""
+    """What protections recorded about each image by `context.note`."""
     rows: list[tuple[Any, ...]] = []
     for cell in plan.protections:
         outcome = outcomes.get(cell.protected.key) if cell.protected else None
@@ -112,7 +112,7 @@ def notes_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
 
 
 def save_frames(frames: Frames, folder: Path) -> None:
-    """Write what `load_frames` reads."""
+    """Write the tables as Parquet files, for `load_frames`."""
     for name, frame in frames._asdict().items():
         buffer = io.BytesIO()
         frame.to_parquet(buffer, index=False)
@@ -125,15 +125,13 @@ def load_frames(folder: Path) -> Frames:
 
 
 def board_meta(plan: Plan) -> dict[str, Any]:
-    """What boards need besides the tables: titles and the order of display."""
+    """What boards need besides the tables, such as titles and the order of rows."""
     preset = plan.preset
     return {
         "preset": preset.name,
         "title": preset.title,
         "model": preset.models.target,
-        "metrics": {
-            task.name: [metric._asdict() for metric in task.metrics] for task in plan.tasks
-        },
+        "metrics": {task.name: [metric.stored() for metric in task.metrics] for task in plan.tasks},
         "controls": {
             task.name: [CONTROL.format(name) for name in task.task.controls] for task in plan.tasks
         },
@@ -142,11 +140,21 @@ def board_meta(plan: Plan) -> dict[str, Any]:
         },
         "protections": [str(spec) for spec in preset.specs("protections")],
         "purifiers": [str(spec) for spec in preset.specs("purifiers")],
+        "titles": _titles(plan),
         "settings": preset.settings.model_dump(mode="json"),
         "boards": preset.boards,
         "paper": preset.paper,
         **preset.display,
     }
+
+
+def _titles(plan: Plan) -> dict[str, str]:
+    """Titles of tasks and plugins by registered name."""
+    titles = {name: title for task in plan.tasks for name, title in task.component.titles().items()}
+    components = {id(part): part for stage in plan.stages.values() for part in stage.plugins}
+    for component in components.values():
+        titles |= component.titles()
+    return dict(sorted(titles.items()))
 
 
 def _ending(cell: Cell, outcomes: Outcomes) -> tuple[State, str, Mapping[str, float]]:
@@ -171,7 +179,7 @@ def _failures(cell: Cell, outcomes: Outcomes) -> Mapping[str, str]:
 def _measured(
     name: str, stage: Stage | PluginError, outcomes: Outcomes
 ) -> tuple[State, str, Mapping[str, float]]:
-    """How a further metric of a cell ended, whatever became of the task's own."""
+    """How a metric that the preset adds ended, which may differ from the task's own."""
     if isinstance(stage, PluginError):
         return stage.state, str(stage), {}
     outcome = outcomes.get(stage.key)

@@ -8,7 +8,7 @@ from typing import Any
 
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.plugins.component import Component
-from impress_bench.benchmark.harness.stages.base import Stage, images_of, one_an_image
+from impress_bench.benchmark.harness.stages.base import Stage, images_of, one_per_image
 from impress_bench.benchmark.harness.stages.environment import Environment
 from impress_bench.benchmark.harness.storage.image_codec import to_tensor
 from impress_bench.benchmark.harness.storage.result import Result
@@ -16,7 +16,7 @@ from impress_bench.benchmark.harness.storage.result import Result
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Measure(Stage):
-    """A metric of an exploit, beside the exploit of the clean images where it asks for that."""
+    """A metric of an exploit, with the exploit of the clean images if the metric needs it."""
 
     kind = "measure"
     exploited: Stage
@@ -56,7 +56,9 @@ class Measure(Stage):
         try:
             values = [float(value) for value in answer]
         except (TypeError, ValueError) as error:
-            raise PluginError(self.component, f"returned no value an image: {error}") from error
-        if not one_an_image(values, exploited):
-            raise PluginError(self.component, f"is no finite value an image: {values[:5]}")
+            raise PluginError(
+                self.component, f"did not return one value per image: {error}"
+            ) from error
+        if not one_per_image(values, exploited):
+            raise PluginError(self.component, f"is not one finite value per image: {values[:5]}")
         return Result(record={"value": sum(values) / len(values)})

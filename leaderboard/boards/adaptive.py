@@ -1,0 +1,133 @@
+"""Adaptive protections beside plain ones in the paper's layout: Tables 4 to 6.
+
+Every adapted protection gets its block; the paper's own figures stand below where the model is the
+paper's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.boards import comparisons
+from impress_bench.leaderboard.boards.paper import (
+    ADAPTIVE_SOURCE,
+    TABLE_4,
+    TABLE_5,
+    TABLE_6,
+    Adapted,
+)
+from impress_bench.leaderboard.boards.variants import Task, measured, variants
+from impress_bench.leaderboard.entries import ABSENT, Key, Record, entry_records
+from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.render import Block, Board, Notes, entry_text
+
+PAIR_TEXT = (
+    "The protection as it is and adapted, each as published and after the reference purifier: mean "
+    "± standard deviation over subjects. Protections aim at low values, purifiers at high ones."
+)
+
+
+@dataclass(frozen=True)
+class AdaptiveTable:
+    """One of Tables 4 to 6: `adaptation` beside the plain protection, `bracketed` in brackets;
+    both and `task` are roles."""
+
+    name: str
+    task: str
+    title: str
+    adaptation: str
+    clean: bool
+    figures: Mapping[str, Adapted]
+    decimals: int
+    bracketed: str = ""
+
+
+TABLES = (
+    AdaptiveTable(
+        "table-4", "mimicry", "Table 4: adaptive protection, style mimicry",
+        "term", True, TABLE_4, 1,
+    ),
+    AdaptiveTable(
+        "table-5", "editing", "Table 5: adaptive protection, malicious editing",
+        "term", False, TABLE_5, 2,
+    ),
+    AdaptiveTable(
+        "table-6", "mimicry", "Table 6: Orthogonal PGD, style mimicry",
+        "orthogonal", True, TABLE_6, 1, "term",
+    ),
+)  # fmt: skip
+
+
+def build(cells: pd.DataFrame, layout: Layout) -> list[Board]:
+    """Those of Tables 4 to 6 for which something was run."""
+    boards = [_pairs(table, measured(cells, table.task, layout), layout) for table in TABLES]
+    return [board for board in boards if board is not None]
+
+
+def _pairs(table: AdaptiveTable, task: Task, layout: Layout) -> Board | None:
+    """Tables 4 to 6: a block for every adapted protection."""
+    none, purifier = layout.role("no_purifier"), layout.role("purifier")
+    clean = [name for name in task.protections if layout.kind(name) == "clean"][: table.clean]
+    blocks: list[Block] = []
+    records: list[Record] = []
+    for base, names in variants(task, table.adaptation, layout).items():
+        beside = variants(task, table.bracketed, layout).get(base, []) if table.bracketed else []
+        other = _chosen(beside, layout)
+        for name in names:
+            conditions = [(c, none) for c in clean]
+            conditions += [(p, state) for p in (base, name) for state in (none, purifier)]
+            rows, footnotes = [["", *[""] * len(clean), *["Protected", "Purified"] * 2]], Notes()
+            for metric in task.metrics:
+                texts = [
+                    entry_text(
+                        task.entries.get(Key(*condition, metric.name), ABSENT),
+                        metric.percent, footnotes, task.subjects,
+                    )
+                    for condition in conditions
+                ]  # fmt: skip
+                if other:
+                    texts[-2:] = [
+                        f"{text} ({_bracketed(task, (other, state), metric)})"
+                        for text, state in zip(texts[-2:], (none, purifier), strict=True)
+                    ]
+                rows.append([metric.title, *texts])
+                rows += _printed(table, metric, base, layout, footnotes)
+            heads = ["Metric", *["Clean" for _ in clean], "Without adaptation", ""]
+            heads += [f"With {layout.title(name)}", ""]
+            text = f"In brackets: {layout.title(other)}." if other else ""
+            blocks.append(Block(layout.title(name), heads, rows, text, footnotes, name))
+            titles = {condition: layout.condition(*condition) for condition in conditions}
+            lines = comparisons.compare(
+                table.name, task.entries, layout, titles, (name, none), task.metrics
+            )
+            heading = f"{layout.title(name)}: paired comparisons"
+            blocks.append(comparisons.block(heading, lines, task.metrics))
+            records += entry_records(table.name, task.name, task.entries, conditions, task.metrics)
+            records += comparisons.records(task.name, lines, task.metrics)
+    return Board(table.name, table.title, PAIR_TEXT, blocks, records) if blocks else None
+
+
+def _chosen(names: Iterable[str], layout: Layout) -> str:
+    """The variant that is shown in brackets: the one the run names, else the only one."""
+    listed = list(names)
+    named = [name for name in listed if name in layout.meta.get("adaptive", ())]
+    return (named or listed if len(listed) == 1 or named else [""])[0]
+
+
+def _bracketed(task: Task, condition: tuple[str, str], metric: MetricInfo) -> str:
+    mean = task.entries.get(Key(*condition, metric.name), ABSENT).summary.mean
+    return "–" if mean is None else f"{100 * mean:.1f}" if metric.percent else f"{mean:.3g}"
+
+
+def _printed(
+    table: AdaptiveTable, metric: MetricInfo, base: str, layout: Layout, footnotes: Notes
+) -> list[list[str]]:
+    """The paper's own line where the model is the paper's."""
+    figures = table.figures.get(metric.name) if layout.meta.get("paper") else None
+    if figures is None or base.partition("[")[0] not in ("glaze", "photoguard-diffusion"):
+        return []
+    return [[f"{metric.title}, the paper {footnotes.mark(ADAPTIVE_SOURCE)}", *figures]]

@@ -1,0 +1,134 @@
+"""Section 4.1 of the paper: does an autoencoder or a diffusion model reconstruct protected images
+worse than clean ones, and does a purifier take that away?
+
+Errors are mean squared differences between an image and its reconstruction. The area under the
+curve is that of telling a condition's images from clean ones by one threshold on the error: 0.5 is
+indistinguishable, 1 is always worse than clean.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, collect, record
+from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.render import Block, Board, Notes, entry_text
+from impress_bench.leaderboard.statistics import Summary, separation
+
+NAME = "inconsistency"
+TEXT = (
+    "How badly the model's autoencoder (VAE) and the whole model (LDM) reconstruct training "
+    "images: the mean over subjects ± the standard deviation over subjects, images averaged "
+    "first. AUC: the chance that an image of the row has a larger error than a clean one, with "
+    "a 95 % bootstrap interval over subjects; 0.5 is indistinguishable from clean."
+)
+
+Condition = tuple[str, str]
+
+
+def is_error(measure: str) -> bool:
+    """Whether a measure is a reconstruction error, which can betray a protected image."""
+    return measure.endswith("-error") or measure == "vae-lpips"
+
+
+def build(inspections: pd.DataFrame, layout: Layout) -> Board | None:
+    """The board, or None where nothing was inspected."""
+    if inspections.empty:
+        return None
+    rows = inspections.rename(columns={"measure": "metric"})
+    blocks: list[Block] = []
+    records: list[Record] = []
+    for task in sorted(set(rows["task"])):
+        entries = collect(rows, task)
+        protections = layout.protections(key.protection for key in entries)
+        purifiers = layout.purifiers(key.purifier for key in entries)
+        found = {(key.protection, key.purifier) for key in entries}
+        conditions = [(a, b) for a in protections for b in purifiers if (a, b) in found]
+        measures = sorted({key.metric for key in entries}, key=lambda m: (m != "vae-error", m))
+        errors = [measure for measure in measures if is_error(measure)]
+        others = [measure for measure in measures if not is_error(measure)]
+        block, compared = _errors(entries, layout, task, conditions, errors)
+        blocks.append(block)
+        records += compared
+        if others:
+            blocks.append(_others(entries, layout, task, conditions, others))
+        for key, entry in entries.items():
+            higher = False if is_error(key.metric) else None
+            records.append(
+                record(NAME, task, key, entry.summary, higher, entry.state, entry.reason)
+            )
+    return Board(NAME, "Inconsistency: reconstruction of protected images", TEXT, blocks, records)
+
+
+def condition_title(layout: Layout, condition: Condition) -> str:
+    """`GLAZE`, or `GLAZE, JPG` for what a purifier made of it."""
+    protection, purifier = condition
+    bare = purifier == layout.role("no_purifier")
+    return layout.title(protection) + ("" if bare else f", {layout.title(purifier)}")
+
+
+def clean_condition(layout: Layout, conditions: list[Condition]) -> Condition | None:
+    """The images as their author made them."""
+    none = layout.role("no_purifier")
+    return next((c for c in conditions if layout.kind(c[0]) == "clean" and c[1] == none), None)
+
+
+def _errors(
+    entries: dict[Key, Entry],
+    layout: Layout,
+    task: str,
+    conditions: list[Condition],
+    measures: list[str],
+) -> tuple[Block, list[Record]]:
+    """Errors, and how well they tell a condition from clean."""
+    clean = clean_condition(layout, conditions)
+    notes, rows = Notes(), []
+    records: list[Record] = []
+    for condition in conditions:
+        row = [condition_title(layout, condition)]
+        for measure in measures:
+            key = Key(*condition, measure)
+            entry = entries.get(key, ABSENT)
+            row.append(entry_text(entry, False, notes))
+            if condition == clean or clean is None:
+                row.append("")
+                continue
+            area = separation(entries.get(Key(*clean, measure), ABSENT).values, entry.values)
+            row.append(_area_text(area))
+            records.append(record(f"{NAME}-auc", task, key, area, None, entry.state, entry.reason))
+        rows.append(row)
+    headers = ["Images", *[h for measure in measures for h in (layout.title(measure), "AUC")]]
+    return Block(layout.title(task), headers, rows, notes=notes), records
+
+
+def _area_text(area: Summary) -> str:
+    """An area under a curve, to the two decimals that some dozens of images support."""
+    if area.mean is None:
+        return "–"
+    if area.low is None or area.high is None:
+        return f"{area.mean:.2f}"
+    return f"{area.mean:.2f} [{area.low:.2f}, {area.high:.2f}]"
+
+
+def _others(
+    entries: dict[Key, Entry],
+    layout: Layout,
+    task: str,
+    conditions: list[Condition],
+    measures: list[str],
+) -> Block:
+    """What else was measured on the same images."""
+    notes = Notes()
+    rows = [
+        [
+            condition_title(layout, condition),
+            *[entry_text(entries.get(Key(*condition, m), ABSENT), False, notes) for m in measures],
+        ]
+        for condition in conditions
+    ]
+    headers = ["Images", *[layout.title(measure) for measure in measures]]
+    text = (
+        "The training images themselves: how far they lie from the clean ones, and what share of "
+        "them a classifier still places in their own style (1 is all)."
+    )
+    return Block(f"{layout.title(task)}: the images themselves", headers, rows, text, notes)

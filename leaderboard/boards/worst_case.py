@@ -1,0 +1,125 @@
+"""The worst case of every protection over all purifiers, and whether it survives that.
+
+An attacker tries several purifiers and keeps the best. Who picks the best of many noisy figures and
+reports that same figure flatters the attacker, so the purifier is chosen, subject by subject, on
+the first seed and scored on the others; noise is treated alike.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import pandas as pd
+
+from impress_bench.benchmark.contract import State
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.entries import Key, Record, record
+from impress_bench.leaderboard.layout import Layout, base
+from impress_bench.leaderboard.render import Block, Board, interval_text, numbers
+from impress_bench.leaderboard.statistics import Summary, paired_difference, summarize
+
+NAME = "worst-case"
+TEXT = (
+    "The purifier that serves the exploit best is chosen for each subject on the first seed and "
+    "scored on the other seeds; doing nothing is among the choices. A protection survives where "
+    "noise of the same visibility, treated alike, leaves the exploit better off: the interval of "
+    "the paired difference lies beyond 0. Only purifiers that every subject of the row has count."
+)
+LACKING = (
+    "The worst case over purifiers needs two seeds, one to choose on and one to score on; this run"
+    " has one. `--seeds 0,1` adds what is missing."
+)
+
+
+class Worst(NamedTuple):
+    """By subject: the score under the purifier chosen on another seed, and which that was."""
+
+    scores: Mapping[str, float]
+    chosen: Mapping[str, str]
+
+
+def build(cells: pd.DataFrame, layout: Layout) -> Board | None:
+    """The board; with one seed only what it would take; None where nothing is purified."""
+    done = cells[(cells["state"] == State.DONE) & (cells["purifier"] != "")]
+    if done["purifier"].nunique() < 2:
+        return None
+    if done["seed"].nunique() < 2:
+        return Board(NAME, "Worst case over purifiers", LACKING, [], [])
+    blocks: list[Block] = []
+    records: list[Record] = []
+    for task in sorted(set(done["task"])):
+        rows = done[done["task"] == task]
+        for metric in layout.metrics(task, set(rows["metric"])):
+            if metric.higher_is_better is None:
+                continue
+            block, found = _block(rows[rows["metric"] == metric.name], task, metric, layout)
+            blocks.append(block)
+            records += found
+    return Board(NAME, "Worst case over purifiers", TEXT, blocks, records)
+
+
+def worst(rows: pd.DataFrame, higher_is_better: bool) -> Worst:
+    """The worst case of one protection from its cells of one metric."""
+    subjects = rows["subject"].nunique()
+    covered = rows.groupby("purifier")["subject"].nunique()
+    rows = rows[rows["purifier"].isin(covered[covered == subjects].index)]
+    by, first = ["subject", "purifier"], min(rows["seed"])
+    known = rows[rows["seed"] == first].set_index(by)["value"]
+    others = rows[rows["seed"] != first].groupby(by)["value"].mean()
+    # In one table, subjects by purifiers: frames a subject take longer than all the rest.
+    known = known[known.index.isin(others.index)]
+    if known.empty:
+        return Worst({}, {})
+    table = known.unstack()
+    chosen = table.idxmax(axis=1) if higher_is_better else table.idxmin(axis=1)
+    scores = {str(pair[0]): float(others[pair]) for pair in chosen.items()}
+    return Worst(scores, {str(subject): str(purifier) for subject, purifier in chosen.items()})
+
+
+def _block(
+    rows: pd.DataFrame, task: str, metric: MetricInfo, layout: Layout
+) -> tuple[Block, list[Record]]:
+    """One metric: a row a protection."""
+    upward = bool(metric.higher_is_better)
+    names = layout.protections(str(name) for name in rows["protection"])
+    found = {name: worst(rows[rows["protection"] == name], upward) for name in names}
+    lines, records = [], []
+    for name in names:
+        summary = summarize(list(found[name].scores.values()))
+        records.append(record(NAME, task, Key(name, "", metric.name), summary, upward))
+        survival, verdict = Summary(0), ""
+        noise = _noise(name, names, layout)
+        if noise is not None and layout.kind(name) == "protection":
+            pair = (found[noise].scores, found[name].scores)
+            survival = paired_difference(*(pair if upward else pair[::-1]))
+            verdict = _verdict(survival)
+            key = Key(f"{noise} - {name}", "", metric.name)
+            records.append(record(f"{NAME}-survival", task, key, survival, upward))
+        picked = Counter(layout.title(purifier) for purifier in found[name].chosen.values())
+        favourites = ", ".join(f"{title} {count}" for title, count in picked.most_common(3))
+        mean = [v for v in (summary.mean, summary.std) if v is not None]
+        text = " ± ".join(numbers(mean, metric.percent)) if mean else "–"
+        lines.append(
+            [
+                layout.title(name), text, str(summary.n), favourites,
+                interval_text(survival, metric.percent), verdict,
+            ]
+        )  # fmt: skip
+    headers = ["Protection", "Worst case", "n", "Purifiers chosen", "Noise − protection", ""]
+    return Block(f"{layout.title(task)}: {metric.title}", headers, lines), records
+
+
+def _noise(protection: str, names: list[str], layout: Layout) -> str | None:
+    """The noise matched to a protection, if the run has it."""
+    for name in names:
+        if layout.kind(name) == "noise" and layout.matched(name) in (protection, base(protection)):
+            return name
+    return None
+
+
+def _verdict(survival: Summary) -> str:
+    if survival.low is None or survival.high is None:
+        return "unknown"
+    return "survives" if survival.low > 0 else "does not survive"

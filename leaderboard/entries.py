@@ -1,0 +1,198 @@
+"""From cells to entries (one condition, one metric) and from entries to board records."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypedDict
+
+import pandas as pd
+
+from impress_bench.benchmark.contract import State
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.statistics import Summary, subject_means, summarize
+
+# The gravest first: what an entry is called when its cells ended in several ways.
+GRAVITY = [
+    State.FAILED,
+    State.TIMEOUT,
+    State.OVER_BUDGET,
+    State.MISSING,
+    State.SKIPPED,
+    State.DONE,
+]
+
+
+class Key(NamedTuple):
+    """A condition and what was measured under it."""
+
+    protection: str
+    purifier: str
+    metric: str
+
+
+class Record(TypedDict):
+    """One line of a board's JSON; None is absent. A state other than done beside numbers says that
+    they cover only part of the cells, and `reason` which part is lacking."""
+
+    table: str
+    task: str
+    protection: str
+    purifier: str
+    metric: str
+    n: int
+    mean: float | None
+    std: float | None
+    low: float | None
+    high: float | None
+    higher_is_better: bool | None
+    state: str
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One value a subject (the mean over its seeds or images), and how the cells ended."""
+
+    by_subject: dict[str, float] = field(default_factory=dict)
+    state: str = State.MISSING.value
+    reason: str | None = None
+    values: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> Summary:
+        """Statistics over subjects."""
+        return summarize(list(self.by_subject.values()))
+
+
+COLUMNS = ("subject", "protection", "purifier", "metric", "value", "state", "reason")
+ABSENT = Entry(reason="not run")
+
+
+def collect(
+    frame: pd.DataFrame,
+    task: str,
+    metrics: Collection[str] = (),
+    measured: Collection[str] = (State.DONE,),
+) -> dict[Key, Entry]:
+    """Entries of one task from rows of task, subject, protection, purifier, metric, value.
+
+    Columns `state` and `reason` default to done. A row without a metric (its cell ended before
+    anything was scored) stands for all of `metrics` and all metrics seen. A subject of the task
+    without any row for a condition counts there as missing. Values count where the state is among
+    `measured`.
+    """
+    rows = frame[frame["task"] == task]
+    columns = [_column(rows, name) for name in COLUMNS]
+    subjects = {str(subject) for subject in set(columns[0])}
+    known = sorted({str(name) for name in set(columns[3]) if _given(name)} | set(metrics))
+    grouped: dict[Key, list[tuple[str, str, str, float]]] = {}
+    for subject, protection, purifier, name, number, ended, why in zip(*columns, strict=True):
+        state, reason = str(ended), str(why) if _given(why) else ""
+        value = float(number) if _given(number) else math.nan
+        if state in measured and not math.isfinite(value):
+            state, reason = State.FAILED.value, reason or f"the value is {value}"
+        for metric in [str(name)] if _given(name) else known:
+            key = Key(str(protection), str(purifier), metric)
+            grouped.setdefault(key, []).append((str(subject), state, reason, value))
+    return {key: _entry(sorted(grouped[key]), subjects, measured) for key in sorted(grouped)}
+
+
+def _column(rows: pd.DataFrame, name: str) -> list[Any]:
+    """A column as Python's objects, at once because one at a time takes ten times as long; states
+    and reasons may be left out."""
+    if name not in rows:
+        return [{"state": State.DONE, "reason": None}[name]] * len(rows)
+    return list(rows[name].to_numpy(dtype=object))
+
+
+def differing(*entries: Entry) -> tuple[str, str | None]:
+    """State and reason of something computed from several entries: those of the gravest."""
+    worst = min(entries, key=lambda entry: GRAVITY.index(State(entry.state)))
+    return worst.state, worst.reason
+
+
+def record(
+    table: str,
+    task: str,
+    key: Key,
+    summary: Summary,
+    higher_is_better: bool | None,
+    state: str = State.DONE.value,
+    reason: str | None = None,
+) -> Record:
+    """A board record."""
+    return {
+        "table": table,
+        "task": task,
+        "protection": key.protection,
+        "purifier": key.purifier,
+        "metric": key.metric,
+        **summary._asdict(),  # type: ignore[typeddict-item]
+        "higher_is_better": higher_is_better,
+        "state": state,
+        "reason": reason,
+    }
+
+
+def entry_records(
+    table: str,
+    task: str,
+    entries: Mapping[Key, Entry],
+    conditions: Iterable[tuple[str, str]],
+    metrics: Sequence[MetricInfo],
+) -> list[Record]:
+    """Records of entries as they are, missing where nothing was run."""
+    keys = [(Key(*condition, item.name), item) for condition in conditions for item in metrics]
+    return [
+        record(table, task, key, entry.summary, item.higher_is_better, entry.state, entry.reason)
+        for key, item in keys
+        for entry in [entries.get(key, ABSENT)]
+    ]
+
+
+def in_order(records: Iterable[Record]) -> list[Record]:
+    """Sorted, each condition of a table once, numbers to ten digits.
+
+    Ten digits because the last bits of a float depend on the machine's summation.
+    """
+    unique: dict[tuple[str, ...], Record] = {}
+    for item in records:
+        rounded: Any = dict(item)
+        for name in ("mean", "std", "low", "high"):
+            if rounded[name] is not None:
+                rounded[name] = float(f"{rounded[name]:.10g}")
+        fields = ("table", "task", "protection", "purifier", "metric")
+        unique[tuple(rounded[name] for name in fields)] = rounded
+    return [item for _, item in sorted(unique.items())]
+
+
+def _given(value: object) -> bool:
+    """Whether a data frame's cell holds anything."""
+    return value is not None and value is not pd.NA and value != "" and value == value
+
+
+def _entry(
+    rows: list[tuple[str, str, str, float]], subjects: set[str], measured: Collection[str]
+) -> Entry:
+    """An entry from its sorted rows of subject, state, reason, value.
+
+    The value comes last because NaN, which has no order, stands only beside states without one.
+    """
+    lacking = sorted(subjects - {subject for subject, *_ in rows})
+    ended = [(state, reason) for _, state, reason, _ in rows]
+    ended += [(State.MISSING.value, "not run")] * len(lacking)
+    usable = [(subject, value) for subject, state, _, value in rows if state in measured]
+    values: dict[str, list[float]] = {}
+    for subject, value in usable:
+        values.setdefault(subject, []).append(value)
+    states = {state for state, _ in ended}
+    worst = min(states, key=lambda state: GRAVITY.index(State(state)))
+    reasons = []
+    for state in [state for state in GRAVITY if state in states - {State.DONE}]:
+        whys = [why for got, why in ended if got == state]
+        share = "" if len(states) == 1 else f"{len(whys)} of {len(ended)} {state}"
+        why = "; ".join(sorted(set(whys) - {""})[:2])
+        reasons.append(": ".join(part for part in (share, why) if part))
+    return Entry(subject_means(usable), worst, "; ".join(reasons) or None, values)

@@ -1,0 +1,59 @@
+"""LEADERBOARD.md at the root: the main tables of every published set of results.
+
+Results of unlike provenance are sections of their own and never share a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.pages.overview import MAIN, READING, miniature_note
+from impress_bench.leaderboard.render import Block, Board, markdown_block
+
+HEAD = """# Leaderboard
+
+Does an image cloak survive? Written by `impress-bench publish` from the results under
+`leaderboard/results/` and the submissions under `submissions/`; not by hand."""
+
+
+class Section(NamedTuple):
+    """One set of results: what was run where, its boards, and the folder that holds them, as a
+    path from the page; nothing where no folder does."""
+
+    facts: Sequence[str]
+    boards: Sequence[Board]
+    layout: Layout
+    place: str
+
+
+def index(sections: Sequence[Section]) -> str:
+    """The text of the page."""
+    parts = [HEAD]
+    # Said once, not a section: all shipped presets but the paper's own have one model.
+    parts += list(dict.fromkeys(filter(None, (miniature_note(part.layout) for part in sections))))
+    parts.append(READING if sections else "Nothing has been published yet.")
+    for section in sections:
+        meta, place = section.layout.meta, section.place
+        parts.append(f"## {meta.get('title', 'Results')}")
+        parts.append("\n".join(f"- {fact}" for fact in section.facts))
+        for board in section.boards:
+            if board.name in MAIN:
+                parts.append(f"### {board.title}")
+                parts += [markdown_block(block, level=4) for block in _of_protections(board)]
+        if place:
+            links = ", ".join(
+                f"[{board.title}]({place}/boards/{board.name}.md)" for board in section.boards
+            )
+            parts.append(f"All boards: [overview]({place}/boards/LEADERBOARD.md), {links}.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _of_protections(board: Board) -> list[Block]:
+    """The first block of each protection, its table; comparisons follow it on the board."""
+    found: dict[str, Block] = {}
+    for block in board.blocks:
+        if block.protection:
+            found.setdefault(block.protection, block)
+    return list(found.values()) or list(board.blocks[:1])

@@ -1,0 +1,1 @@
+"""Pictures: scatter plots of measurements, and labelled strips of images."""

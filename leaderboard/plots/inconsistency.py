@@ -1,0 +1,122 @@
+"""The picture of the inconsistency board: one dot an image, on a logarithmic scale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from impress_bench.leaderboard.boards.inconsistency import (
+    Condition,
+    clean_condition,
+    condition_title,
+    is_error,
+)
+from impress_bench.leaderboard.entries import Key, collect
+from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.statistics import separation
+
+COLOURS = {
+    "clean": "#4d4d4d",
+    "noise": "#c98b1b",
+    "protection": "#b5382a",
+    "control": "#4d4d4d",
+    "purified": "#2166ac",
+}
+
+
+def plot_inconsistency(inspections: pd.DataFrame, layout: Layout, path: Path) -> Path | None:
+    """Draw reconstruction errors of clean, protected and purified images; None without any.
+
+    Of several tasks the first; of several protections all, but purified only the reference one
+    (`meta["reference_protection"]`) where it was inspected, so that the picture stays readable.
+    """
+    if inspections.empty:
+        return None
+    task = min(inspections["task"])
+    entries = collect(inspections.rename(columns={"measure": "metric"}), task)
+    measures = sorted({k.metric for k in entries if is_error(k.metric)}, key=_order)
+    conditions = _conditions(layout, entries.keys())
+    if not measures or not conditions:
+        return None
+    figure = Figure((4.0 * len(measures) + 1.9, 0.42 * len(conditions) + 1.7), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
+    for axes, measure in zip(panels, measures, strict=True):
+        values = {c: entries[k].values for c in conditions if (k := Key(*c, measure)) in entries}
+        _panel(axes, layout, conditions, values)
+        axes.set_xlabel(layout.title(measure) + (" (MSE)" if measure.endswith("-error") else ""))
+    panels[0].set_yticks(range(len(conditions)), [condition_title(layout, c) for c in conditions])
+    panels[0].invert_yaxis()
+    title = "Reconstruction errors, one dot an image\nAUC: chance of a larger error than clean"
+    figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=160, facecolor="white", metadata={"Software": None})
+    return path
+
+
+def _order(measure: str) -> tuple[bool, bool, str]:
+    """The paper's measures first."""
+    return (measure != "vae-error", measure != "ldm-error", measure)
+
+
+def _conditions(layout: Layout, keys: Iterable[Key]) -> list[Condition]:
+    """Rows of the picture, top to bottom."""
+    found = {(key.protection, key.purifier) for key in keys}
+    none = layout.role("no_purifier")
+    reference = layout.meta.get("reference_protection")
+    inspected = {protection for protection, _ in found}
+    shown = {reference} if reference in inspected else inspected
+    return [
+        (protection, purifier)
+        for protection in layout.protections(inspected)
+        for purifier in layout.purifiers(name for _, name in found)
+        if (protection, purifier) in found and (purifier == none or protection in shown)
+    ]
+
+
+def _panel(
+    axes: Axes,
+    layout: Layout,
+    conditions: list[Condition],
+    values: dict[Condition, dict[str, list[float]]],
+) -> None:
+    """Dots, boxes and AUC labels of one measure."""
+    clean = clean_condition(layout, conditions)
+    jitter = np.random.default_rng(0)
+    for place, condition in enumerate(conditions):
+        by_subject = values.get(condition, {})
+        dots = np.array([value for subject in by_subject.values() for value in subject])
+        dots = dots[dots > 0]  # a logarithmic scale has no place for an exact reconstruction
+        if dots.size == 0:
+            continue
+        purified = condition[1] != layout.role("no_purifier")
+        colour = COLOURS["purified" if purified else layout.kind(condition[0])]
+        heights = place + jitter.uniform(-0.22, 0.22, dots.size)
+        axes.scatter(dots, heights, s=9, color=colour, alpha=0.35, linewidths=0, zorder=2)
+        axes.boxplot(
+            dots, positions=[place], orientation="horizontal", widths=0.5, showfliers=False,
+            manage_ticks=False, zorder=3, medianprops={"color": colour, "linewidth": 2},
+            boxprops={"color": colour}, whiskerprops={"color": colour}, capprops={"color": colour},
+        )  # fmt: skip
+        if clean and condition != clean and clean in values:
+            area = separation(values[clean], by_subject).mean
+            if area is not None:
+                axes.text(1.02, place, f"{area:.2f}", transform=axes.get_yaxis_transform(),
+                          va="center", color=colour, fontsize=9, fontweight="bold")  # fmt: skip
+    axes.text(1.02, -0.75, "AUC", transform=axes.get_yaxis_transform(), va="center", fontsize=8)
+    axes.set_xscale("log")
+    axes.margins(x=0.06)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylim(-0.6, len(conditions) - 0.4)
+    axes.grid(axis="x", which="major", color="#e6e6e6", zorder=0)
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)

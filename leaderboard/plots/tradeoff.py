@@ -1,0 +1,128 @@
+"""Robustness against visibility: what each protection achieves for how much it shows.
+
+A protection run at several budgets draws a curve; one run at one budget is a point of it. What lies
+below and to the left of another protects better and shows less, where scores are the exploit's.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.entries import Key, collect
+from impress_bench.leaderboard.layout import Layout
+
+COLOURS = ("#b5382a", "#2166ac", "#4d9221", "#c98b1b", "#7b3294", "#4d4d4d", "#01665e", "#c51b7d")
+
+
+class Point(NamedTuple):
+    """A protection at one budget: mean LPIPS, and the exploit's mean score by purifier."""
+
+    protection: str
+    visibility: float
+    scores: dict[str, float]
+
+
+def plot_tradeoff(
+    cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout, folder: Path
+) -> dict[Path, str]:
+    """Draw a picture a task and say what each shows; none for a task with a single protection."""
+    drawn = {}
+    for task in sorted(set(cells["task"])):
+        metrics = layout.metrics(task, {key.metric for key in collect(cells, task)})
+        if not metrics:
+            continue
+        points = points_of(cells, protections, layout, task, metrics[0])
+        if len(points) < 2:
+            continue
+        path = folder / f"tradeoff-{task}.png"
+        _draw(points, layout, metrics[0], path)
+        drawn[path] = f"{layout.title(task)}: {metrics[0].title} against visibility"
+    return drawn
+
+
+def points_of(
+    cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout, task: str, metric: MetricInfo
+) -> list[Point]:
+    """Every protection of a task whose visibility and score are known, controls left out."""
+    scores = collect(cells, task)
+    shown = protections[(protections["task"] == task) & (protections["state"] == "done")]
+    visible = shown.groupby(["protection", "subject"])["lpips"].mean().groupby("protection").mean()
+    purifiers = (layout.role("no_purifier"), layout.role("purifier"))
+    points = []
+    for name in layout.protections(str(name) for name in visible.index):
+        means = {
+            purifier: mean
+            for purifier in purifiers
+            if (entry := scores.get(Key(name, purifier, metric.name))) is not None
+            and (mean := entry.summary.mean) is not None
+        }
+        if means:
+            points.append(Point(name, float(visible[name]), means))
+    return points
+
+
+def family(protection: str) -> str:
+    """What a protection is called at any budget: `glaze+o-pgd` of `glaze[p=0.1]+o-pgd[tau=1]`."""
+    while "[" in protection:
+        protection = re.sub(r"\[[^\[\]]*\]", "", protection)
+    return protection
+
+
+def _draw(points: list[Point], layout: Layout, metric: MetricInfo, path: Path) -> None:
+    """A panel without a purifier and one with the reference purifier, where that was run."""
+    purifiers = [
+        purifier
+        for purifier in (layout.role("no_purifier"), layout.role("purifier"))
+        if any(purifier in point.scores for point in points)
+    ]
+    figure = Figure((4.2 * len(purifiers) + 2.6, 3.8), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, len(purifiers), sharex=True, sharey=True, squeeze=False)[0]
+    families = list(dict.fromkeys(family(point.protection) for point in points))
+    for axes, purifier in zip(panels, purifiers, strict=True):
+        _panel(axes, points, purifier, families, layout, metric)
+        axes.set_title(layout.title(purifier), fontsize=10)
+    panels[0].set_ylabel(metric.title + (" (%)" if metric.percent else ""))
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", fontsize=8, frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=140, facecolor="white", metadata={"Software": None})
+
+
+def _panel(
+    axes: Axes,
+    points: list[Point],
+    purifier: str,
+    families: list[str],
+    layout: Layout,
+    metric: MetricInfo,
+) -> None:
+    """Every family's points, joined in the order of their visibility."""
+    scale = 100 if metric.percent else 1
+    for place, name in enumerate(families):
+        own = sorted(
+            (point.visibility, scale * point.scores[purifier])
+            for point in points
+            if family(point.protection) == name and purifier in point.scores
+        )
+        axes.plot(
+            [x for x, _ in own],
+            [y for _, y in own],
+            marker="o" if place < len(COLOURS) else "s",
+            color=COLOURS[place % len(COLOURS)],
+            linewidth=1.4,
+            markersize=5,
+            label=layout.title(name),
+        )
+    axes.set_xlabel("Visibility (LPIPS to the clean image)")
+    axes.grid(color="#e6e6e6")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,93 @@
+"""Adaptive protections: compositions over any gradient protection, never subclasses of each.
+
+Section 5.4 of the IMPRESS paper asks whether a protection that knows of the purification survives
+it. An adaptation takes a gradient protection and hands back another one, so that
+`glaze+consistency` or `my-cloak+o-pgd` need no line in `glaze` or `my-cloak`.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
+
+import torch
+from torch import Tensor
+
+from impress_bench.benchmark.contract import Context, PluginError, PluginHooks, State
+from impress_bench.protections.base import GradientProtection, Protection
+
+if TYPE_CHECKING:
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+
+class Adaptation(PluginHooks, ABC):
+    """Base of all adaptations: parameters in `__init__`, and what they make of a protection."""
+
+    name: ClassVar[str]
+
+    @final
+    def __call__(self, base: Protection, label: str) -> GradientProtection[Any]:
+        """`base` adapted; `label` is how it was written, and under which its own result on the same
+        images can be required. Raises PluginError, with the state `skipped`, for a protection
+        without an objective."""
+        if not isinstance(base, GradientProtection):
+            raise PluginError(
+                f"{label}+{self.name}",
+                f"{label} is not stated as an objective, so there is nothing to adapt",
+                State.SKIPPED,
+            )
+        return self.adapt(base, label)
+
+    @abstractmethod
+    def adapt(self, base: GradientProtection[Any], label: str) -> GradientProtection[Any]:
+        """The adapted protection."""
+
+
+class Adapted(GradientProtection[Any]):
+    """A gradient protection that does what `base` does; subclasses change what they are about."""
+
+    name: ClassVar[str] = "adapted"
+    granularity: Literal["image", "subject"]  # type: ignore[misc]
+
+    def __init__(self, base: GradientProtection[Any], adaptation: Adaptation) -> None:
+        self.base = base
+        self.name = f"{base.name}+{adaptation.name}"  # type: ignore[misc]
+        self.granularity = base.granularity
+        self.budget = base.budget
+        self.solver = base.solver
+
+    def requires(self) -> tuple[str, ...]:
+        """What the base requires."""
+        return self.base.requires()
+
+    def skip(self, subject: str, model: LatentDiffusion | None) -> str | None:
+        """What the base says."""
+        return self.base.skip(subject, model)
+
+    def prepare(
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
+    ) -> Any:
+        """The base's state."""
+        return self.base.prepare(images, context, generators)
+
+    def loss(
+        self, state: Any, x: Tensor, step: int, generators: Sequence[torch.Generator]
+    ) -> Tensor:
+        """The base's objective (B,)."""
+        return self.base.loss(state, x, step, generators)
+
+    def movable(self, images: Tensor, context: Context) -> Tensor:
+        """Where the base may move images."""
+        return self.base.movable(images, context)
+
+    def update(self, state: Any, x: Tensor) -> None:
+        """What the base trains on the way."""
+        self.base.update(state, x)
+
+    def with_means(self) -> Adapted:
+        """A copy whose base takes posterior means."""
+        other = copy.copy(self)
+        other.base = self.base.with_means()
+        return other

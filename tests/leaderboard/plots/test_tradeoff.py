@@ -1,0 +1,73 @@
+"""Robustness against visibility: which points are drawn, and where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from impress_bench.leaderboard import Layout, write_boards
+from impress_bench.leaderboard.plots.tradeoff import family, points_of
+
+EMPTY = pd.DataFrame()
+WEAK, STRONG = "glaze[linf=8/255]", "glaze[linf=16/255]"
+
+
+@pytest.fixture
+def swept(build_cells: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """GLAZE at two budgets; the images of a subject count once."""
+    cells = build_cells(
+        {
+            ("identity", "none"): [0.8, 0.8],
+            (WEAK, "none"): [0.7, 0.6],
+            (STRONG, "none"): [0.4, 0.4],
+            (STRONG, "impress"): [0.6, 0.8],
+        }
+    )
+    rows = [
+        ("style-mimicry", subject, name, image, 0.03, 1.0, lpips, "done")
+        for name, values in {
+            "identity": {"artist-0": [0.0], "artist-1": [0.0]},
+            WEAK: {"artist-0": [0.02, 0.04], "artist-1": [0.05]},
+            STRONG: {"artist-0": [0.1], "artist-1": [0.2]},
+        }.items()
+        for subject, measured in values.items()
+        for image, lpips in enumerate(measured)
+    ]
+    columns = ["task", "subject", "protection", "image", "linf", "l2", "lpips", "state"]
+    return cells, pd.DataFrame(rows, columns=columns)
+
+
+def test_points_are_means_over_subjects(swept: Any, meta: Any) -> None:
+    layout = Layout(meta)
+    metric = layout.metrics("style-mimicry", ["clip-top3"])[0]
+    points = {p.protection: p for p in points_of(*swept, layout, "style-mimicry", metric)}
+    assert points[WEAK].visibility == pytest.approx(0.04)
+    assert points[WEAK].scores == {"none": pytest.approx(0.65)}
+    assert points[STRONG].scores == {"none": pytest.approx(0.4), "impress": pytest.approx(0.7)}
+    assert points["identity"].visibility == 0
+
+
+def test_a_family_is_a_protection_at_any_budget() -> None:
+    assert family("glaze[p=0.1,q=a[b=1]]+o-pgd[tau=1]") == "glaze+o-pgd"
+    assert family(WEAK) == family(STRONG) == "glaze"
+
+
+def test_the_picture_is_drawn_and_shown(swept: Any, meta: Any, tmp_path: Path) -> None:
+    paths = write_boards(*swept, EMPTY, meta, tmp_path)
+    picture = tmp_path / "figures" / "tradeoff-style-mimicry.png"
+    assert picture in paths
+    assert Image.open(picture).size[0] > 500
+    text = (tmp_path / "boards/LEADERBOARD.md").read_text(encoding="utf-8")
+    assert "](../figures/tradeoff-style-mimicry.png)" in text
+    before = picture.read_bytes()
+    write_boards(*swept, EMPTY, meta, tmp_path)
+    assert picture.read_bytes() == before
+
+
+def test_one_protection_makes_no_picture(build_cells: Any, meta: Any, tmp_path: Path) -> None:
+    write_boards(build_cells({("glaze", "none"): [0.4]}), EMPTY, EMPTY, meta, tmp_path)
+    assert not list(tmp_path.glob("figures/tradeoff*"))
