@@ -30,6 +30,10 @@ HEADER = 100_000_000
 KNOWN = "known are Stable Diffusion 1 and 2 and their inpainting versions"
 
 
+class UnusableModelError(ValueError):
+    """A model that cannot be loaded; the message says why, its name is the caller's to add."""
+
+
 def model_problem(source: str) -> str:
     """What is to be done before a diffusion model can be loaded; empty if it is on this machine and
     of a kind that is known. Fetches nothing."""

@@ -53,8 +53,9 @@ class LatentDiffusion:
         `org/name@revision`; safetensors only.
 
         A part that is there as a variant alone (`….fp16.safetensors`) is loaded from that. The
-        safety checker, which blackens images, is left out with what serves it. Raises PluginError
-        for a model of an unknown kind and OSError, as diffusers does, where it cannot be read.
+        safety checker, which blackens images, is left out with what serves it. Raises
+        UnusableModelError for a model of an unknown kind and OSError, as diffusers does, where it
+        cannot be read.
         """
         pipeline, inpainting = load_pipeline(source, device, dtype)
         return cls(pipeline, source_digest(str(source)), inpainting)

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.junk import is_junk
-from impress_bench.benchmark.models.families import PARTS, square_size, unsuitable
+from impress_bench.benchmark.models.families import (
+    PARTS,
+    UnusableModelError,
+    square_size,
+    unsuitable,
+)
 from impress_bench.benchmark.models.hub import HubId, missing, on_this_machine
 from impress_bench.benchmark.models.whole_mask import paint_everything
 
@@ -30,8 +34,8 @@ def load_pipeline(
     """The pipeline, frozen and in evaluation mode, of a folder, a single file or a hub id, and the
     inpainting U-Net that lies in the folder's `inpainting/unet`, if one does.
 
-    Raises PluginError for a model that is not of a known kind, and OSError, as diffusers does,
-    where the weights cannot be read.
+    Raises UnusableModelError for a model of an unknown kind, and OSError, as diffusers does, where
+    the weights cannot be read.
     """
     import diffusers.utils.logging
     import transformers.utils.logging
@@ -41,7 +45,7 @@ def load_pipeline(
         library.utils.logging.disable_progress_bar()
     place = _fetched(str(source))
     if told := unsuitable(place):
-        raise PluginError(f"model {source}", told)
+        raise UnusableModelError(told)
     pipeline = _of_file(place) if place.is_file() else _of_folder(place)
     pipeline.set_progress_bar_config(disable=True)
     unet, vae = pipeline.unet, pipeline.vae
@@ -85,7 +89,7 @@ def _fetched(source: str) -> Path:
     try:
         place = on_this_machine(source)
     except HFValidationError:
-        raise PluginError(f"model {source}", missing(source)) from None
+        raise UnusableModelError(missing(source)) from None
     if place is not None:
         return place
     hub = HubId.parse(source)
@@ -113,8 +117,7 @@ def _part(folder: Path, part: str, variant: str) -> Any:
     """A part whose files are called so, of the class that the folder's index names."""
     library, kind = json.loads((folder / "model_index.json").read_bytes())[part]
     if library not in ("diffusers", "transformers"):
-        message = f"its {part} comes from {library}; known: diffusers, transformers"
-        raise PluginError(f"model {folder}", message)
+        raise UnusableModelError(f"its {part} comes from {library}; known: diffusers, transformers")
     loaded = getattr(import_module(library), kind)
     return loaded.from_pretrained(folder / part, variant=variant, use_safetensors=True)
 

@@ -11,7 +11,7 @@ from impress_bench.benchmark.errors import ConfigError, plugin_error
 from impress_bench.benchmark.harness.plugins.component import load_target
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.models.digest import source_digest
-from impress_bench.benchmark.models.families import model_problem
+from impress_bench.benchmark.models.families import UnusableModelError, model_problem
 from impress_bench.benchmark.models.hub import is_source
 from impress_bench.benchmark.models.numerics import PLAIN, Numerics
 
@@ -48,6 +48,8 @@ def load_model(
             model = model.with_numerics(numerics)
     except (ConfigError, PluginError):
         raise
+    except UnusableModelError as error:
+        raise PluginError(f"model {name}", str(error)) from None
     except Exception as error:
         raise plugin_error("model", name, "could not be loaded", error) from error
     return model
