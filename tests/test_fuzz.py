@@ -276,3 +276,17 @@ def test_a_megabyte_of_a_spec_takes_no_second(piece):
     text = piece * (200_000 // len(piece))
     with soon(len(text)), pytest.raises(ConfigError):
         parse_specs(text + "[")
+
+
+@pytest.mark.parametrize("name", ["metadata.jsonl", "metadata.csv"])
+def test_metadata_of_many_images_takes_no_second_per_megabyte(tmp_path, name):
+    names = [f"{at:06d}.png" for at in range(4000)]
+    for image in names:
+        (tmp_path / image).touch()
+    lines = [f"{image},a title\n" for image in names]
+    if name.endswith("jsonl"):
+        lines = [json.dumps({"file_name": image, "title": "a title"}) + "\n" for image in names]
+    text = "".join(["file_name,title\n" * name.endswith("csv"), *lines])
+    (tmp_path / name).write_text(text)
+    with soon(len(text)):
+        assert len(read_metadata(tmp_path)) == len(names)

@@ -15,8 +15,9 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,10 +54,11 @@ def read_metadata(*folders: Path) -> dict[Path, Mapping[str, Any]]:
     contradicts what is said elsewhere.
     """
     found: Entries = {}
+    names = cache(_names)  # for as long as this call: a folder may hold others tomorrow
     for folder in folders:
         for entries in (_lines(folder), _rows(folder)):
             for where, entry in entries:
-                _add(found, _meant(folder, entry, where), entry, where)
+                _add(found, _meant(folder, entry, where, names), entry, where)
     for image, caption in _captions(folders[-1]):
         _add(found, image, {"title": caption.value}, caption.where)
     if not found:
@@ -169,14 +171,19 @@ def _captions(folder: Path) -> Iterator[tuple[Path, Said]]:
             yield image, Said(" ".join(said.split()), str(path))
 
 
-def _meant(folder: Path, entry: Mapping[str, Any], where: str) -> Path:
-    """The file that an entry is about."""
+def _meant(
+    folder: Path,
+    entry: Mapping[str, Any],
+    where: str,
+    names: Callable[[Path], Mapping[str, Path]],
+) -> Path:
+    """The file that an entry is about; `names` gives what is in a folder."""
     name = entry["file_name"]
     place = folder
     for part in name.replace("\\", "/").split("/"):
         if part in ("", "."):
             continue
-        inside = {} if part == ".." else _names(place)
+        inside = {} if part == ".." else names(place)
         if part not in inside and composed(part) not in inside:
             close = get_close_matches(part, inside, n=1, cutoff=0.8)
             hint = f"; did you mean {close[0]!r}?" if close else ""

@@ -96,8 +96,8 @@ def _refuse_size(image: Image.Image, max_megapixels: float) -> None:
         raise UnreadablePictureError(f"has no pixels: {width} x {height}")
     if width * height > max_megapixels * 1e6:
         raise UnreadablePictureError(
-            f"{width} x {height} is above the limit of {max_megapixels:g} megapixels; raise it with"
-            " --max-megapixels"
+            f"{width} x {height} is above the limit of {max_megapixels:g} megapixels; make it"
+            " smaller, or raise the limit of protect and purify with --max-megapixels"
         )
 
 

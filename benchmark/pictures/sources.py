@@ -51,8 +51,8 @@ def masks_of(folder: Path, images: Iterable[Path]) -> tuple[dict[Path, Path], li
             raise ConfigError(f"--masks: {found[stem]} and {path.name} have one stem; remove one")
         found[stem] = path
     stems = {path: composed(path.stem) for path in images}
-    others = [path for stem, path in found.items() if stem not in stems.values()]
-    return {path: found[stem] for path, stem in stems.items() if stem in found}, others
+    others = [found[stem] for stem in found.keys() - set(stems.values())]
+    return {path: found[stem] for path, stem in stems.items() if stem in found}, sorted(others)
 
 
 def _inside(source: Path, target: Path) -> Files:
