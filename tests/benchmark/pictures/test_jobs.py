@@ -178,7 +178,7 @@ def test_masks_say_where_photoguard_works(tmp_path):
         "protection", spec, tmp_path / "in", tmp_path / "out-2", masks=tmp_path / "masks"
     )
     assert [outcome.state for outcome in outcomes] == ["done", "failed"]
-    assert "its mask keeps 25%" in outcomes[0].reason
+    assert outcomes[0].reason == "its mask keeps 25%"
     assert "has no mask" in outcomes[1].reason
 
 
@@ -220,6 +220,23 @@ def test_the_verbs_tell_what_became_of_each_image(tmp_path, command):
     assert (tmp_path / "out/a.png").read_bytes() == before
     command(*gentle, "--force")
     assert (tmp_path / "out/a.png").read_bytes() != before
+
+
+def test_a_protection_that_does_not_heed_masks_is_told_from_one_that_does(tmp_path):
+    save(tmp_path / "in/a.png", smooth(64, 64))
+    mask = torch.zeros(1, 3, 64, 64)
+    mask[..., :32] = 1
+    save(tmp_path / "masks/a.png", mask)
+    reasons = {}
+    for within in ("image", "mask"):
+        spec = f"random-noise[linf=0.1,within={within}]"
+        folders = (tmp_path / "in", tmp_path / within)
+        (outcome,) = job("protection", spec, *folders, masks=tmp_path / "masks")
+        reasons[within] = outcome.reason
+    assert reasons == {
+        "image": "its mask keeps 50%, which this protection does not heed",
+        "mask": "its mask keeps 50%",
+    }
 
 
 def test_a_protection_that_changes_nothing_says_so(tmp_path):
