@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 STRIP_PIXELS, OVERLAP = 2**20, 112
 #: Every map's stride divides it.
 STRIDE = 16
+#: The least of a strip that is its own, lest overlaps cost more than the image.
+OWN = 4 * OVERLAP
 
 
 def mean_in_strips(
@@ -30,7 +32,7 @@ def mean_in_strips(
     target, both (1, 3, H, W); `strides` has pixels per value of each map."""
     axis = 2 if preds.shape[2] >= preds.shape[3] else 3
     long, short = preds.shape[axis], preds.shape[5 - axis]
-    own = max(STRIDE, (STRIP_PIXELS // short - 2 * OVERLAP) // STRIDE * STRIDE)
+    own = max(OWN, (STRIP_PIXELS // short - 2 * OVERLAP) // STRIDE * STRIDE)
     sums, counts = [preds.new_zeros(1).double() for _ in strides], [0] * len(strides)
     for start in range(0, long, own):
         first, last = max(0, start - OVERLAP), min(long, start + own + OVERLAP)
