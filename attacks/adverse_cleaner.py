@@ -40,9 +40,17 @@ class AdverseCleaner(Purifier):
         self.guided = guided
 
     def skip(self, model: LatentDiffusion | None) -> str | None:
-        """The missing dependency, if OpenCV is not installed."""
+        """The missing dependency, if OpenCV or its contributed modules are not installed."""
+        install = "pip install 'impress-bench[opencv]'"
         if find_spec("cv2") is None:
-            return "needs OpenCV with contributed modules: pip install 'impress-bench[opencv]'"
+            return f"needs OpenCV with contributed modules: {install}"
+        import cv2
+
+        if not hasattr(cv2, "ximgproc"):
+            return (
+                "needs OpenCV with contributed modules, and the one installed has none:"
+                f" pip uninstall opencv-python opencv-python-headless && {install}"
+            )
         return None
 
     def purify(self, images: Tensor, context: Context) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from impress_bench.attacks.base import Purifier
 from impress_bench.benchmark.contract import Context
-from impress_bench.benchmark.external import Command, Folder
+from impress_bench.benchmark.external import OUTPUT_GB, Command, Folder
 
 
 class ExecPurifier(Purifier):
@@ -21,6 +21,7 @@ class ExecPurifier(Purifier):
         command: command line that names {in} and {out}; run without a shell.
         timeout: time limit; above 0, seconds.
         memory_gb: memory limit; above 0, GiB, None for no limit.
+        output_gb: bounds each file that it writes or prints; above 0, GiB.
 
     Raises:
         ValueError: for a command without {in} and {out}.
@@ -30,9 +31,14 @@ class ExecPurifier(Purifier):
     files: ClassVar[tuple[str, ...]] = ("command",)
 
     def __init__(
-        self, *, command: str, timeout: float = 3600.0, memory_gb: float | None = None
+        self,
+        *,
+        command: str,
+        timeout: float = 3600.0,
+        memory_gb: float | None = None,
+        output_gb: float = OUTPUT_GB,
     ) -> None:
-        self.command = Command(command, timeout, memory_gb)
+        self.command = Command(command, timeout, memory_gb, output_gb)
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
         """The images that the command wrote."""

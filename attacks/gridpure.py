@@ -51,8 +51,11 @@ class GridPure(Purifier):
         tile: int = 256,
         steps: int = 1000,
     ) -> None:
-        if iterations < 1 or tile < 2:
-            raise ValueError("iterations must be at least 1 and tile at least 2")
+        if iterations < 1:
+            raise ValueError(f"iterations must be at least 1, not {iterations}")
+        if tile < 8 or tile % 8:
+            # What every Stable Diffusion's autoencoder halves three times.
+            raise ValueError(f"tile must be a multiple of 8, not {tile}")
         if not (0 < strength <= 1 and 0 <= gamma < 1):
             raise ValueError("strength must lie in (0, 1] and gamma in [0, 1)")
         self.redraw = Redrawing(strength, steps)

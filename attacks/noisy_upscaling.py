@@ -38,6 +38,7 @@ class NoisyUpscaling(Purifier):
     """
 
     name: ClassVar[str] = "noisy-upscaling"
+    files: ClassVar[tuple[str, ...]] = ("upscaler",)
 
     def __init__(
         self,

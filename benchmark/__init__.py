@@ -5,8 +5,15 @@ Names load on first use: importing this package, as `--help` and `list` do, impo
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+if sys.platform == "win32":
+    raise SystemExit(
+        "impress-bench runs on Linux and macOS; on Windows, run it in the Windows Subsystem for"
+        " Linux (WSL): it needs file locks and process groups that Windows does not have."
+    )
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.contract import Context, ImageSet, PluginError

@@ -6,6 +6,7 @@ one folder and to write PNGs of the same names and sizes into another.
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import shlex
@@ -27,6 +28,9 @@ from impress_bench.benchmark.pixels import to_pixels, to_tensor
 
 #: How much of what a command prints is read when it fails.
 TAIL = 2000
+#: How large a file may grow that a command writes, by default, in GiB: what it prints is one, and
+#: nobody looks at that while it runs.
+OUTPUT_GB = 1.0
 
 
 @dataclass(frozen=True)
@@ -35,17 +39,21 @@ class Command:
     them, {masks}, white on what an editor keeps.
 
     It runs without a shell, in a process group of its own, for `timeout` seconds at most, with
-    `memory_gb` GiB of memory of its own. Raises ValueError for a line without {in} and {out}.
+    `memory_gb` GiB of memory of its own; no file that it writes grows beyond `output_gb` GiB.
+    Raises ValueError for a line without {in} and {out} and for a limit that is not positive.
     """
 
     line: str
     timeout: float
     memory_gb: float | None = None
+    output_gb: float = OUTPUT_GB
 
     def __post_init__(self) -> None:
         if "{in}" not in self.line or "{out}" not in self.line:
             raise ValueError(f"command {self.line!r} must name the folders {{in}} and {{out}}")
-        check_range(above=0, timeout=self.timeout, memory_gb=self.memory_gb)
+        check_range(
+            above=0, timeout=self.timeout, memory_gb=self.memory_gb, output_gb=self.output_gb
+        )
 
     def run(self, images: Tensor, masks: Tensor | None = None) -> Tensor:
         """What the command makes of images (B, 3, H, W) in [0, 1], in their dtype.
@@ -67,7 +75,8 @@ class Command:
             words = shlex.split(self.line)
             for name, folder in folders.items():
                 words = [word.replace(f"{{{name}}}", str(folder)) for word in words]
-            run_limited(plugin, words, Path(scratch), self.timeout, self.memory_gb)
+            limits = (self.timeout, self.memory_gb, self.output_gb)
+            run_limited(plugin, words, Path(scratch), *limits)
             return read_images(plugin, folders["out"], names, images)
 
 
@@ -76,7 +85,7 @@ class Folder:
     names that the benchmark gives the images."""
 
     def __init__(self, path: str) -> None:
-        self.path = Path(path)
+        self.path = Path(os.path.expanduser(path))
         self.names: tuple[str, ...] = ()
         self.subject = ""
 
@@ -115,6 +124,7 @@ def run_limited(
     scratch: Path,
     timeout: float,
     memory_gb: float | None,
+    output_gb: float = OUTPUT_GB,
     stdin: int = subprocess.DEVNULL,
 ) -> None:
     """Run to the end or kill the whole process group; what is printed goes to a file of which the
@@ -129,7 +139,7 @@ def run_limited(
         except OSError as error:
             raise PluginError(plugin, f"{words[0]} cannot be run: {error.strerror}") from None
         try:
-            _limit(process.pid, memory_gb)
+            _limit(process.pid, memory_gb, output_gb)
             code = process.wait(timeout)
         except subprocess.TimeoutExpired:
             message = f"{called} ran past {timeout:g} s"
@@ -141,15 +151,21 @@ def run_limited(
                 process.stdin.close()
     if code:
         how = f"died by signal {-code}" if code < 0 else f"ended with {code}"
-        raise PluginError(plugin, f"{called} {how}: {_last_line(printed)}")
+        last = _last_line(printed)
+        if code == -signal.SIGXFSZ or os.strerror(errno.EFBIG) in last:
+            last += (
+                f". A file that a command writes or prints may have {output_gb:g} GiB; exec's"
+                " parameter output_gb raises that"
+            )
+        raise PluginError(plugin, f"{called} {how}: {last}")
 
 
-def _limit(process: int, memory_gb: float | None) -> None:
+def _limit(process: int, memory_gb: float | None, output_gb: float) -> None:
     """Bound a running process's memory and its files, what it prints among them; systems other than
     Linux have no call for that. Not before it starts: code between fork and exec may deadlock in a
     process with threads, such as torch's. Not its address space, of which a GPU's driver reserves
     more than there is memory."""
-    limits = {resource.RLIMIT_FSIZE: 2**30}
+    limits = {resource.RLIMIT_FSIZE: int(output_gb * 2**30)}
     if memory_gb is not None:
         limits[resource.RLIMIT_DATA] = int(memory_gb * 2**30)
     with suppress(ProcessLookupError, AttributeError):

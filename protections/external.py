@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context
-from impress_bench.benchmark.external import Command, Folder
+from impress_bench.benchmark.external import OUTPUT_GB, Command, Folder
 from impress_bench.protections.base import Protection
 
 
@@ -21,6 +21,7 @@ class ExecProtection(Protection):
         command: command line that names {in} and {out}; run without a shell.
         timeout: time limit; above 0, seconds.
         memory_gb: memory limit; above 0, GiB, None for no limit.
+        output_gb: bounds each file that it writes or prints; above 0, GiB.
         linf: declares a hard bound, which is checked as everybody's; 0 to 1 on [0, 1] pixels, None
             for no bound.
 
@@ -37,9 +38,10 @@ class ExecProtection(Protection):
         command: str,
         timeout: float = 3600.0,
         memory_gb: float | None = None,
+        output_gb: float = OUTPUT_GB,
         linf: float | None = None,
     ) -> None:
-        self.command = Command(command, timeout, memory_gb)
+        self.command = Command(command, timeout, memory_gb, output_gb)
         self.budget = Budget(linf=linf)
 
     def perturb(self, images: Tensor, context: Context) -> Tensor:
