@@ -26,14 +26,16 @@ WRITES = {
     "inpainter": Path("inpainting") / "unet",
 }
 #: The earlier parts that a part learns from: denoiser and inpainter from the calibrated encoder's
-#: latents, the classifiers from reconstructions and the denoiser's tokenizer.
-NEEDS = {
+#: latents, the classifiers from reconstructions.
+LEARNS_FROM: dict[str, tuple[str, ...]] = {
     "vae": (),
     "encoder": ("vae",),
     "denoiser": ("vae", "encoder"),
-    "clip": ("vae", "denoiser"),
+    "clip": ("vae", "encoder"),
     "inpainter": ("vae", "encoder", "denoiser"),
 }
+#: What must be there before a part is trained: clip reads the denoiser's tokenizer, too.
+NEEDS = {**LEARNS_FROM, "clip": ("vae", "encoder", "denoiser")}
 
 CARD = """# {title}
 {introduction}
@@ -133,8 +135,8 @@ def record(part: str, model: str, job: Job) -> None:
     }
     if part == "vae":
         cards.pop("encoder", None)  # what it had calibrated is gone
-    for later, needs in NEEDS.items():
-        if part in needs and later in cards:
+    for later, sources in LEARNS_FROM.items():
+        if part in sources and later in cards:
             older = {*cards[later].get("older_than", ()), part}
             cards[later]["older_than"] = [name for name in RECIPES if name in older]
     _write(model, job.pack, cards)

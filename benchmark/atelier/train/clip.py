@@ -130,7 +130,7 @@ def _train_open_clip(views: Views, job: Job) -> float:
     outcome = train({"clip": model}, loss, schedule, job.work / "clip", job.digest("vae"))
     load_ema({"clip": model}, outcome.ema)
     _settle_batch_norm(model.visual, views, device)
-    state = {name: value.half().contiguous() for name, value in model.state_dict().items()}
+    state = {name: value.half().cpu().contiguous() for name, value in model.state_dict().items()}
     save_file(state, pack / "clip" / "open_clip_model.safetensors")
     return outcome.hours
 
@@ -159,7 +159,7 @@ def _train_second(views: Views, job: Job) -> float:
     outcome = train({"second": model}, loss, schedule, folder, job.digest("vae"))
     load_ema({"second": model}, outcome.ema)
     _settle_batch_norm(model, views, job.device)
-    model.half().save_pretrained(job.pack / "second_classifier")
+    model.half().cpu().save_pretrained(job.pack / "second_classifier")
     return outcome.hours
 
 

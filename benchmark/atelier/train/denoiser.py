@@ -94,8 +94,8 @@ def train_denoiser(job: Job) -> dict[str, Any]:
     schedule = Schedule(steps=job.steps, lr=1e-3, ema=0.999, seed=job.sizes.seed)
     outcome = train(modules, loss, schedule, job.work / "denoiser", job.digest("vae"))
     load_ema(modules, outcome.ema)
-    unet.half().save_pretrained(pack / "unet")
-    text_encoder.half().save_pretrained(pack / "text_encoder")
+    unet.half().cpu().save_pretrained(pack / "unet")
+    text_encoder.half().cpu().save_pretrained(pack / "text_encoder")
     scheduler.save_pretrained(pack / "scheduler")
     if not (pack / "model_index.json").exists():
         shutil.copy(PACK / "model_index.json", pack)

@@ -46,8 +46,9 @@ def denoiser_figures(job: Job) -> dict[str, Any]:
     - `motif_*`: share of images for which CLIP ranks "subject, movement" above the other subjects
       of the same movement: of samples, of the paintings whose titles they were given, and of these
       paintings' reconstructions; by chance one over the number of subjects.
-    - `mmd_*`: `embedding_distance` of the same three to other held-out paintings of the same
-      artists and subjects; `mmd_paintings` is what sampling alone amounts to.
+    - `title_*`: the same for the full title among eight of the same subject, by chance 1/8.
+    - `mmd_*`: `embedding_distance` of the same three to the other half of the held-out paintings;
+      `mmd_paintings`, between two halves, is 0 but for chance.
     - `advdm_moves`: how far AdvDM moves latents.
     - `judges`: whose classifiers: "this pack", or "atelier" for a pack that has none.
 
@@ -80,6 +81,7 @@ def denoiser_figures(job: Job) -> dict[str, Any]:
     for name, images in sets.items():
         embeddings = judge.embed(images)
         figures[f"motif_{name}"] = motif_recognised(embeddings, titled, texts)
+        figures[f"title_{name}"] = title_recognised(embeddings, titled, texts)
         figures[f"mmd_{name}"] = embedding_distance(embeddings, reference)
     return figures
 
@@ -123,15 +125,14 @@ def has_judges(pack: Path) -> bool:
 
 
 def halves(paintings: PaintedSet) -> tuple[PaintedSet, PaintedSet]:
-    """Two sets with equally many paintings of each artist and subject; an odd one goes into the
-    first."""
-    seen: dict[tuple[str, str], int] = {}
-    sides: tuple[list[int], list[int]] = ([], [])
-    for i, cell in enumerate(zip(paintings.artists, paintings.subjects, strict=True)):
-        sides[seen.get(cell, 0) % 2].append(i)
-        seen[cell] = seen.get(cell, 0) + 1
-    first, second = (paintings.select(np.array(side, dtype=int)) for side in sides)
-    return first, second
+    """Two disjoint random halves, the same at every call.
+
+    Not balanced by artist and subject: then pairs of one artist and subject would be commoner
+    between the halves than within them, and an unbiased MMD would come out below zero.
+    """
+    order = np.random.default_rng(0).permutation(len(paintings))
+    middle = len(paintings) // 2
+    return paintings.select(order[:middle]), paintings.select(order[middle:])
 
 
 def movement_recognised(
@@ -160,6 +161,31 @@ def motif_recognised(
     ranked_first = torch.einsum("nd,nsd->ns", embeddings, own).argmax(1)
     subjects = torch.tensor([world.SUBJECTS.index(name) for name in paintings.subjects])
     return (ranked_first == subjects).float().mean().item()
+
+
+def title_recognised(
+    embeddings: Tensor,
+    paintings: PaintedSet,
+    embed_texts: Callable[[list[str]], Tensor],
+    among: int = 8,
+) -> float:
+    """Share of image `embeddings` (N, D), unit vectors, for which the painting's own title comes
+    first among `among` titles of the same subject, each followed by the painting's movement.
+
+    The other titles are the next ones in the set; all of a subject where it has fewer.
+    """
+    known: dict[str, dict[str, int]] = {subject: {} for subject in paintings.subjects}
+    for title, subject in zip(paintings.titles, paintings.subjects, strict=True):
+        known[subject].setdefault(title, len(known[subject]))
+    count = min(among, *(len(titles) for titles in known.values()))
+    texts = []
+    for i, (title, subject) in enumerate(zip(paintings.titles, paintings.subjects, strict=True)):
+        titles, own = list(known[subject]), known[subject][title]
+        candidates = [titles[(own + k) % len(titles)] for k in range(count)]
+        texts += [f"{candidate}, {paintings.movements[i]}" for candidate in candidates]
+    candidates_of = embed_texts(texts).unflatten(0, (len(paintings), count))
+    ranked_first = torch.einsum("nd,ncd->nc", embeddings, candidates_of).argmax(1)
+    return (ranked_first == 0).float().mean().item()
 
 
 def embedding_distance(painted: Tensor, reference: Tensor) -> float:

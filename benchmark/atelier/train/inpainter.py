@@ -73,7 +73,7 @@ def train_inpainter(job: Job) -> dict[str, Any]:
     schedule = Schedule(steps=job.steps, lr=6e-4, ema=0.999, seed=job.sizes.seed)
     outcome = train({"unet": unet}, loss, schedule, job.work / "inpainter", origin)
     load_ema({"unet": unet}, outcome.ema)
-    unet.half().save_pretrained(pack / "inpainting" / "unet")
+    unet.half().cpu().save_pretrained(pack / "inpainting" / "unet")
     return {"hours": outcome.hours, "steps": job.steps}
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from functools import lru_cache
 
 import pytest
 import torch
+from torch.nn.functional import normalize
 
 from impress_bench.benchmark.atelier import UNCALIBRATED, world
 from impress_bench.benchmark.atelier.train import (
@@ -99,3 +101,110 @@ def test_recipes_make_a_pack_in_their_order(device, train, tmp_path, capsys):
     train("encoder", "--device", device)
     assert "encoder: started afresh" in capsys.readouterr().out
     assert (pack / UNCALIBRATED).read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("encoder",), "encoder needs vae, which"),
+        (("inpainter",), "train first: vae, encoder, denoiser, in this order"),
+        (("figures",), "figures needs vae, encoder, denoiser"),
+        (("clip", "--model", "atelier-second"), "its parts are vae, encoder, denoiser"),
+        (("vae", "--device", "tpu"), "unknown device 'tpu'; known: cpu, cuda, mps"),
+        (("vae", "--device", "cuda:99"), "device 'cuda:99' is not there"),
+        (("vae", "--steps", "0"), "--steps must be at least 1"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_at_once(options, message, tmp_path, capsys):
+    folders = ("--work", str(tmp_path / "work"), "--pack", str(tmp_path / "pack"))
+    with pytest.raises(SystemExit) as exit_:
+        main([*options, *folders])
+    assert exit_.value.code == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_halves_are_disjoint_and_unbiased():
+    """Over all pairs of paintings a random split has no preference, a balanced one would have."""
+    paintings = few(None, "pretrain", "heldout", 10)
+    first, second = figures.halves(paintings)
+    assert len(first) == len(second) == len(paintings) / 2
+    assert sorted(first.titles + second.titles) == sorted(paintings.titles)
+    assert figures.halves(paintings)[0].titles == first.titles
+    assert sorted(first.subjects) != sorted(second.subjects)
+
+
+def test_a_motif_is_recognised_by_its_subject_alone():
+    """Texts and images as unit vectors of subject and movement; the movement outweighs."""
+    paintings = few(None, "pretrain", "heldout", 10)
+    axes = torch.eye(len(world.SUBJECTS) + len(world.MOVEMENTS))
+    subjects = dict(zip(world.SUBJECTS, axes, strict=False))
+    movements = dict(zip(world.MOVEMENTS, axes[len(subjects) :], strict=True))
+
+    def embed(texts):
+        pairs = [text.rsplit(", ", 1) for text in texts]
+        return torch.stack([subjects[s] + 3 * movements[m] for s, m in pairs])
+
+    shown = embed(
+        [f"{s}, {m}" for s, m in zip(paintings.subjects, paintings.movements, strict=True)]
+    )
+    assert figures.motif_recognised(shown, paintings, embed) == 1
+    shown[:5] = torch.stack([movements[m] for m in paintings.movements[:5]]) + subjects["portrait"]
+    wrong = sum(subject != "portrait" for subject in paintings.subjects[:5])
+    share = figures.motif_recognised(shown, paintings, embed)
+    assert share == pytest.approx(1 - wrong / len(paintings))
+
+
+def test_a_title_is_recognised_among_others_of_its_subject():
+    """Texts as random unit vectors of their own; images show their title, three another one."""
+    paintings = few(None, "pretrain", "heldout", 10)
+    asked = []
+
+    def embed(texts):
+        asked.extend(texts)
+        draws = [torch.Generator().manual_seed(zlib.crc32(text.encode())) for text in texts]
+        return normalize(torch.stack([torch.randn(64, generator=g) for g in draws]), dim=-1)
+
+    forms = [f"{t}, {m}" for t, m in zip(paintings.titles, paintings.movements, strict=True)]
+    shown = embed(forms)
+    shown[:3] = embed([forms[5], forms[6], forms[7]])  # of the same subjects, five on
+    asked.clear()
+    share = figures.title_recognised(shown, paintings, embed, among=3)
+    assert share == pytest.approx(1 - 3 / len(paintings))
+    subject_of = dict(zip(paintings.titles, paintings.subjects, strict=True))
+    for i, subject in enumerate(paintings.subjects):
+        candidates = [text.rsplit(", ", 1)[0] for text in asked[3 * i : 3 * i + 3]]
+        assert candidates[0] == paintings.titles[i]
+        assert len(set(candidates)) == 3
+        assert {subject_of[title] for title in candidates} == {subject}
+
+
+def test_distance_of_embeddings_is_the_naive_one():
+    generator = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(n, 6, generator=generator).double() for n in (4, 5))
+    x, y = (v / v.norm(dim=1, keepdim=True) for v in (x, y))
+
+    def kernel(a, b):
+        return float(a @ b + 1) ** 3
+
+    within_x = [kernel(a, b) for i, a in enumerate(x) for j, b in enumerate(x) if i != j]
+    within_y = [kernel(a, b) for i, a in enumerate(y) for j, b in enumerate(y) if i != j]
+    across = [kernel(a, b) for a in x for b in y]
+    expected = sum(within_x) / 12 + sum(within_y) / 20 - 2 * sum(across) / 20
+    assert figures.embedding_distance(x, y) == pytest.approx(expected)
+
+
+def test_the_card_shows_nested_figures_in_one_row_and_what_was_calibrated():
+    left = {"mosaic": 0.11, "woodcut": 0.04}
+    encoder_figures = {
+        "left_zero_7.65": 0.051,
+        "left_zero_7.65_before": 0.8,
+        "left_zero_7.65_by_movement": left,
+    }
+    cards = {"encoder": encoder_figures, "denoiser": {"older_than": ["vae", "encoder"]}}
+    text = card.render("atelier-second", cards)
+    assert "| encoder | left zero 7.65 by movement | mosaic 0.110, woodcut 0.040 |" in text
+    assert "| denoiser | older than | vae, encoder |" in text
+    assert "leaves 0.800 of this model's uncalibrated latents and 0.051 of the" in text
+    assert "PART being vae, encoder, denoiser, in this order" in text
+    assert "is calibrated" not in card.render("atelier-second", {})
