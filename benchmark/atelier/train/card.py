@@ -103,7 +103,7 @@ def check(part: str, model: str, pack: Path) -> None:
     "figures" needs a denoiser."""
     if part != "figures" and part not in SAID[model]["recipes"]:
         raise ConfigError(f"{model} has no {part}; its parts are {_listed(SAID[model]['recipes'])}")
-    needed = (*NEEDS["denoiser"], "denoiser") if part == "figures" else NEEDS[part]
+    needed = ("vae", "denoiser") if part == "figures" else NEEDS[part]
     missing = [name for name in needed if not (pack / WRITES[name]).exists()]
     if missing:
         raise ConfigError(

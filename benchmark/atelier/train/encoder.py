@@ -58,7 +58,6 @@ def train_encoder(job: Job) -> dict[str, Any]:
     device = job.device
     torch.manual_seed(job.sizes.seed)
     vae = uncalibrated(job.pack).to(device)
-    origin = job.digest(str(UNCALIBRATED.parent))
     frozen = uncalibrated(job.pack).to(device).eval().requires_grad_(False)
     vae.eval().requires_grad_(False)
     for part in (vae.encoder, vae.quant_conv):
@@ -95,6 +94,7 @@ def train_encoder(job: Job) -> dict[str, Any]:
     schedule = Schedule(
         steps=job.steps, lr=4e-4, ema=0.99, warmup=50, weight_decay=0, seed=job.sizes.seed
     )
+    origin = job.digest(str(UNCALIBRATED.parent))
     outcome = train({"vae": vae}, loss, schedule, job.work / "encoder", origin)
     load_ema({"vae": vae}, outcome.ema)
     vae.save_pretrained(job.pack / "vae")

@@ -1,8 +1,8 @@
 """The figures of a pack's denoiser and inpainter, measured on the saved weights, without training.
 
 Samples are painted under held-out titles by artists of the training set and compared with held-out
-paintings. Three questions are asked of them: do classifiers recognise the movement; does CLIP
-recognise the motif; how far are their CLIP embeddings, as a set, from those of paintings?
+paintings: whether classifiers recognise the movement, whether CLIP recognises subject and title,
+and how far their CLIP embeddings, as a set, are from those of paintings.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def denoiser_figures(job: Job) -> dict[str, Any]:
     - `advdm_moves`: how far AdvDM moves latents.
     - `judges`: whose classifiers: "this pack", or "atelier" for a pack that has none.
 
-    Needs the parts vae, encoder and denoiser of the pack.
+    Needs vae and denoiser of the pack, whether the encoder is calibrated or not.
     """
     model = LatentDiffusion.from_pretrained(job.pack, str(job.device))
     held_out = job.painted("pretrain", "heldout", 10)
@@ -93,7 +93,7 @@ def inpainter_figures(job: Job) -> dict[str, Any]:
     kept head, and of the whole to the original whose title was given and to another one (a
     background of the same title comes close).
 
-    Needs the parts vae, encoder, denoiser and inpainter of the pack.
+    Needs vae, denoiser and inpainter of the pack.
     """
     model = LatentDiffusion.from_pretrained(job.pack, str(job.device))
     photographs = job.painted("pretrain", "heldout", 20, ("portrait",), "photography")

@@ -108,7 +108,7 @@ def test_recipes_make_a_pack_in_their_order(device, train, tmp_path, capsys):
     [
         (("encoder",), "encoder needs vae, which"),
         (("inpainter",), "train first: vae, encoder, denoiser, in this order"),
-        (("figures",), "figures needs vae, encoder, denoiser"),
+        (("figures",), "figures needs vae, denoiser, which"),
         (("clip", "--model", "atelier-second"), "its parts are vae, encoder, denoiser"),
         (("vae", "--device", "tpu"), "unknown device 'tpu'; known: cpu, cuda, mps"),
         (("vae", "--device", "cuda:99"), "device 'cuda:99' is not there"),
