@@ -37,6 +37,7 @@ from impress_bench.protections.advdm import AdvDM
 #: Sampling steps and guidance of all samples, and the steps of the attack.
 STEPS, GUIDANCE, ATTACK_STEPS = 25, 3.0, 40
 BATCH = 64
+TITLES = 8  # among which a painting's own is to be recognised
 
 
 def denoiser_figures(job: Job) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def denoiser_figures(job: Job) -> dict[str, Any]:
     for name, images in sets.items():
         embeddings = judge.embed(images)
         figures[f"motif_{name}"] = motif_recognised(embeddings, titled, texts)
-        figures[f"title_{name}"] = title_recognised(embeddings, titled, texts)
+        figures[f"title_{name}"] = title_recognised(embeddings, titled, held_out, texts)
         figures[f"mmd_{name}"] = embedding_distance(embeddings, reference)
     return figures
 
@@ -166,24 +167,26 @@ def motif_recognised(
 def title_recognised(
     embeddings: Tensor,
     paintings: PaintedSet,
+    known: PaintedSet,
     embed_texts: Callable[[list[str]], Tensor],
-    among: int = 8,
 ) -> float:
     """Share of image `embeddings` (N, D), unit vectors, for which the painting's own title comes
-    first among `among` titles of the same subject, each followed by the painting's movement.
+    first among `TITLES` titles of the same subject, each followed by the painting's movement.
 
-    The other titles are the next ones in the set; all of a subject where it has fewer.
+    The other titles are the next ones of that subject in `known`, of which `paintings` is a part.
+    Raises ValueError for a subject with fewer titles.
     """
-    known: dict[str, dict[str, int]] = {subject: {} for subject in paintings.subjects}
-    for title, subject in zip(paintings.titles, paintings.subjects, strict=True):
-        known[subject].setdefault(title, len(known[subject]))
-    count = min(among, *(len(titles) for titles in known.values()))
+    titles_of: dict[str, dict[str, int]] = {subject: {} for subject in known.subjects}
+    for title, subject in zip(known.titles, known.subjects, strict=True):
+        titles_of[subject].setdefault(title, len(titles_of[subject]))
+    if few := [subject for subject, titles in titles_of.items() if len(titles) < TITLES]:
+        raise ValueError(f"fewer than {TITLES} titles to choose from: {', '.join(few)}")
     texts = []
     for i, (title, subject) in enumerate(zip(paintings.titles, paintings.subjects, strict=True)):
-        titles, own = list(known[subject]), known[subject][title]
-        candidates = [titles[(own + k) % len(titles)] for k in range(count)]
+        titles, own = list(titles_of[subject]), titles_of[subject][title]
+        candidates = [titles[(own + k) % len(titles)] for k in range(TITLES)]
         texts += [f"{candidate}, {paintings.movements[i]}" for candidate in candidates]
-    candidates_of = embed_texts(texts).unflatten(0, (len(paintings), count))
+    candidates_of = embed_texts(texts).unflatten(0, (len(paintings), TITLES))
     ranked_first = torch.einsum("nd,ncd->nc", embeddings, candidates_of).argmax(1)
     return (ranked_first == 0).float().mean().item()
 

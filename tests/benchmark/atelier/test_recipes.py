@@ -7,6 +7,7 @@ import math
 import zlib
 from functools import lru_cache
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import normalize
@@ -58,6 +59,7 @@ def train(tmp_path, monkeypatch):
     ):
         monkeypatch.setattr(module, name, 1)
     monkeypatch.setattr(figures, "STEPS", 2)
+    monkeypatch.setattr(figures, "TITLES", 4)
 
     def run(part, *options):
         folders = ("--work", str(tmp_path / "work"), "--pack", str(tmp_path / "pack"))
@@ -155,8 +157,9 @@ def test_a_motif_is_recognised_by_its_subject_alone():
     assert share == pytest.approx(1 - wrong / len(paintings))
 
 
-def test_a_title_is_recognised_among_others_of_its_subject():
+def test_a_title_is_recognised_among_others_of_its_subject(monkeypatch):
     """Texts as random unit vectors of their own; images show their title, three another one."""
+    monkeypatch.setattr(figures, "TITLES", 3)
     paintings = few(None, "pretrain", "heldout", 10)
     asked = []
 
@@ -169,7 +172,7 @@ def test_a_title_is_recognised_among_others_of_its_subject():
     shown = embed(forms)
     shown[:3] = embed([forms[5], forms[6], forms[7]])  # of the same subjects, five on
     asked.clear()
-    share = figures.title_recognised(shown, paintings, embed, among=3)
+    share = figures.title_recognised(shown, paintings, paintings, embed)
     assert share == pytest.approx(1 - 3 / len(paintings))
     subject_of = dict(zip(paintings.titles, paintings.subjects, strict=True))
     for i, subject in enumerate(paintings.subjects):
@@ -177,6 +180,8 @@ def test_a_title_is_recognised_among_others_of_its_subject():
         assert candidates[0] == paintings.titles[i]
         assert len(set(candidates)) == 3
         assert {subject_of[title] for title in candidates} == {subject}
+    with pytest.raises(ValueError, match="fewer than 3 titles to choose from"):
+        figures.title_recognised(shown, paintings, paintings.select(np.arange(5)), embed)
 
 
 def test_distance_of_embeddings_is_the_naive_one():
