@@ -28,17 +28,23 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--licence", help="An SPDX expression. [default: the package's]")
 @click.option("--paper", help="Where it is described: an address.")
 @click.option("--summary", help="What it does, in a sentence. [default: the package's]")
+@click.option("--force", is_flag=True, help="Replace the folder if it is there already.")
 def submit(name: str, run: Path, into: Path, **told: Any) -> None:
-    """Write the submission of the plugin NAME from a run that measured it."""
-    from impress_bench.benchmark.submissions.reading import read
+    """Write the submission of the plugin NAME from a run that measured it.
+
+    What `validate` would refuse is not written: exit code 1.
+    """
+    from impress_bench.benchmark.submissions.writing import Refused
     from impress_bench.benchmark.submissions.writing import submit as write
 
-    folder = write(name, run, into, **told)
-    complaints = read(folder).complaints
-    for complaint in complaints:
-        click.echo(complaint, err=True)
+    try:
+        folder, warnings = write(name, run, into, **told)
+    except Refused as error:
+        click.echo(error, err=True)
+        click.get_current_context().exit(STOPPED)
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
     click.echo(folder)
-    click.get_current_context().exit(STOPPED if complaints else 0)
 
 
 @click.command()
@@ -59,21 +65,30 @@ def validate(path: Path, rerun: float | None, seed: int, as_json: bool, quiet: b
     from impress_bench.benchmark.submissions.reading import find_submissions, read
     from impress_bench.benchmark.submissions.rerun import rerun as measure_again
 
-    folders = find_submissions(path)
-    if not folders:
+    folders, complaints = find_submissions(path)
+    if not folders and not complaints:
         raise ConfigError(f"{path} holds no submission; `impress-bench submit` writes one")
-    complaints = []
+    if not as_json:
+        for complaint in complaints:
+            click.echo(complaint)
     for folder in folders:
         reading = read(folder)
         found = list(reading.complaints)
-        if rerun is not None and not found and reading.submission and reading.cells is not None:
+        if rerun is not None and not found and reading.claimed is not None:
             reporter = Reporter() if quiet else reporter_for(sys.stderr)
             with tempfile.TemporaryDirectory() as scratch:
                 found += measure_again(
-                    reading.submission, reading.cells, rerun, seed, Path(scratch), reporter
+                    reading.claimed.submission,
+                    reading.claimed.cells,
+                    rerun,
+                    seed,
+                    Path(scratch),
+                    reporter,
                 )
         complaints += found
         if not as_json:
+            for warning in reading.warnings:
+                click.echo(f"warning: {warning}")
             for complaint in found:
                 click.echo(complaint)
             click.echo(f"{folder}: {'refused' if found else 'accepted'}")
@@ -90,7 +105,7 @@ def requirement(folder: Path) -> None:
     from impress_bench.benchmark.submissions.reading import read
 
     reading = read(folder)
-    if reading.submission is None:
+    if reading.submission is None or reading.complaints:
         raise ConfigError("; ".join(map(str, reading.complaints)))
     click.echo(reading.submission.distribution.requirement())
 
@@ -99,17 +114,27 @@ def requirement(folder: Path) -> None:
 @click.option("--results", type=FOLDER, default=Path("leaderboard/results"), show_default=True)
 @click.option("--submissions", type=FOLDER, default=Path("submissions"), show_default=True)
 @click.option(
+    "--measured",
+    type=FOLDER,
+    default=Path("leaderboard/measured"),
+    show_default=True,
+    help="What a trusted machine measured of submissions.",
+)
+@click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("LEADERBOARD.md"),
     show_default=True,
 )
-def publish(results: Path, submissions: Path, out: Path) -> None:
-    """Write LEADERBOARD.md and the boards of all published results and accepted submissions."""
+def publish(results: Path, submissions: Path, measured: Path, out: Path) -> None:
+    """Write LEADERBOARD.md and the boards of all published results and accepted submissions.
+
+    Submissions that were measured again stand beside our results, the others apart.
+    """
     from impress_bench.benchmark.errors import ConfigError
     from impress_bench.benchmark.submissions.publish import publish as write_page
 
     if not results.is_dir():
         raise ConfigError(f"--results: {results} is no folder of results")
-    for path in write_page(results, submissions, out):
+    for path in write_page(results, submissions, out, measured):
         click.echo(path)

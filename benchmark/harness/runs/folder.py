@@ -56,6 +56,8 @@ def difference(one: Origin, other: Origin, libraries: bool = True) -> str:
 def _differences(one: Origin, other: Origin, libraries: bool) -> Iterator[str]:
     for name in SHARED:
         yield from _unlike(name, one[name], other[name])
+    if "pack" in one and "pack" in other:  # older parts do not say
+        yield from _unlike("pack", one["pack"], other["pack"])
     # What an older part does not have is a default.
     these, those = (
         Preset.model_validate(origin["preset"]).model_dump(mode="json") for origin in (one, other)
