@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from impress_bench.benchmark.errors import ConfigError
-from impress_bench.benchmark.harness.storage.atomic_files import write_atomically
-from impress_bench.benchmark.harness.stages.passes import NETWORKS
-from impress_bench.benchmark.harness.planning.plan import Plan
 from impress_bench.benchmark.harness.execution.stage_runner import Outcome
+from impress_bench.benchmark.harness.planning.plan import Plan
+from impress_bench.benchmark.harness.stages.passes import NETWORKS
+from impress_bench.benchmark.harness.storage.atomic_files import write_atomically
 
 TEXT = """# Costs
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from impress_bench.benchmark.harness.plugins.component import OURS
 from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.config.preset import Preset
+from impress_bench.benchmark.harness.plugins.component import OURS
 from impress_bench.benchmark.harness.runs.tables import Frames, load_frames
 from impress_bench.benchmark.harness.storage.keys import LIBRARIES
-from impress_bench.benchmark.harness.config.preset import Preset
 
 Origin = dict[str, Any]
 

@@ -17,11 +17,11 @@ from typing import Any
 import pandas as pd
 
 from impress_bench.benchmark.contract import State
-from impress_bench.benchmark.harness.runs.costs import load_costs, save_costs
 from impress_bench.benchmark.errors import ConfigError
-from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
-from impress_bench.benchmark.harness.runs.tables import Frames, save_frames
+from impress_bench.benchmark.harness.runs.costs import load_costs, save_costs
 from impress_bench.benchmark.harness.runs.folder import Part, difference, read_part
+from impress_bench.benchmark.harness.runs.tables import Frames, save_frames
+from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
 from impress_bench.leaderboard import write_boards
 from impress_bench.leaderboard.write import COLUMNS
 

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from impress_bench.benchmark.atelier import PACK
+from impress_bench.benchmark.harness.planning.plan import Plan
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.storage.keys import SCHEMA
-from impress_bench.benchmark.harness.planning.plan import Plan
-
 from impress_bench.benchmark.models.digest import folder_digest
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from impress_bench.benchmark.errors import ConfigError
-from impress_bench.benchmark.harness.runs.strips import write_figures
-from impress_bench.benchmark.harness.storage.atomic_files import make_folder
-from impress_bench.benchmark.harness.execution.forecast import Forecast, forecast
-from impress_bench.benchmark.harness.runs.tables import board_meta, load_frames
-from impress_bench.benchmark.harness.planning.planner import plan_run
 from impress_bench.benchmark.harness.config.preset import Preset
-from impress_bench.benchmark.harness.storage.store import Store, default_root
+from impress_bench.benchmark.harness.execution.forecast import Forecast, forecast
 from impress_bench.benchmark.harness.execution.timings import Timings
 from impress_bench.benchmark.harness.execution.workers import default_workers
+from impress_bench.benchmark.harness.planning.planner import plan_run
+from impress_bench.benchmark.harness.runs.strips import write_figures
+from impress_bench.benchmark.harness.runs.tables import board_meta, load_frames
+from impress_bench.benchmark.harness.storage.atomic_files import make_folder
+from impress_bench.benchmark.harness.storage.store import Store, default_root
 from impress_bench.leaderboard import write_boards
 
 

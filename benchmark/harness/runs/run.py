@@ -19,21 +19,21 @@ from typing import Any, TextIO
 import pandas as pd
 
 from impress_bench.benchmark.contract import State
-from impress_bench.benchmark.harness.runs.costs import costs_of, save_costs
+from impress_bench.benchmark.harness.config.loading import load_preset
+from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.execution.base import Executor
-from impress_bench.benchmark.harness.runs.strips import strip_captions, write_figures
-from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
-from impress_bench.benchmark.harness.runs.tables import board_meta, frames_of, save_frames
 from impress_bench.benchmark.harness.execution.local import LocalExecutor
+from impress_bench.benchmark.harness.execution.progress import Reporter
+from impress_bench.benchmark.harness.execution.workers import default_workers, helpers
 from impress_bench.benchmark.harness.planning.plan import Plan
 from impress_bench.benchmark.harness.planning.planner import plan_run
-from impress_bench.benchmark.harness.config.preset import Preset
-from impress_bench.benchmark.harness.config.loading import load_preset
-from impress_bench.benchmark.harness.execution.progress import Reporter
+from impress_bench.benchmark.harness.runs.costs import costs_of, save_costs
 from impress_bench.benchmark.harness.runs.provenance import provenance
+from impress_bench.benchmark.harness.runs.strips import strip_captions, write_figures
+from impress_bench.benchmark.harness.runs.tables import board_meta, frames_of, save_frames
 from impress_bench.benchmark.harness.stages.base import Stage
+from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
 from impress_bench.benchmark.harness.storage.store import Store, StoreError, default_root
-from impress_bench.benchmark.harness.execution.workers import default_workers, helpers
 from impress_bench.leaderboard import write_boards
 
 #: Boards are written anew after this long, so that they can be read while it runs.

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from impress_bench.benchmark.contract import NORMS, PluginError, State
-from impress_bench.benchmark.harness.storage.atomic_files import write_atomically
-from impress_bench.benchmark.harness.planning.plan import CONTROL, Cell, Plan
 from impress_bench.benchmark.harness.execution.stage_runner import Outcome
+from impress_bench.benchmark.harness.planning.plan import CONTROL, Cell, Plan
 from impress_bench.benchmark.harness.stages.base import Stage
+from impress_bench.benchmark.harness.storage.atomic_files import write_atomically
 
 CELLS = (
     "task", "subject", "protection", "purifier", "seed", "metric", "value", "state", "reason"

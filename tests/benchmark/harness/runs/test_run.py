@@ -8,8 +8,8 @@ import pytest
 
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.execution.local import LocalExecutor
-from impress_bench.benchmark.harness.planning.planner import make_plan
 from impress_bench.benchmark.harness.execution.progress import Reporter
+from impress_bench.benchmark.harness.planning.planner import make_plan
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.runs.reports import report
 from impress_bench.benchmark.harness.storage.store import Store
