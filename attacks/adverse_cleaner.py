@@ -25,6 +25,7 @@ class AdverseCleaner(Purifier):
     """
 
     name: ClassVar[str] = "adverse-cleaner"
+    title: ClassVar[str] = "AdverseCleaner"
 
     def __init__(self, *, bilateral: int = 64, guided: int = 4) -> None:
         if min(bilateral, guided) < 0:
@@ -32,7 +33,7 @@ class AdverseCleaner(Purifier):
         self.bilateral = bilateral
         self.guided = guided
 
-    def skip(self, subject: str, model: LatentDiffusion | None) -> str | None:
+    def skip(self, model: LatentDiffusion | None) -> str | None:
         """Whether OpenCV is there."""
         if find_spec("cv2") is None:
             return "needs OpenCV with contributed modules: pip install 'impress-bench[opencv]'"

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
 
-from impress_bench.benchmark.contract import Context, Purified
+from impress_bench.benchmark.contract import Context, Purified, PurifierHooks
 from impress_bench.benchmark.pixels import check_images, round_to_8bit
 
-if TYPE_CHECKING:
-    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
-
-class Purifier(ABC):
+class Purifier(PurifierHooks, ABC):
     """Base of all purifiers."""
 
     name: ClassVar[str]
@@ -29,10 +26,6 @@ class Purifier(ABC):
         super().__init_subclass__()
         if "__call__" in vars(cls):
             raise TypeError(f"{cls.__name__} overrides the final __call__; write purify instead")
-
-    def skip(self, subject: str, model: LatentDiffusion | None) -> str | None:
-        """Why this purifier cannot apply here, or None where it can."""
-        return None
 
     @abstractmethod
     def purify(self, images: Tensor, context: Context) -> Tensor:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from torch import Tensor
 
 from impress_bench.attacks.base import Purifier
-from impress_bench.benchmark.contract import Context
+from impress_bench.attacks.external import DirPurifier
+from impress_bench.benchmark.contract import Context, PurifierHooks, hooks
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
@@ -29,17 +30,15 @@ class Chain(Purifier):
             raise ValueError("a chain needs at least one purifier")
         self.purifiers = purifiers
 
-    def skip(self, subject: str, model: LatentDiffusion | None) -> str | None:
-        """The first reason of any of them; a purifier of others need not have one."""
-        asked = (getattr(purifier, "skip", None) for purifier in self.purifiers)
-        reasons = (skip(subject, model) for skip in asked if skip is not None)
+    def skip(self, model: LatentDiffusion | None) -> str | None:
+        """The first reason of any of them."""
+        reasons = (hooks(purifier, PurifierHooks).skip(model) for purifier in self.purifiers)
         return next((reason for reason in reasons if reason), None)
 
-    def tell(self, subject: str, names: Sequence[str]) -> None:
-        """Which images will be asked for, to those that want to know (`dir:` does)."""
-        for purifier in self.purifiers:
-            if hasattr(purifier, "tell"):
-                purifier.tell(subject, names)
+    def receive_names(self, subject: str, names: Sequence[str]) -> None:
+        """Passed to the first if it is a folder: what follows gets images and no names."""
+        if isinstance(self.purifiers[0], DirPurifier):
+            self.purifiers[0].receive_names(subject, names)
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
         """What the last one makes of them."""

@@ -29,6 +29,7 @@ class DiffPure(Purifier):
     """
 
     name: ClassVar[str] = "diffpure"
+    title: ClassVar[str] = "DiffPure"
 
     def __init__(self, *, strength: float = 0.15, steps: int = 100) -> None:
         self.redraw = Redrawing(strength, steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor
@@ -34,9 +35,9 @@ class ExecPurifier(Purifier):
 class DirPurifier(Purifier):
     """Images that were purified elsewhere.
 
-    `dir:PATH` is short for it. `path` has a folder a subject, and in it PNGs of the names that the
-    benchmark gives the images. They are some protection's images without their protection: name no
-    other beside it.
+    `dir:PATH` is short for it. `path` has one folder per subject, and in it PNGs of the names that
+    the benchmark gives the images. They are one protection's images, purified: name no other
+    protection beside it.
     """
 
     name: ClassVar[str] = "dir"
@@ -44,7 +45,10 @@ class DirPurifier(Purifier):
 
     def __init__(self, *, path: str) -> None:
         self.folder = Folder(path)
-        self.tell = self.folder.tell
+
+    def receive_names(self, subject: str, names: Sequence[str]) -> None:
+        """The subject, whose folder is read, and the names of the files in it."""
+        self.folder.receive_names(subject, names)
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
         """The images in the folder."""

@@ -20,6 +20,7 @@ class GaussianNoise(Purifier):
     """
 
     name: ClassVar[str] = "gaussian-noise"
+    title: ClassVar[str] = "Noise"
 
     def __init__(self, *, std: float = 0.15**0.5) -> None:
         if not std >= 0:

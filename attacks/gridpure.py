@@ -32,6 +32,7 @@ class GridPure(Purifier):
     """
 
     name: ClassVar[str] = "gridpure"
+    title: ClassVar[str] = "GrIDPure"
 
     def __init__(
         self,

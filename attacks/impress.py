@@ -57,6 +57,7 @@ class Impress(Purifier):
     """
 
     name: ClassVar[str] = "impress"
+    title: ClassVar[str] = "IMPRESS"
 
     def __init__(
         self,

@@ -22,11 +22,12 @@ class UnrolledImpress(Impress):
 
     `steps` steps on the mean of squares at the rate `lr` / `eps`, which is what the released Adam
     amounts to where gradients lie far below its eps (see `Impress`), without its momentum and
-    annealing. Where gradients are wanted every step is remembered, second derivatives included:
+    annealing. Where gradients are wanted every step is stored, second derivatives included:
     memory grows with `steps`, so a handful is what it is for. Other parameters as for `Impress`.
     """
 
     name: ClassVar[str] = "impress-unrolled"
+    title: ClassVar[str] = "IMPRESS, unrolled"
 
     def __init__(
         self,

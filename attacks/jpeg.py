@@ -22,6 +22,7 @@ class Jpeg(Purifier):
     """
 
     name: ClassVar[str] = "jpeg"
+    title: ClassVar[str] = "JPG"
 
     def __init__(self, *, quality: int = 15) -> None:
         if not 1 <= quality <= 95:

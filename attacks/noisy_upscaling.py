@@ -50,7 +50,7 @@ class NoisyUpscaling(Purifier):
         self.steps = steps
         self.guidance_scale = guidance_scale
 
-    def skip(self, subject: str, model: LatentDiffusion | None) -> str | None:
+    def skip(self, model: LatentDiffusion | None) -> str | None:
         """Whether an upscaler was named."""
         if self.upscaler:
             return None

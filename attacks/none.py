@@ -14,6 +14,7 @@ class NoPurifier(Purifier):
     """No purification; what a purifier is compared with."""
 
     name: ClassVar[str] = "none"
+    title: ClassVar[str] = "No purifier"
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
         """The images themselves."""

@@ -19,6 +19,7 @@ class VaeRoundTrip(Purifier):
     """
 
     name: ClassVar[str] = "vae-round-trip"
+    title: ClassVar[str] = "VAE round trip"
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
         """Reconstructions."""

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from impress_bench.benchmark.atelier import load_atelier, world
-from impress_bench.benchmark.contract import Context
+from impress_bench.benchmark.contract import Context, PluginHooks, hooks
 from impress_bench.benchmark.pixels import check_images, round_to_8bit, to_tensor
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Conformance(ABC):
         batch, and give each image a generator of its own. A protection that optimises a subject's
         images jointly says so by granularity = "subject".
         """
-        if getattr(self.build(), "granularity", "image") == "subject":
+        if hooks(self.build(), PluginHooks).granularity == "subject":
             return
         photos = self.photos()
         alone = Photos(photos.images[:1], photos.titles[:1], photos.masks[:1])

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar, cast
 
 if TYPE_CHECKING:
     import numpy as np
@@ -138,3 +139,74 @@ class Context:
         if self.model is None:
             raise PluginError(plugin, "needs a model; pass Context(model=load_model('atelier'))")
         return self.model
+
+
+class PluginHooks:
+    """What any plugin may define besides being called; what it leaves out has these defaults.
+
+    The base classes inherit them. A plugin that builds on none of the base classes may define any
+    of them too: the benchmark reads them through `hooks`.
+    """
+
+    #: What boards call it; "" stands for its registered name made readable.
+    title: ClassVar[str] = ""
+    #: Parameters that may name a file or a folder: its contents are part of a result's identity.
+    files: ClassVar[tuple[str, ...]] = ()
+    #: Parameters that name a plugin and are given that plugin instead: {"expects": "purifiers"}.
+    injects: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    #: Whether an image's result depends on that image alone, or on all images of a subject.
+    granularity: ClassVar[Literal["image", "subject"]] = "image"
+
+
+class ProtectionHooks(PluginHooks):
+    """What a protection may define."""
+
+    #: How far it may move an image; by default without bounds.
+    budget: Budget = Budget()
+    #: Whether it is a control, which is not meant to protect (random noise, say).
+    control: ClassVar[bool] = False
+
+    def requires(self) -> tuple[str, ...]:
+        """Registered names of the protections whose results `context.results` must hold."""
+        return ()
+
+    def skip(self, subject: str, model: LatentDiffusion | None) -> str | None:
+        """Why this protection cannot apply to a subject with this surrogate; None where it can."""
+        return None
+
+    def receive_names(self, subject: str, names: Sequence[str]) -> None:
+        """Called before the plugin is, with the subject's name and the names of its images."""
+
+
+class PurifierHooks(PluginHooks):
+    """What a purifier may define. `skip` gets no subject: an artist's name stands for a style, and
+    a purifier is to work from images alone."""
+
+    def skip(self, model: LatentDiffusion | None) -> str | None:
+        """Why this purifier cannot work here with this surrogate; None where it can."""
+        return None
+
+    def receive_names(self, subject: str, names: Sequence[str]) -> None:
+        """As for a protection, but called for purifiers of this package alone, of which `dir:`
+        looks up files by these names; a third party's never gets a name."""
+
+
+H = TypeVar("H", bound=PluginHooks)
+
+
+def hooks(plugin: object, kind: type[H]) -> H:
+    """`plugin`, an object or a class, with the defaults of `kind` for the hooks it leaves out."""
+    if isinstance(plugin, kind) or (isinstance(plugin, type) and issubclass(plugin, kind)):
+        return cast(H, plugin)
+    return cast(H, _WithDefaults(plugin, kind()))
+
+
+class _WithDefaults:
+    """A plugin that builds on no base class."""
+
+    def __init__(self, plugin: object, defaults: PluginHooks) -> None:
+        self._plugin = plugin
+        self._defaults = defaults
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._plugin, name, getattr(self._defaults, name))

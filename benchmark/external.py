@@ -71,7 +71,7 @@ class Command:
 
 
 class Folder:
-    """Images that were changed elsewhere: `path` has a folder a subject, and in it PNGs of the
+    """Images that were changed elsewhere: `path` has one folder per subject, and in it PNGs of the
     names that the benchmark gives the images."""
 
     def __init__(self, path: str) -> None:
@@ -79,8 +79,8 @@ class Folder:
         self.names: tuple[str, ...] = ()
         self.subject = ""
 
-    def tell(self, subject: str, names: Sequence[str]) -> None:
-        """Which images will be asked for; the harness says it before the call."""
+    def receive_names(self, subject: str, names: Sequence[str]) -> None:
+        """The subject and the names of the images that `read` will be asked for."""
         self.subject, self.names = subject, tuple(names)
 
     def read(self, images: Tensor) -> Tensor:
@@ -166,5 +166,5 @@ def _last_line(path: Path) -> str:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - TAIL))
         lines = file.read().decode("utf-8", "replace").split("\n")
-    told = [line.strip() for line in lines if line.strip()]
-    return told[-1] if told else "it printed nothing"
+    printed = [line.strip() for line in lines if line.strip()]
+    return printed[-1] if printed else "it printed nothing"

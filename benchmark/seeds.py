@@ -1,6 +1,6 @@
-"""One generator an image, so that an image's noise does not depend on how a batch was cut.
+"""One generator per image, so that an image's noise does not depend on how a batch was cut.
 
-Diffusers takes a list of generators wherever it takes one, an entry an image.
+Diffusers takes a list of generators, one per image, wherever it takes one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-#: One generator for a batch, from which each image's own is derived, or one an image.
+#: One generator for a batch, from which each image's own is derived, or one per image.
 Generators = torch.Generator | Sequence[torch.Generator]
 
 
@@ -24,8 +24,8 @@ def per_image_generators(generator: torch.Generator, n: int) -> list[torch.Gener
     return [torch.Generator().manual_seed(seed) for seed in seeds.tolist()]
 
 
-def one_an_image(generator: Generators, count: int) -> list[torch.Generator]:
-    """`generator` itself where it is one an image, or `count` derived from it."""
+def as_generators(generator: Generators, count: int) -> list[torch.Generator]:
+    """One generator per image: `generator` if it is such a list, else `count` derived from it."""
     if isinstance(generator, torch.Generator):
         return per_image_generators(generator, count)
     return list(generator)

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from impress_bench.benchmark.contract import Budget
     from impress_bench.protections.ace import Ace
-    from impress_bench.protections.adaptive import Adaptation
+    from impress_bench.protections.adaptations.base import Adaptation
+    from impress_bench.protections.adaptations.consistency import Consistency
+    from impress_bench.protections.adaptations.o_pgd import OPgd
+    from impress_bench.protections.adaptations.purifier_aware import PurifierAware
     from impress_bench.protections.advdm import AdvDM
     from impress_bench.protections.aspl import Aspl
     from impress_bench.protections.base import GradientProtection, Protection
     from impress_bench.protections.caat import Caat
-    from impress_bench.protections.consistency import Consistency
-    from impress_bench.protections.expecting import Expecting
     from impress_bench.protections.fsmg import Fsmg
     from impress_bench.protections.glaze import Glaze
     from impress_bench.protections.identity import Identity
     from impress_bench.protections.metacloak import MetaCloak
     from impress_bench.protections.mist import Mist
-    from impress_bench.protections.o_pgd import OPgd
     from impress_bench.protections.photoguard_diffusion import PhotoGuardDiffusion
     from impress_bench.protections.photoguard_encoder import PhotoGuardEncoder
     from impress_bench.protections.random_noise import RandomNoise
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Ace": "impress_bench.protections.ace",
-    "Adaptation": "impress_bench.protections.adaptive",
+    "Adaptation": "impress_bench.protections.adaptations.base",
     "AdvDM": "impress_bench.protections.advdm",
     "Aspl": "impress_bench.protections.aspl",
     "Budget": "impress_bench.benchmark.contract",
     "Caat": "impress_bench.protections.caat",
-    "Consistency": "impress_bench.protections.consistency",
-    "Expecting": "impress_bench.protections.expecting",
+    "Consistency": "impress_bench.protections.adaptations.consistency",
+    "PurifierAware": "impress_bench.protections.adaptations.purifier_aware",
     "Fsmg": "impress_bench.protections.fsmg",
     "Glaze": "impress_bench.protections.glaze",
     "GradientProtection": "impress_bench.protections.base",
     "Identity": "impress_bench.protections.identity",
     "MetaCloak": "impress_bench.protections.metacloak",
     "Mist": "impress_bench.protections.mist",
-    "OPgd": "impress_bench.protections.o_pgd",
+    "OPgd": "impress_bench.protections.adaptations.o_pgd",
     "PhotoGuardDiffusion": "impress_bench.protections.photoguard_diffusion",
     "PhotoGuardEncoder": "impress_bench.protections.photoguard_encoder",
     "Protection": "impress_bench.protections.base",
@@ -58,7 +58,6 @@ __all__ = [
     "Budget",
     "Caat",
     "Consistency",
-    "Expecting",
     "Fsmg",
     "Glaze",
     "GradientProtection",
@@ -69,6 +68,7 @@ __all__ = [
     "PhotoGuardDiffusion",
     "PhotoGuardEncoder",
     "Protection",
+    "PurifierAware",
     "RandomNoise",
     "Sds",
 ]

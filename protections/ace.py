@@ -18,9 +18,9 @@ from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.surrogate import Surrogate, attention
-from impress_bench.protections.targets import target_latents
+from impress_bench.protections.objectives.targets import target_latents
+from impress_bench.protections.objectives.trained_surrogate import Surrogate, attention
+from impress_bench.protections.solvers.pgd import Pgd
 
 
 @dataclass
@@ -50,6 +50,7 @@ class Ace(GradientProtection[AceState]):
     """
 
     name: ClassVar[str] = "ace"
+    title: ClassVar[str] = "ACE"
     files: ClassVar[tuple[str, ...]] = ("target",)
     granularity: ClassVar[Literal["image", "subject"]] = "subject"
 
@@ -80,20 +81,20 @@ class Ace(GradientProtection[AceState]):
         self.budget = Budget(linf=linf)
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> AceState:
         """The surrogate and the target's latents."""
         surrogate = Surrogate.of(
             self.name, context, self.prompt, images, self.surrogate_lr, attention
         )
-        target = target_latents(self.name, self.target, images, surrogate.model, generator)
-        return AceState(surrogate, target, generator)
+        target = target_latents(self.name, self.target, images, surrogate.model, generators)
+        return AceState(surrogate, target, generators)
 
     def loss(
-        self, state: AceState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: AceState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Mean squared distance (B,) of the prediction, and of the latents, to the target."""
-        seen = state.surrogate.denoise(x, generator)
+        seen = state.surrogate.denoise(x, generators)
         loss = (seen.predicted - state.target).square().flatten(1).mean(dim=1)
         if self.latent_weight:
             distance = (seen.latents - state.target).square().flatten(1).mean(dim=1)

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.denoising import denoise
-from impress_bench.protections.pgd import Pgd
+from impress_bench.protections.objectives.denoising import denoise
+from impress_bench.protections.solvers.pgd import Pgd
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
@@ -38,6 +38,7 @@ class AdvDM(GradientProtection[DenoisingState]):
     """
 
     name: ClassVar[str] = "advdm"
+    title: ClassVar[str] = "AdvDM"
 
     def __init__(
         self,
@@ -53,14 +54,14 @@ class AdvDM(GradientProtection[DenoisingState]):
         self.budget = Budget(linf=linf)
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> DenoisingState:
         """The surrogate with its prompt."""
         model = context.require_model(self.name)
         return DenoisingState(model, model.embed([self.prompt]))
 
     def loss(
-        self, state: DenoisingState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: DenoisingState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Minus the denoising error (B,)."""
-        return -denoise(state.model, x, state.prompt, generator).error.to(x.dtype)
+        return -denoise(state.model, x, state.prompt, generators).error.to(x.dtype)

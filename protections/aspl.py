@@ -16,8 +16,8 @@ from torch import Tensor
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.benchmark.models.posterior import Encoded
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.surrogate import Surrogate
+from impress_bench.protections.objectives.trained_surrogate import Surrogate
+from impress_bench.protections.solvers.pgd import Pgd
 
 
 @dataclass
@@ -44,6 +44,7 @@ class Aspl(GradientProtection[AsplState]):
     """
 
     name: ClassVar[str] = "aspl"
+    title: ClassVar[str] = "ASPL"
     granularity: ClassVar[Literal["image", "subject"]] = "subject"
 
     def __init__(
@@ -69,20 +70,20 @@ class Aspl(GradientProtection[AsplState]):
         self.budget = Budget(linf=linf)
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> AsplState:
         """The surrogate, and the first copy to move against."""
         follower = Surrogate.of(self.name, context, self.prompt, images, self.surrogate_lr)
         clean = follower.encoded(images)
-        state = AsplState(clean, follower, follower.copy(), generator)
+        state = AsplState(clean, follower, follower.copy(), generators)
         self._teach_opponent(state)
         return state
 
     def loss(
-        self, state: AsplState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: AsplState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Minus the copy's denoising error (B,)."""
-        return -state.opponent.denoise(x, generator).error.to(x.dtype)
+        return -state.opponent.denoise(x, generators).error.to(x.dtype)
 
     def update(self, state: AsplState, x: Tensor) -> None:
         """At the end of a round the surrogate learns the images, and a new copy the clean ones."""

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, final
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, final
 
 import torch
 from torch import Tensor
 
-from impress_bench.benchmark.contract import NORMS, Budget, Context, PluginError, Protected, State
+from impress_bench.benchmark.contract import (
+    NORMS,
+    Context,
+    PluginError,
+    Protected,
+    ProtectionHooks,
+    State,
+)
 from impress_bench.benchmark.pixels import check_images, round_to_8bit, round_toward
 from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.metrics import l2, linf, lpips_budget
-
-if TYPE_CHECKING:
-    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
 S = TypeVar("S")
 
@@ -33,24 +37,15 @@ class OverBudget(PluginError):
         self.measured = measured
 
 
-class Protection(ABC):
+class Protection(ProtectionHooks, ABC):
     """Base of all protections; `budget` may be set on the class or, from parameters, on self."""
 
     name: ClassVar[str]
-    budget: Budget = Budget()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "__call__" in vars(cls):
             raise TypeError(f"{cls.__name__} overrides the final __call__; write perturb instead")
-
-    def requires(self) -> tuple[str, ...]:
-        """Registered names of the protections whose results `context.results` must hold."""
-        return ()
-
-    def skip(self, subject: str, model: LatentDiffusion | None) -> str | None:
-        """Why this protection cannot apply here, or None where it can."""
-        return None
 
     @abstractmethod
     def perturb(self, images: Tensor, context: Context) -> Tensor:
@@ -101,18 +96,17 @@ class GradientProtection(Protection, Generic[S]):
     because they share what `update` trains.
     """
 
-    granularity: ClassVar[Literal["image", "subject"]] = "image"
     solver: Solver
 
     @abstractmethod
-    def prepare(self, images: Tensor, context: Context, generator: Sequence[torch.Generator]) -> S:
+    def prepare(self, images: Tensor, context: Context, generators: Sequence[torch.Generator]) -> S:
         """What stays fixed while solving, such as targets."""
 
     @abstractmethod
-    def loss(self, state: S, x: Tensor, step: int, generator: Sequence[torch.Generator]) -> Tensor:
+    def loss(self, state: S, x: Tensor, step: int, generators: Sequence[torch.Generator]) -> Tensor:
         """The objective (B,) at `x`, (B, 3, H, W) in [0, 1], differentiable; smaller protects more.
 
-        With granularity "image" entry i depends on image i and `generator[i]` only: solvers
+        With granularity "image" entry i depends on image i and `generators[i]` only: solvers
         minimise the sum, and an image's result must not depend on its batch.
         """
 
@@ -124,9 +118,10 @@ class GradientProtection(Protection, Generic[S]):
     def update(self, state: S, x: Tensor) -> None:
         """Called after each step with the new images, for objectives that train a surrogate."""
 
-    def use_means(self) -> None:
-        """From now on take posterior means where `loss` would draw samples, if there is a choice:
-        asked for by solvers that compare its values between steps."""
+    def with_means(self) -> GradientProtection[S]:
+        """This protection, or a copy that takes posterior means where `loss` would draw samples:
+        for solvers that compare losses across steps."""
+        return self
 
     @final
     def pose(self, images: Tensor, context: Context) -> Problem[S]:

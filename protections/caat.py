@@ -15,8 +15,8 @@ from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.surrogate import Surrogate, cross_attention_kv
+from impress_bench.protections.objectives.trained_surrogate import Surrogate, cross_attention_kv
+from impress_bench.protections.solvers.pgd import Pgd
 
 
 @dataclass
@@ -38,6 +38,7 @@ class Caat(GradientProtection[CaatState]):
     """
 
     name: ClassVar[str] = "caat"
+    title: ClassVar[str] = "CAAT"
     granularity: ClassVar[Literal["image", "subject"]] = "subject"
 
     def __init__(
@@ -57,19 +58,19 @@ class Caat(GradientProtection[CaatState]):
         self.budget = Budget(linf=linf)
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> CaatState:
         """A surrogate whose cross-attention learns."""
         surrogate = Surrogate.of(
             self.name, context, self.prompt, images, self.surrogate_lr, cross_attention_kv
         )
-        return CaatState(surrogate, generator)
+        return CaatState(surrogate, generators)
 
     def loss(
-        self, state: CaatState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: CaatState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Minus the surrogate's denoising error (B,)."""
-        return -state.surrogate.denoise(x, generator).error.to(x.dtype)
+        return -state.surrogate.denoise(x, generators).error.to(x.dtype)
 
     def update(self, state: CaatState, x: Tensor) -> None:
         """One step of the weights against the images."""

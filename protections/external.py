@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor
@@ -50,8 +51,11 @@ class DirProtection(Protection):
 
     def __init__(self, *, path: str, linf: float | None = None) -> None:
         self.folder = Folder(path)
-        self.tell = self.folder.tell
         self.budget = Budget(linf=linf)
+
+    def receive_names(self, subject: str, names: Sequence[str]) -> None:
+        """The subject, whose folder is read, and the names of the files in it."""
+        self.folder.receive_names(subject, names)
 
     def perturb(self, images: Tensor, context: Context) -> Tensor:
         """The images in the folder."""

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.surrogate import Surrogate
+from impress_bench.protections.objectives.trained_surrogate import Surrogate
+from impress_bench.protections.solvers.pgd import Pgd
 
 
 class Fsmg(GradientProtection[Surrogate]):
@@ -28,6 +28,7 @@ class Fsmg(GradientProtection[Surrogate]):
     """
 
     name: ClassVar[str] = "fsmg"
+    title: ClassVar[str] = "FSMG"
     granularity: ClassVar[Literal["image", "subject"]] = "subject"
 
     def __init__(
@@ -49,15 +50,15 @@ class Fsmg(GradientProtection[Surrogate]):
         self.budget = Budget(linf=linf)
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> Surrogate:
         """A model that has learned the clean images."""
         surrogate = Surrogate.of(self.name, context, self.prompt, images, self.surrogate_lr)
-        surrogate.train(surrogate.encoded(images), generator, self.surrogate_steps, self.batch)
+        surrogate.train(surrogate.encoded(images), generators, self.surrogate_steps, self.batch)
         return surrogate
 
     def loss(
-        self, state: Surrogate, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: Surrogate, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Minus the surrogate's denoising error (B,)."""
-        return -state.denoise(x, generator).error.to(x.dtype)
+        return -state.denoise(x, generators).error.to(x.dtype)

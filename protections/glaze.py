@@ -8,6 +8,7 @@ a model fine-tuned on them learns that style. The redrawing is img2img with the 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
@@ -17,7 +18,7 @@ from torch import Tensor
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.benchmark.models.posterior import Posterior, posterior
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.solvers import AdamHinge
+from impress_bench.protections.solvers.adam_hinge import AdamHinge
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
@@ -55,6 +56,7 @@ class Glaze(GradientProtection[GlazeState]):
     """
 
     name: ClassVar[str] = "glaze"
+    title: ClassVar[str] = "GLAZE"
 
     def __init__(
         self,
@@ -84,7 +86,7 @@ class Glaze(GradientProtection[GlazeState]):
         self.budget = Budget(linf=linf, lpips=p, soft=frozenset({"lpips"}))
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> GlazeState:
         """The images redrawn in the target style."""
         model = context.require_model(self.name)
@@ -95,19 +97,21 @@ class Glaze(GradientProtection[GlazeState]):
                 strength=self.strength,
                 steps=self.transfer_steps,
                 guidance_scale=self.guidance_scale,
-                generator=generator,
+                generator=generators,
             )
             return GlazeState(model, posterior(model, redrawn))
 
-    def use_means(self) -> None:
-        """Latents are posterior means from now on."""
-        self.sample = False
+    def with_means(self) -> Glaze:
+        """A copy with `sample=False`."""
+        other = copy.copy(self)
+        other.sample = False
+        return other
 
     def loss(
-        self, state: GlazeState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: GlazeState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Squared distance (B,) of the latents of `x` to those of the redrawn images."""
-        latents = state.model.encode(x, self.sample, generator)
-        target = state.target.sample(generator) if self.sample else state.target.mean
+        latents = state.model.encode(x, self.sample, generators)
+        target = state.target.sample(generators) if self.sample else state.target.mean
         squares = (latents - target).to(x.dtype).square().flatten(1)
         return squares.mean(dim=1) if self.source == "released" else squares.sum(dim=1)

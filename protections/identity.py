@@ -14,6 +14,8 @@ class Identity(Protection):
     """No protection; what a protection is compared with."""
 
     name: ClassVar[str] = "identity"
+    title: ClassVar[str] = "Clean"
+    control: ClassVar[bool] = True
     budget = Budget(linf=0.0)
 
     def perturb(self, images: Tensor, context: Context) -> Tensor:

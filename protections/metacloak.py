@@ -16,8 +16,8 @@ from torchvision.transforms import functional as transforms
 
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.surrogate import Surrogate
+from impress_bench.protections.objectives.trained_surrogate import Surrogate
+from impress_bench.protections.solvers.pgd import Pgd
 
 
 @dataclass
@@ -47,6 +47,7 @@ class MetaCloak(GradientProtection[MetaCloakState]):
     """
 
     name: ClassVar[str] = "metacloak"
+    title: ClassVar[str] = "MetaCloak"
     granularity: ClassVar[Literal["image", "subject"]] = "subject"
 
     def __init__(
@@ -78,22 +79,22 @@ class MetaCloak(GradientProtection[MetaCloakState]):
         self.budget = Budget(linf=linf)
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> MetaCloakState:
         """The pool: one fine-tuning on the clean images, looked at from time to time."""
         learner = Surrogate.of(self.name, context, self.prompt, images, self.surrogate_lr)
         pool, encoded = [learner.copy()], learner.encoded(images)
         for _ in range(self.stages - 1):
-            learner.train(encoded, generator, self.stage_steps, self.batch)
+            learner.train(encoded, generators, self.stage_steps, self.batch)
             pool.append(learner.copy())
-        return MetaCloakState(pool, pool[0].copy(), generator)
+        return MetaCloakState(pool, pool[0].copy(), generators)
 
     def loss(
-        self, state: MetaCloakState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: MetaCloakState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Minus the denoising error (B,) of the surrogate in play, on transformed images."""
-        shown = torch.cat([transformed(x[i : i + 1], generator[i]) for i in range(len(x))])
-        return -state.playing.denoise(shown, generator).error.to(x.dtype)
+        shown = torch.cat([transformed(x[i : i + 1], generators[i]) for i in range(len(x))])
+        return -state.playing.denoise(shown, generators).error.to(x.dtype)
 
     def update(self, state: MetaCloakState, x: Tensor) -> None:
         """After each turn the surrogate learns the images; after its visits the next one plays."""

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.denoising import denoise
-from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.targets import target_latents
+from impress_bench.protections.objectives.denoising import denoise
+from impress_bench.protections.objectives.targets import target_latents
+from impress_bench.protections.solvers.pgd import Pgd
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
@@ -71,22 +71,22 @@ class Mist(GradientProtection[MistState]):
         self.budget = Budget(linf=linf)
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> MistState:
         """The prompt and the target's latents."""
         model = context.require_model(self.name)
-        target = target_latents(self.name, self.target, images, model, generator)
+        target = target_latents(self.name, self.target, images, model, generators)
         return MistState(model, model.embed([self.prompt]), target)
 
     def loss(
-        self, state: MistState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: MistState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """The mode's objective (B,)."""
         model = state.model
         if self.mode == "textural":
-            latents = model.encode(x, True, generator) * model.latent_scale
+            latents = model.encode(x, True, generators) * model.latent_scale
             return _distance(latents, state.target).to(x.dtype)
-        seen = denoise(model, x, state.prompt, generator)
+        seen = denoise(model, x, state.prompt, generators)
         if self.mode == "semantic":
             return -seen.error.to(x.dtype)
         return (_distance(seen.latents, state.target) - self.rate * seen.error).to(x.dtype)

@@ -16,8 +16,8 @@ from torch import Tensor
 from impress_bench.benchmark.contract import Budget, Context, PluginError, State
 from impress_bench.benchmark.models.inpainting import inpainting_chain, inpainting_unet
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.regions import kept_region
+from impress_bench.protections.objectives.masks import kept_region
+from impress_bench.protections.solvers.pgd import Pgd
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
@@ -53,6 +53,7 @@ class PhotoGuardDiffusion(GradientProtection[ChainState]):
     """
 
     name: ClassVar[str] = "photoguard-diffusion"
+    title: ClassVar[str] = "PhotoGuard (diffusion)"
 
     def __init__(
         self,
@@ -84,7 +85,7 @@ class PhotoGuardDiffusion(GradientProtection[ChainState]):
         return kept_region(images, context)
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> ChainState:
         """The surrogate, once it is known to be able to inpaint."""
         model = context.require_model(self.name)
@@ -95,14 +96,14 @@ class PhotoGuardDiffusion(GradientProtection[ChainState]):
         return ChainState(model, kept_region(images, context)[:, 0] > 0)
 
     def loss(
-        self, state: ChainState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: ChainState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Squared distance (B,) of what is painted around `x` to mid-grey, on [-1, 1] pixels."""
         made = inpainting_chain(
             state.model,
             x,
             state.keep,
-            generator,
+            generators,
             steps=self.diffusion_steps,
             eta=self.eta,
             checkpointing=self.checkpointing,

@@ -16,9 +16,9 @@ from torch import Tensor
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.benchmark.models.inpainting import masked_out
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.regions import kept_region
-from impress_bench.protections.targets import target_images
+from impress_bench.protections.objectives.masks import kept_region
+from impress_bench.protections.objectives.targets import target_images
+from impress_bench.protections.solvers.pgd import Pgd
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
@@ -50,6 +50,7 @@ class PhotoGuardEncoder(GradientProtection[EncoderState]):
     """
 
     name: ClassVar[str] = "photoguard-encoder"
+    title: ClassVar[str] = "PhotoGuard (encoder)"
     files: ClassVar[tuple[str, ...]] = ("target",)
 
     def __init__(
@@ -71,19 +72,19 @@ class PhotoGuardEncoder(GradientProtection[EncoderState]):
         return kept_region(images, context)
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> EncoderState:
         """The target's latents."""
         model = context.require_model(self.name)
         name = "grey" if self.target == "zero" else self.target
         with torch.no_grad():
-            target = model.encode(target_images(self.name, name, images, generator))
+            target = model.encode(target_images(self.name, name, images, generators))
         if self.target == "zero":
             target = torch.zeros_like(target)
         return EncoderState(model, target, kept_region(images, context))
 
     def loss(
-        self, state: EncoderState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: EncoderState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Squared distance (B,) of the latents of the masked `x` to the target's."""
         latents = state.model.encode(masked_out(x, state.kept))

@@ -15,7 +15,7 @@ from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.metrics import lpips_to
 from impress_bench.protections.base import Protection
-from impress_bench.protections.regions import kept_region
+from impress_bench.protections.objectives.masks import kept_region
 
 
 class RandomNoise(Protection):
@@ -37,6 +37,8 @@ class RandomNoise(Protection):
     """
 
     name: ClassVar[str] = "random-noise"
+    title: ClassVar[str] = "Random noise"
+    control: ClassVar[bool] = True
 
     def __init__(
         self,

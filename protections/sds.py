@@ -17,9 +17,9 @@ from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.denoising import denoise
-from impress_bench.protections.pgd import Pgd
-from impress_bench.protections.targets import target_latents
+from impress_bench.protections.objectives.denoising import denoise
+from impress_bench.protections.objectives.targets import target_latents
+from impress_bench.protections.solvers.pgd import Pgd
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
@@ -50,6 +50,7 @@ class Sds(GradientProtection[SdsState]):
     """
 
     name: ClassVar[str] = "sds"
+    title: ClassVar[str] = "SDS"
     files: ClassVar[tuple[str, ...]] = ("target",)
 
     def __init__(
@@ -71,19 +72,19 @@ class Sds(GradientProtection[SdsState]):
         self.budget = Budget(linf=linf)
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> SdsState:
         """The prompt, and the target's latents if there is one."""
         model, target = context.require_model(self.name), None
         if self.target:
-            target = target_latents(self.name, self.target, images, model, generator)
+            target = target_latents(self.name, self.target, images, model, generators)
         return SdsState(model, model.embed([self.prompt]), target)
 
     def loss(
-        self, state: SdsState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: SdsState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """The denoising error (B,), minus it to ascend; plus the distance to the target."""
-        seen = denoise(state.model, x, state.prompt, generator, gradient=False)
+        seen = denoise(state.model, x, state.prompt, generators, gradient=False)
         residual = (seen.predicted - seen.wanted).detach()
         surrogate = (residual * seen.latents).flatten(1).sum(dim=1)
         score = seen.error.detach() + surrogate - surrogate.detach()

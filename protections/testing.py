@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.conformance import Conformance, ConformanceError, Photos
-from impress_bench.benchmark.contract import Budget, Context, Protected
+from impress_bench.benchmark.contract import Budget, Context, Protected, ProtectionHooks, hooks
 from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.metrics import l2, linf, lpips_budget
 from impress_bench.protections.base import GradientProtection
@@ -34,7 +34,7 @@ class ProtectionConformance(Conformance):
         noisy = signs(photos.images, 4 / 255)
         distances = (measure(noisy, photos.images) for measure in (linf, l2, lpips_budget))
         plugin = self.build()
-        required = plugin.requires() if hasattr(plugin, "requires") else ()
+        required = hooks(plugin, ProtectionHooks).requires()
         return Context(
             torch.Generator().manual_seed(seed),
             self.model(),
@@ -52,7 +52,7 @@ class ProtectionConformance(Conformance):
         for size in self.sizes:
             photos = self.photos(size=size)
             published = self.apply(photos)
-            budget: Budget = getattr(self.build(), "budget", Budget())
+            budget: Budget = hooks(self.build(), ProtectionHooks).budget
             measures = {"linf": linf, "l2": l2, "lpips": lpips_budget}
             for index in range(len(published)):
                 measured = {
@@ -86,7 +86,7 @@ class ProtectionConformance(Conformance):
         objective where there is one, and else how far latents move. More steps help, or the wrong
         sign was descended. A control says control = True.
         """
-        if self.control or getattr(self.build(), "control", False):
+        if self.control or hooks(self.build(), ProtectionHooks).control:
             return
         photos = self.photos()
         protected = self.apply(photos)

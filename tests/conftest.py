@@ -47,7 +47,7 @@ class TinyModel:
     def decode(self, latents: Tensor) -> Tensor:
         return (self.vae.decode(latents).sample + 1) / 2
 
-    def remembered(self, network: Callable[..., Any], *inputs: Tensor) -> Any:
+    def checkpointed(self, network: Callable[..., Any], *inputs: Tensor) -> Any:
         return network(*inputs)
 
     def reconstruct(self, images: Tensor) -> Tensor:

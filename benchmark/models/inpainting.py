@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 from impress_bench.benchmark.models.pipelines import rebuilt
-from impress_bench.benchmark.seeds import Generators, one_an_image, randn_per_image
+from impress_bench.benchmark.seeds import Generators, as_generators, randn_per_image
 
 if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel
@@ -75,7 +75,7 @@ def repaint(
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
         eta=eta,
-        generator=one_an_image(generator, len(images)),
+        generator=as_generators(generator, len(images)),
         output_type="pt",
     ).images
     return made.to(images.dtype).clamp(0, 1)
@@ -97,7 +97,7 @@ def inpainting_chain(
     Masked to mid-grey outside `keep` (B, H, W) first. Without a prompt guidance changes nothing, so
     the U-Net is run once a step. Starting noise, posterior and steps (`eta`) draw from each image's
     own generator, in the order in which `repaint` does. With `checkpointing` the U-Net is run again
-    on the way back instead of being remembered: memory then hardly grows with `steps`.
+    in the backward pass instead of being stored: memory then hardly grows with `steps`.
     """
     unet, scheduler = inpainting_unet(model), model.ddim()
     scheduler.set_timesteps(steps, device=model.device)

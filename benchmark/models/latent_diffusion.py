@@ -21,7 +21,7 @@ from impress_bench.benchmark.models.loading import load_pipeline
 from impress_bench.benchmark.models.numerics import PLAIN, Numerics, compute
 from impress_bench.benchmark.models.pipelines import rebuilt
 from impress_bench.benchmark.models.posterior import posterior
-from impress_bench.benchmark.seeds import Generators, one_an_image, randn_per_image
+from impress_bench.benchmark.seeds import Generators, as_generators, randn_per_image
 
 if TYPE_CHECKING:
     from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
@@ -117,11 +117,10 @@ class LatentDiffusion:
 
     def decode(self, latents: Tensor) -> Tensor:
         """Images of latents on the [0, 1] scale, not clamped. Differentiable."""
-        return self.remembered(self.pipeline.vae.decode, latents).sample / 2 + 0.5
+        return self.checkpointed(self.pipeline.vae.decode, latents).sample / 2 + 0.5
 
-    def remembered(self, network: Callable[..., Made], *inputs: Tensor) -> Made:
-        """What `network` makes of `inputs`, itself made again on the way back if the numerics say
-        so."""
+    def checkpointed(self, network: Callable[..., Made], *inputs: Tensor) -> Made:
+        """Runs `network`, with gradient checkpointing if the numerics ask for it."""
         if self.numerics.checkpointing and torch.is_grad_enabled():
             return checkpoint(network, *inputs, use_reentrant=False)
         return network(*inputs)
@@ -153,7 +152,7 @@ class LatentDiffusion:
         noise = self._noise_like(scaled, generator)
         scaled = scheduler.add_noise(scaled, noise, timesteps[:1].expand(len(scaled)))
         for timestep in timesteps:
-            predicted = self.remembered(
+            predicted = self.checkpointed(
                 partial(self.predict, prompts=[""] * len(scaled)),
                 scaled,
                 timestep.expand(len(scaled)),
@@ -201,7 +200,7 @@ class LatentDiffusion:
             strength=strength,
             num_inference_steps=steps,
             guidance_scale=guidance_scale,
-            generator=one_an_image(generator, len(images)),
+            generator=as_generators(generator, len(images)),
             output_type="pt",
         ).images
         return made.to(images.dtype).clamp(0, 1)
@@ -223,4 +222,4 @@ class LatentDiffusion:
     def _noise_like(values: Tensor, generator: Generators | None) -> Tensor:
         if generator is None:
             return torch.randn_like(values)
-        return randn_per_image(one_an_image(generator, len(values)), values)
+        return randn_per_image(as_generators(generator, len(values)), values)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 from impress_bench.benchmark.models.pipelines import rebuilt
-from impress_bench.benchmark.seeds import Generators, one_an_image, randn_per_image
+from impress_bench.benchmark.seeds import Generators, as_generators, randn_per_image
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -39,7 +39,7 @@ def paint(
     the paper samples with. Raises ValueError for another.
     """
     pipeline = _sampling_with(model, sampler)
-    generators = one_an_image(generator, len(prompts))
+    generators = as_generators(generator, len(prompts))
     parts = []
     for start in range(0, len(prompts), batch_size):
         part = slice(start, start + batch_size)

@@ -22,7 +22,7 @@ class Encoder(Protocol):
     def device(self) -> torch.device: ...
     @property
     def dtype(self) -> torch.dtype: ...
-    def remembered(self, network: Callable[..., Made], *inputs: Tensor) -> Made: ...
+    def checkpointed(self, network: Callable[..., Made], *inputs: Tensor) -> Made: ...
 
 
 class Posterior(NamedTuple):
@@ -39,7 +39,7 @@ class Posterior(NamedTuple):
 def posterior(model: Encoder, images: Tensor) -> Posterior:
     """The posterior of images (B, 3, H, W) in [0, 1]. Differentiable."""
     pixels = 2 * images.to(model.device, model.dtype) - 1
-    found = model.remembered(model.pipeline.vae.encode, pixels).latent_dist
+    found = model.checkpointed(model.pipeline.vae.encode, pixels).latent_dist
     return Posterior(found.mean, found.std)
 
 

@@ -6,16 +6,13 @@ import copy
 
 import pytest
 import torch
+from contexts import context
 from torch import Tensor
 
 from impress_bench.attacks import Impress
-from impress_bench.benchmark.contract import Context, PluginError
+from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
 from impress_bench.metrics import lpips
-
-
-def context(model: object, seed: int = 0, **more) -> Context:
-    return Context(generator=torch.Generator().manual_seed(seed), model=model, **more)
 
 
 def generators(n: int, seed: int = 5) -> list[torch.Generator]:
@@ -122,7 +119,7 @@ def test_released_is_annealed_adam_with_scaled_eps(model, protected) -> None:
 @pytest.mark.parametrize("settings", [{"lr": 0.03}, {"source": "paper", "lr": 4e-3}])
 def test_call_lowers_inconsistency(tiny_model, smooth_images, settings) -> None:
     single, images, calls = tiny_model(torch.float32), smooth_images(2, 32), []
-    watched = context(single, progress=lambda done, total: calls.append((done, total)))
+    watched = context(model=single, progress=lambda done, total: calls.append((done, total)))
     before = copy.deepcopy(single.vae.state_dict())
     impress = Impress(steps=12, sigma=0.02, lpips_resize=64, **settings)
     purified = impress(images, watched).images
@@ -135,8 +132,8 @@ def test_call_lowers_inconsistency(tiny_model, smooth_images, settings) -> None:
             return (x - single.reconstruct(x)).square().mean(dim=(1, 2, 3))
 
     assert (inconsistency(purified) < inconsistency(images)).all()
-    assert torch.equal(impress(images, context(single)).images, purified)
-    assert not torch.equal(impress(images, context(single, seed=1)).images, purified)
+    assert torch.equal(impress(images, context(model=single)).images, purified)
+    assert not torch.equal(impress(images, context(model=single, seed=1)).images, purified)
 
 
 def test_bad_parameters_and_missing_model(smooth_images) -> None:
@@ -145,4 +142,4 @@ def test_bad_parameters_and_missing_model(smooth_images) -> None:
     with pytest.raises(ValueError, match="steps must be at least 1"):
         Impress(steps=0)
     with pytest.raises(PluginError, match="impress: needs a model"):
-        Impress(steps=1)(smooth_images(1, 32), context(None))
+        Impress(steps=1)(smooth_images(1, 32), context(model=None))

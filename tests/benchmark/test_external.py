@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from contexts import context
 from PIL import Image
 
 from impress_bench.attacks.external import DirPurifier, ExecPurifier
@@ -36,10 +37,6 @@ def command(tmp_path: Path, code: str, extra: str = "") -> str:
     script = tmp_path / "script.py"
     script.write_text(code)
     return f"{PYTHON} {script} {{in}} {{out}} {extra}".strip()
-
-
-def context(**more) -> Context:
-    return Context(torch.Generator().manual_seed(0), **more)
 
 
 @pytest.fixture
@@ -138,10 +135,10 @@ def test_a_folder_of_images_changed_elsewhere(tmp_path, images, plugin):
         pixels = (255 * image.permute(1, 2, 0)).round().byte().numpy()
         Image.fromarray(pixels // 2).save(folder / f"{name}.png")
     changing = plugin(path=str(tmp_path))
-    changing.tell("ada", ("one", "two"))
+    changing.receive_names("ada", ("one", "two"))
     changed = changing(images, context())
     assert torch.equal((changed.images * 255).round(), ((images * 255).round() / 2).floor())
-    changing.tell("ben", ("one", "two"))
+    changing.receive_names("ben", ("one", "two"))
     with pytest.raises(PluginError, match=r"ben/one\.png is no image"):
         changing(images, context())
 
@@ -193,7 +190,7 @@ def test_a_folder_may_head_a_chain(tmp_path):
     chain = (
         Registry().resolve("purifiers", parse_spec(f"dir:{tmp_path}>bit-depth[bits=8]")).create()
     )
-    chain.tell("ada", ["two", "one"])
+    chain.receive_names("ada", ["two", "one"])
     context = Context(generator=torch.Generator())
     levels = chain(torch.zeros(2, 3, 8, 8), context).images.amax((1, 2, 3)) * 255
     assert levels.round().tolist() == [80, 40]

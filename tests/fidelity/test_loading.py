@@ -19,7 +19,7 @@ from impress_bench.benchmark.models.loading import variant_of
 from impress_bench.benchmark.models.painting import paint
 from impress_bench.benchmark.models.pipelines import rebuilt as rebuilt_pipeline
 from impress_bench.benchmark.seeds import per_image_generators
-from impress_bench.protections.denoising import denoise
+from impress_bench.protections.objectives.denoising import denoise
 
 EXPECTED = {  # pixels, text width, predicts, sampler
     "sd-1.5": (64, 48, "epsilon", "PNDMScheduler"),

@@ -105,7 +105,7 @@ def test_a_protection_protects(name, model, release, create, tmp_path):
     assert plugin.skip("a", model) is None
     if name == "dir":
         published(photos.images, tmp_path / "a")
-        plugin.tell("a", ["000"])
+        plugin.receive_names("a", ["000"])
     if name == "photoguard-diffusion" and release != "sd-inpainting":
         with pytest.raises(PluginError, match=NO_INPAINTING) as skipped:
             plugin(photos.images, context())
@@ -130,8 +130,8 @@ def test_a_purifier_purifies(name, model, create, tmp_path):
     photos, context = photos_and_context(model, PurifierConformance, plugin)
     if name == "dir":
         published(photos.images, tmp_path / "a")
-        plugin.tell("a", [f"{index:03d}" for index in range(len(photos.images))])
-    reason = plugin.skip("a", model)
+        plugin.receive_names("a", [f"{index:03d}" for index in range(len(photos.images))])
+    reason = plugin.skip(model)
     if name == "noisy-upscaling":
         assert reason == NEEDS_UPSCALER
         return

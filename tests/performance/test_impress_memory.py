@@ -55,7 +55,7 @@ def peak(model, images, steps):
     return tracked.peak
 
 
-def peak_of_remembered_steps(model, images, steps):
+def peak_of_stored_steps(model, images, steps):
     """The same where gradients pass through all steps."""
     with Tracked() as tracked:
         protected = (2 * images - 1).requires_grad_(True)
@@ -87,5 +87,5 @@ def test_memory_is_linear_in_the_batch_and_flat_in_steps(benchmark, model, image
 
 
 def test_a_graph_that_is_kept_would_show(model, images):
-    few, many = (peak_of_remembered_steps(model, images[:1], steps) for steps in (1, 3))
+    few, many = (peak_of_stored_steps(model, images[:1], steps) for steps in (1, 3))
     assert many > 2 * few

@@ -20,7 +20,7 @@ from impress_bench.benchmark.harness.stages.passes import Passes
 from impress_bench.benchmark.models.inpainting import inpainting_chain
 from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.metrics import lpips_budget, lpips_to
-from impress_bench.protections.surrogate import attention, cross_attention_kv
+from impress_bench.protections.objectives.trained_surrogate import attention, cross_attention_kv
 
 STEPS = 3
 BATCH = 8

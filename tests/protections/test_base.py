@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pytest
 import torch
+from contexts import context
 from torch import Tensor
 
 from impress_bench.benchmark.contract import Context, PluginError, State
@@ -28,10 +29,6 @@ class Cloak(Protection):
 
     def perturb(self, images: Tensor, context: Context) -> Tensor:
         return self.change(images)
-
-
-def context() -> Context:
-    return Context(generator=torch.Generator().manual_seed(0))
 
 
 def wobble(images: Tensor, size: float = 10.4 / 255) -> Tensor:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from contexts import context
 
-from impress_bench.benchmark import Context, load_model
+from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import world
 from impress_bench.benchmark.pixels import to_tensor
 from impress_bench.benchmark.seeds import per_image_generators
@@ -70,15 +71,15 @@ def works():
     return images, [work.title for work in painted], masks
 
 
-def context(model, works, **more):
-    _, titles, masks = works
-    return Context(torch.Generator().manual_seed(1), model, titles, masks, **more)
+def given(model, works):
+    """The context with the works' titles and masks."""
+    return context(1, model=model, titles=works[1], masks=works[2])
 
 
 def objective(protection, model, works, x):
     """The mean of the loss (B,) over draws that are the same for every `x`."""
     streams = per_image_generators(torch.Generator().manual_seed(2), len(x))
-    state = protection.prepare(works[0], context(model, works), streams)
+    state = protection.prepare(works[0], given(model, works), streams)
     with torch.no_grad():
         losses = [
             protection.loss(
@@ -93,7 +94,7 @@ def objective(protection, model, works, x):
 def test_objective_falls_twice_as_far_as_under_noise(name, model, works):
     images = works[0]
     protection = BUILDERS[name]()
-    protected = protection(images, context(model, works)).images
+    protected = protection(images, given(model, works)).images
     draw = torch.Generator().manual_seed(4)
     signs = 2 * torch.randint(2, images.shape, generator=draw).float() - 1
     if protection.budget.l2 is None:
@@ -114,16 +115,16 @@ def test_objective_falls_twice_as_far_as_under_noise(name, model, works):
 def test_images_do_not_depend_on_their_neighbours(name, model, works):
     images, titles, masks = works
     builder = BUILDERS[name]
-    together = builder()(images, context(model, works)).images
-    alone = builder()(images[:1], context(model, (images[:1], titles[:1], masks[:1]))).images
+    together = builder()(images, given(model, works)).images
+    alone = builder()(images[:1], given(model, (images[:1], titles[:1], masks[:1]))).images
     assert (together[:1] - alone).abs().max() <= 2 / 255
 
 
 @pytest.mark.parametrize("name", ["aspl", "metacloak"])
 def test_surrogates_learn_and_the_model_stays(name, model, works):
     before = {k: v.clone() for k, v in model.pipeline.unet.state_dict().items()}
-    first = BUILDERS[name]()(works[0], context(model, works)).images
-    again = BUILDERS[name]()(works[0], context(model, works)).images
+    first = BUILDERS[name]()(works[0], given(model, works)).images
+    again = BUILDERS[name]()(works[0], given(model, works)).images
     assert torch.equal(first, again)
     after = model.pipeline.unet.state_dict()
     assert all(torch.equal(before[k], after[k]) for k in before)
@@ -135,7 +136,7 @@ def test_sds_gradient_is_the_residual_through_the_encoder(model, works):
     images = works[0][:1]
     sds = Sds(prompt="engraving")
     streams = lambda: per_image_generators(torch.Generator().manual_seed(7), 1)  # noqa: E731
-    state = sds.prepare(images, context(model, works), streams())
+    state = sds.prepare(images, given(model, works), streams())
     x = images.clone().requires_grad_(True)
     (got,) = torch.autograd.grad(sds.loss(state, x, 0, streams()).sum(), x)
     stream = streams()
@@ -155,7 +156,7 @@ def test_titles_may_be_prompts(model, works):
     """A prompt with "{title}" differs from one without in what the surrogate learns."""
     plain = Fsmg(surrogate_steps=2, steps=3, **PGD, **LEARNING)
     titled = Fsmg(surrogate_steps=2, steps=3, prompt="{title}", **PGD, **LEARNING)
-    images = [p(works[0], context(model, works)).images for p in (plain, titled)]
+    images = [p(works[0], given(model, works)).images for p in (plain, titled)]
     assert not torch.equal(*images)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from impress_bench.benchmark.contract import PluginHooks, hooks
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.plugins.component import load_target
@@ -35,4 +36,4 @@ def with_own_images(preset: Preset, tasks: Iterable[str], folders: Mapping[str, 
 
 def _files(registry: Registry, task: str) -> tuple[str, ...]:
     target = registry.entry("tasks", task).value
-    return tuple(getattr(load_target("task", task, target), "files", ()))
+    return hooks(load_target("task", task, target), PluginHooks).files

@@ -23,7 +23,8 @@ class Component:
     `adaptations` are applied to a protection, and `then` follow a purifier, from left to right.
     `injected` are the plugins that a parameter of that name stands for; `files` the digests of
     files that one names; `shown` is what boards need of a metric. `surrogate` names the model that
-    it holds where that is not its role's, and `surrogate_digest` tells its weights.
+    it holds where that is not its role's, and `surrogate_digest` tells its weights. `title` is what
+    boards call it, whatever its parameters.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Component:
     shown: Mapping[str, Any] = field(default_factory=dict)
     surrogate: str = ""
     surrogate_digest: str = ""
+    title: str = ""
 
     def identity(self) -> dict[str, Any]:
         """What of it decides a result, but for the model it holds. The registered name does not."""
@@ -67,6 +69,13 @@ class Component:
         """Whether it and all that it is composed of come with this package."""
         parts = (*self.adaptations, *self.then, *self.injected.values())
         return self.distribution == OURS and all(part.ours for part in parts)
+
+    def titles(self) -> dict[str, str]:
+        """Titles by registered name: its own, and those of all that it is composed of."""
+        found = {self.name: self.title}
+        for part in (*self.adaptations, *self.then, *self.injected.values()):
+            found |= part.titles()
+        return found
 
     def create(self) -> Any:
         """The plugin object; whatever goes wrong in its code becomes a `PluginError`."""
@@ -99,6 +108,12 @@ def load_target(kind: str, label: str, target: str) -> Callable[..., Any]:
     except Exception as error:
         raise plugin_error(kind, label, "could not be imported", error) from error
     return loaded
+
+
+def readable(name: str) -> str:
+    """A registered name as a title: "my-cloak" is "My cloak"."""
+    words = name.replace("-", " ").replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
 
 
 def _plain(value: Any) -> Any:

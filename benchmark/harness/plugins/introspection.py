@@ -1,4 +1,4 @@
-"""What plugins say of themselves, and what they name."""
+"""Plugin introspection: metric metadata, `requires()`, digests of files that parameters name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from impress_bench.benchmark.contract import ProtectionHooks, hooks
 from impress_bench.benchmark.errors import plugin_error
 from impress_bench.benchmark.harness.plugins.component import Component, load_target
 from impress_bench.benchmark.harness.storage.keys import sha256
@@ -16,7 +17,7 @@ from impress_bench.benchmark.models.digest import tree_digest
 
 
 def shown_of(draft: Component, metric: Any) -> dict[str, Any]:
-    """What a metric says of itself."""
+    """A metric's title, direction and needs."""
     try:
         return {
             "title": str(metric.title),
@@ -28,13 +29,14 @@ def shown_of(draft: Component, metric: Any) -> dict[str, Any]:
 
 
 def requires_of(component: Component) -> list[str]:
-    """Other protections a protection names in `requires()`; asked only of those that define it."""
+    """Other protections a protection names in `requires()`. A plugin without that hook is not
+    created for it."""
     factory = load_target(component.kind, component.label, component.target)
     if not component.adaptations and not hasattr(factory, "requires"):
         return []
     plugin = component.create()
     try:
-        return [str(name) for name in plugin.requires()]
+        return [str(name) for name in hooks(plugin, ProtectionHooks).requires()]
     except Exception as error:
         raise plugin_error(
             component.kind, component.label, "failed in requires()", error

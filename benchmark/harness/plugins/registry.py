@@ -14,9 +14,14 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.contract import PluginError, PluginHooks, hooks
 from impress_bench.benchmark.errors import ConfigError, plugin_error, unknown
-from impress_bench.benchmark.harness.plugins.component import CHAIN, Component, load_target
+from impress_bench.benchmark.harness.plugins.component import (
+    CHAIN,
+    Component,
+    load_target,
+    readable,
+)
 from impress_bench.benchmark.harness.plugins.introspection import (
     digests_of_named,
     requires_of,
@@ -44,7 +49,7 @@ Settings = Mapping[str, Mapping[str, Any]]
 SURROGATE = "surrogate"
 HOLDERS = ("protections", "purifiers")
 DECIDED = "decided.json"
-DECIDED_KEYS = {"parameters", "requires", "injects", "files", "shown"}
+DECIDED_KEYS = {"parameters", "requires", "injects", "files", "shown", "title"}
 
 
 class Registry:
@@ -117,6 +122,7 @@ class Registry:
             injected=self._injected(decided, settings),
             files=digests_of_named(decided),
             shown=decided["shown"],
+            title=decided["title"],
         )
 
     def _asked(self, draft: Component, settings: Settings) -> dict[str, Any]:
@@ -134,11 +140,13 @@ class Registry:
         """Ask a plugin in this process: its parameters, what it requires and injects."""
         factory = load_target(draft.kind, draft.label, draft.target)
         bind = task_parameters if draft.kind == "task" else partial(bind_parameters, draft.kind)
+        known = hooks(factory, PluginHooks)
         decided: dict[str, Any] = {
             "parameters": bind(draft.name, factory, draft.parameters),
-            "injects": dict(getattr(factory, "injects", {})),
-            "files": list(getattr(factory, "files", ())),
+            "injects": dict(known.injects),
+            "files": list(known.files),
             "shown": shown_of(draft, factory) if draft.kind == "metric" else {},
+            "title": known.title or readable(draft.name),
         }
         if SURROGATE in decided["parameters"] and draft.kind != "task":
             plugin = f"{draft.kind} {draft.label}"

@@ -137,11 +137,21 @@ def board_meta(plan: Plan) -> dict[str, Any]:
         },
         "protections": [str(spec) for spec in preset.specs("protections")],
         "purifiers": [str(spec) for spec in preset.specs("purifiers")],
+        "titles": _titles(plan),
         "settings": preset.settings.model_dump(mode="json"),
         "boards": preset.boards,
         "paper": preset.paper,
         **preset.display,
     }
+
+
+def _titles(plan: Plan) -> dict[str, str]:
+    """Titles of tasks and plugins by registered name."""
+    found = {name: title for task in plan.tasks for name, title in task.component.titles().items()}
+    components = {id(part): part for stage in plan.stages for part in stage.plugins}
+    for component in components.values():
+        found |= component.titles()
+    return dict(sorted(found.items()))
 
 
 def _ending(cell: Cell, outcomes: Outcomes) -> tuple[State, str, Mapping[str, float]]:

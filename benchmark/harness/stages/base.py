@@ -16,7 +16,7 @@ from impress_bench.benchmark.harness.storage.keys import KeyPattern, key_inputs,
 from impress_bench.benchmark.harness.storage.result import Result
 
 if TYPE_CHECKING:
-    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+    pass
 
 
 class Place(NamedTuple):
@@ -158,17 +158,10 @@ def perform(stage: Stage, inputs: Mapping[str, Result], env: Environment) -> Res
         raise plugin_error(kind, label, f"failed in {stage.kind}", error) from error
 
 
-def ask_to_skip(stage: Stage, plugin: Any, model: LatentDiffusion) -> None:
-    """Ask a plugin that can say so whether it applies here."""
-    asked = getattr(plugin, "skip", None)
-    if asked is not None and (reason := asked(stage.subject, model)):
+def raise_if_skipped(stage: Stage, reason: str | None) -> None:
+    """Raise a PluginError with the state `skipped` for a reason that a plugin gave."""
+    if reason:
         raise PluginError(stage.component, f"does not apply: {reason}", State.SKIPPED)
-
-
-def tell(plugin: Any, subject: str, images: ImageSet) -> None:
-    """Say to a plugin that wants to know which images it will be given (`dir:` does)."""
-    if hasattr(plugin, "tell"):
-        plugin.tell(subject, images.names)
 
 
 def images_of(result: Result) -> ImageSet:
@@ -177,6 +170,6 @@ def images_of(result: Result) -> ImageSet:
     return result.images
 
 
-def one_an_image(values: Sequence[float], images: ImageSet) -> bool:
+def one_per_image(values: Sequence[float], images: ImageSet) -> bool:
     """Whether there is a finite number for each image."""
     return len(values) == len(images.names) and all(map(math.isfinite, values))

@@ -10,7 +10,7 @@ from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.stages.base import (
     Stage,
     images_of,
-    one_an_image,
+    one_per_image,
 )
 from impress_bench.benchmark.harness.stages.environment import Environment, generator
 from impress_bench.benchmark.harness.storage.image_codec import to_tensor
@@ -56,7 +56,7 @@ class Inspect(Stage):
         measures |= env.task(self.task).inspect(self.subject, images)
         record: dict[str, Any] = {"names": list(images.names), "measures": {}}
         for name, values in measures.items():
-            if not one_an_image(values, images):
+            if not one_per_image(values, images):
                 raise PluginError(self.component, f"{name} is no finite value an image: {values}")
             record["measures"][name] = [float(value) for value in values]
         return Result(record=record)

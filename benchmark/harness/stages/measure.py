@@ -8,7 +8,7 @@ from typing import Any
 
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.plugins.component import Component
-from impress_bench.benchmark.harness.stages.base import Stage, images_of, one_an_image
+from impress_bench.benchmark.harness.stages.base import Stage, images_of, one_per_image
 from impress_bench.benchmark.harness.stages.environment import Environment
 from impress_bench.benchmark.harness.storage.image_codec import to_tensor
 from impress_bench.benchmark.harness.storage.result import Result
@@ -57,6 +57,6 @@ class Measure(Stage):
             values = [float(value) for value in answer]
         except (TypeError, ValueError) as error:
             raise PluginError(self.component, f"returned no value an image: {error}") from error
-        if not one_an_image(values, exploited):
+        if not one_per_image(values, exploited):
             raise PluginError(self.component, f"is no finite value an image: {values[:5]}")
         return Result(record={"value": sum(values) / len(values)})

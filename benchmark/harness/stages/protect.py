@@ -18,15 +18,16 @@ from impress_bench.benchmark.contract import (
     ImageSet,
     PluginError,
     Protected,
+    ProtectionHooks,
     State,
+    hooks,
 )
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.stages.base import (
     Stage,
-    ask_to_skip,
     images_of,
-    one_an_image,
-    tell,
+    one_per_image,
+    raise_if_skipped,
 )
 from impress_bench.benchmark.harness.stages.environment import Environment, generator
 from impress_bench.benchmark.harness.storage.image_codec import from_tensor, to_tensor
@@ -75,8 +76,9 @@ class Protect(Stage):
             note=lambda name, values: notes.update({name: [float(value) for value in values]}),
         )
         plugin = self.protection.create()
-        ask_to_skip(self, plugin, model)
-        tell(plugin, self.subject, clean)
+        known = hooks(plugin, ProtectionHooks)
+        raise_if_skipped(self, known.skip(self.subject, model))
+        known.receive_names(self.subject, clean.names)
         reason = ""
         try:
             answer = plugin(to_tensor(clean, env.device), context)
@@ -87,20 +89,19 @@ class Protect(Stage):
         try:
             images = from_tensor(answer.images, clean)
             measured = _distances(clean, images, answer.lpips)
-            _check_an_image("note", notes, clean)
+            _check_per_image("note", notes, clean)
         except (ValueError, AttributeError) as error:
             raise PluginError(self.component, f"returned no valid result: {error}") from error
-        verdict = self._verdict(measured, plugin, reason)
+        verdict = self._verdict(measured, known.budget, reason)
         return Result(images, {**measured, **verdict, "notes": notes})
 
     def _verdict(
-        self, measured: Mapping[str, list[float]], plugin: Any, worst: str
+        self, measured: Mapping[str, list[float]], budget: Budget, worst: str
     ) -> dict[str, Any]:
         """Over-budget is an outcome: measured, kept, and no cell is scored on it.
 
         Not every plugin judges itself; `worst` is the complaint of one that did.
         """
-        budget = getattr(plugin, "budget", None) or Budget()
         states = []
         for index in range(len(measured["linf"])):
             excess = budget.excess({norm: measured[norm][index] for norm in NORMS})
@@ -123,7 +124,7 @@ def _distances(clean: ImageSet, images: ImageSet, lpips: torch.Tensor) -> dict[s
     change = (images.images.astype(np.float64) - clean.images.astype(np.float64)) / 255
     flat = change.reshape(len(change), -1)
     perceived = [float(value) for value in lpips]
-    _check_an_image("measure", {"lpips": perceived}, clean)
+    _check_per_image("measure", {"lpips": perceived}, clean)
     return {
         "names": list(images.names),
         "linf": [float(value) for value in np.abs(flat).max(axis=1)],
@@ -132,10 +133,10 @@ def _distances(clean: ImageSet, images: ImageSet, lpips: torch.Tensor) -> dict[s
     }
 
 
-def _check_an_image(what: str, named: Mapping[str, list[float]], images: ImageSet) -> None:
+def _check_per_image(what: str, named: Mapping[str, list[float]], images: ImageSet) -> None:
     """Raise ValueError unless each list holds a finite number an image."""
     for name, values in named.items():
-        if not one_an_image(values, images):
+        if not one_per_image(values, images):
             raise ValueError(f"{what} {name} is no finite value an image: {values}")
 
 

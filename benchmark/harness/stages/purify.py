@@ -6,13 +6,12 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from impress_bench.benchmark.contract import Context, PluginError
-from impress_bench.benchmark.harness.plugins.component import Component
+from impress_bench.benchmark.contract import Context, PluginError, PurifierHooks, hooks
+from impress_bench.benchmark.harness.plugins.component import OURS, Component
 from impress_bench.benchmark.harness.stages.base import (
     Stage,
-    ask_to_skip,
     images_of,
-    tell,
+    raise_if_skipped,
 )
 from impress_bench.benchmark.harness.stages.environment import Environment, generator
 from impress_bench.benchmark.harness.storage.image_codec import from_tensor, to_tensor
@@ -21,7 +20,8 @@ from impress_bench.benchmark.harness.storage.result import Result
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Purify(Stage):
-    """A purifier applied to protected images; it sees neither the originals nor their titles."""
+    """A purifier applied to protected images; it sees neither the originals nor their titles, and a
+    third party's gets no names."""
 
     kind = "purify"
     protected: Stage
@@ -56,8 +56,10 @@ class Purify(Stage):
             progress=env.progress,
         )
         plugin = self.purifier.create()
-        ask_to_skip(self, plugin, model)
-        tell(plugin, self.subject, protected)
+        known = hooks(plugin, PurifierHooks)
+        raise_if_skipped(self, known.skip(model))
+        if self.purifier.distribution == OURS:
+            known.receive_names(self.subject, protected.names)
         answer = plugin(to_tensor(protected, env.device), context)
         try:
             return Result(from_tensor(answer.images, protected))

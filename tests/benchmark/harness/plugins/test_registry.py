@@ -31,6 +31,16 @@ def test_requirements_are_asked_for(registry):
     assert resolve(registry, "matched[match=loud]").requires == ("loud",)
 
 
+def test_titles_are_the_plugins_own_or_their_names_made_readable(registry):
+    assert resolve(registry, "not-a-number").titles() == {"not-a-number": "Not a number"}
+    chain = resolve(registry, "impress>smooth", "purifiers")
+    assert chain.titles() == {"impress": "IMPRESS", "smooth": "Smooth"}
+    adapted = resolve(registry, "glaze+o-pgd+purifier[expects=jpeg]")
+    assert adapted.titles() == {
+        "glaze": "GLAZE", "o-pgd": "O-PGD", "purifier": "Purifier", "jpeg": "JPG"
+    }  # fmt: skip
+
+
 def test_unknown_name_is_guessed(registry):
     with pytest.raises(ConfigError, match=r"Unknown purifier 'smoth'. Did you mean: smooth\? Av"):
         resolve(registry, "smoth", "purifiers")

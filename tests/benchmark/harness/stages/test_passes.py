@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from contexts import context
 
 from impress_bench.attacks import Impress
-from impress_bench.benchmark import Context, load_model
+from impress_bench.benchmark import load_model
 from impress_bench.benchmark.harness.stages.environment import Environment
 from impress_bench.benchmark.models.fine_tuning import fine_tune
 from impress_bench.protections import Glaze, PhotoGuardEncoder
@@ -17,14 +18,10 @@ def environment():
     return Environment({"target": "atelier"})
 
 
-def context(model):
-    return Context(torch.Generator().manual_seed(0), model)
-
-
 def test_impress_needs_one_pass_a_step_and_image(environment, smooth_images):
     model, images = environment.model("target"), smooth_images(3, 64)
     with environment.stage(1, "test"):
-        Impress(steps=4)(images, context(model))
+        Impress(steps=4)(images, context(model=model))
     assert environment.passes == {
         "encoder forward": 12, "encoder backward": 12,
         "decoder forward": 12, "decoder backward": 12,
@@ -36,7 +33,7 @@ def test_glaze_encodes_its_target_once(environment, smooth_images):
     model, images = environment.model("target"), smooth_images(2, 64)
     glaze = Glaze(steps=6, transfer_steps=2, strength=1.0, linf=16 / 255)
     with environment.stage(1, "test"):
-        glaze(images, context(model))
+        glaze(images, context(model=model))
     counts = environment.passes
     assert counts["encoder backward"] == counts["lpips backward"] == 12
     # The image to redraw and the redrawn one; the clean image's features for the hinge, and two
@@ -49,7 +46,7 @@ def test_glaze_encodes_its_target_once(environment, smooth_images):
 def test_an_encoder_attack_needs_no_decoder(environment, smooth_images):
     model, images = environment.model("target"), smooth_images(2, 64)
     with environment.stage(1, "test"):
-        PhotoGuardEncoder(steps=5)(images, context(model))
+        PhotoGuardEncoder(steps=5)(images, context(model=model))
     counts = environment.passes
     assert counts["encoder backward"] == 10
     assert counts["encoder forward"] == 12  # and the target once

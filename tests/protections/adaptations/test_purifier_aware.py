@@ -6,41 +6,21 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from contexts import context
+from objectives import Aim
 from torch import Tensor
 
 from impress_bench.attacks import GaussianNoise, Jpeg, Resize, UnrolledImpress
 from impress_bench.benchmark import load_model
-from impress_bench.benchmark.contract import Budget, Context
+from impress_bench.benchmark.contract import Context
 from impress_bench.benchmark.seeds import per_image_generators
-from impress_bench.protections import Expecting, GradientProtection
-from impress_bench.protections.pgd import Pgd
+from impress_bench.protections import PurifierAware
 
 HOST = SimpleNamespace(device=torch.device("cpu"), dtype=torch.float32)
 
 
-class Aim(GradientProtection):
-    """Squared distance to a target."""
-
-    name = "aim"
-
-    def __init__(self, target: Tensor) -> None:
-        self.target = target
-        self.budget = Budget(linf=0.1)
-        self.solver = Pgd(20, 0.01, linf=0.1)
-
-    def prepare(self, images, context, generator):
-        return self.target
-
-    def loss(self, state, x, step, generator):
-        return (x - state).square().flatten(1).sum(1)
-
-
 def streams(seed: int = 5, count: int = 2):
     return per_image_generators(torch.Generator().manual_seed(seed), count)
-
-
-def context(**more) -> Context:
-    return Context(torch.Generator().manual_seed(0), **more)
 
 
 @pytest.fixture
@@ -50,7 +30,7 @@ def images(smooth_images):
 
 def test_straight_through_has_the_purified_value_and_the_bare_gradient(images):
     target = 1 - images
-    adapted = Expecting(expects=Jpeg(quality=20))(Aim(target), "aim")
+    adapted = PurifierAware(expects=Jpeg(quality=20))(Aim(target), "aim")
     state = adapted.prepare(images, context(model=HOST), streams())
     x = images.clone().requires_grad_(True)
     loss = adapted.loss(state, x, 0, streams())
@@ -62,7 +42,7 @@ def test_straight_through_has_the_purified_value_and_the_bare_gradient(images):
 
 def test_through_is_the_gradient_of_the_purifier(images):
     target, resize = 1 - images, Resize()
-    adapted = Expecting(expects=resize, mode="through")(Aim(target), "aim")
+    adapted = PurifierAware(expects=resize, mode="through")(Aim(target), "aim")
     state = adapted.prepare(images, context(model=HOST), streams())
     x = images.clone().requires_grad_(True)
     (slope,) = torch.autograd.grad(adapted.loss(state, x, 0, streams()).sum(), x)
@@ -73,7 +53,7 @@ def test_through_is_the_gradient_of_the_purifier(images):
 
 def test_expectation_averages_draws_of_the_images_own(images):
     target, noise = 1 - images, GaussianNoise(std=0.1)
-    adapted = Expecting(expects=noise, samples=3)(Aim(target), "aim")
+    adapted = PurifierAware(expects=noise, samples=3)(Aim(target), "aim")
     state = adapted.prepare(images, context(model=HOST), streams())
     both = adapted.loss(state, images, 0, streams())
     own = streams()[1]
@@ -90,7 +70,7 @@ def test_what_expects_a_purifier_survives_it_better(images):
     draw = torch.Generator().manual_seed(3)
     target, resize = images + 0.6 * (torch.rand(images.shape, generator=draw) - 0.35), Resize()
     plain = Aim(target)(images, context(model=HOST)).images
-    knowing = Expecting(expects=resize, mode="through")(Aim(target), "aim")
+    knowing = PurifierAware(expects=resize, mode="through")(Aim(target), "aim")
     prepared = knowing(images, context(model=HOST)).images
     after = [
         (resize(x, context()).images - target).square().flatten(1).sum(1) for x in (prepared, plain)
@@ -134,4 +114,4 @@ def test_unrolled_impress_is_plain_descent(smooth_images):
 @pytest.mark.parametrize("more", [{"mode": "around"}, {"samples": 0}])
 def test_bad_parameters(more):
     with pytest.raises(ValueError, match=r"must be"):
-        Expecting(**more)
+        PurifierAware(**more)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from impress_bench.benchmark.contract import Context
 from impress_bench.benchmark.models.posterior import Encoded
-from impress_bench.protections.denoising import Denoising, denoise, denoise_latents
+from impress_bench.protections.objectives.denoising import Denoising, denoise, denoise_latents
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion

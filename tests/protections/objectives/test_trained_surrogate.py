@@ -8,7 +8,7 @@ import torch
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.models.posterior import Encoded, posterior
 from impress_bench.benchmark.seeds import per_image_generators
-from impress_bench.protections.surrogate import Surrogate
+from impress_bench.protections.objectives.trained_surrogate import Surrogate
 
 LR = 1e-3
 

@@ -7,26 +7,25 @@ it. An adaptation takes a gradient protection and hands back another one, so tha
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
 import torch
 from torch import Tensor
 
-from impress_bench.benchmark.contract import Context, PluginError, State
+from impress_bench.benchmark.contract import Context, PluginError, PluginHooks, State
 from impress_bench.protections.base import GradientProtection, Protection
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
 
-class Adaptation(ABC):
+class Adaptation(PluginHooks, ABC):
     """Base of all adaptations: parameters in `__init__`, and what they make of a protection."""
 
     name: ClassVar[str]
-    #: Parameters that name a plugin and get it instead: {"purifier": "purifiers"}.
-    injects: ClassVar[Mapping[str, str]] = {}
 
     @final
     def __call__(self, base: Protection, label: str) -> GradientProtection[Any]:
@@ -68,16 +67,16 @@ class Adapted(GradientProtection[Any]):
         return self.base.skip(subject, model)
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> Any:
         """The base's state."""
-        return self.base.prepare(images, context, generator)
+        return self.base.prepare(images, context, generators)
 
     def loss(
-        self, state: Any, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: Any, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """The base's objective (B,)."""
-        return self.base.loss(state, x, step, generator)
+        return self.base.loss(state, x, step, generators)
 
     def movable(self, images: Tensor, context: Context) -> Tensor:
         """Where the base may move images."""
@@ -87,6 +86,8 @@ class Adapted(GradientProtection[Any]):
         """What the base trains on the way."""
         self.base.update(state, x)
 
-    def use_means(self) -> None:
-        """Posterior means in the base."""
-        self.base.use_means()
+    def with_means(self) -> Adapted:
+        """A copy whose base takes posterior means."""
+        other = copy.copy(self)
+        other.base = self.base.with_means()
+        return other

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.contract import Context
-from impress_bench.protections.adaptive import Adaptation, Adapted
+from impress_bench.protections.adaptations.base import Adaptation, Adapted
 from impress_bench.protections.base import GradientProtection
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Purifies(Protocol):
         ...
 
 
-class Expecting(Adaptation):
+class PurifierAware(Adaptation):
     """Looks at the images through a purifier: `glaze+purifier[expects=jpeg]`.
 
     - `expects`: a purifier with its parameters, as anywhere: "impress[steps=10]". It works on the
@@ -64,46 +64,48 @@ class Expecting(Adaptation):
 
     def adapt(self, base: GradientProtection[Any], label: str) -> GradientProtection[Any]:
         """`base` seen through the purifier."""
-        return Prepared(base, self)
+        return PurifierAwareProtection(base, self)
 
 
-class PreparedState(NamedTuple):
+class PurifierAwareState(NamedTuple):
     """The base's state and what a purifier is given."""
 
     base: Any
     model: LatentDiffusion | None
 
 
-class Prepared(Adapted):
+class PurifierAwareProtection(Adapted):
     """A protection whose images are purified before its objective sees them."""
 
-    def __init__(self, base: GradientProtection[Any], adaptation: Expecting) -> None:
+    def __init__(self, base: GradientProtection[Any], adaptation: PurifierAware) -> None:
         super().__init__(base, adaptation)
         self.adaptation = adaptation
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
-    ) -> PreparedState:
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
+    ) -> PurifierAwareState:
         """The base's state beside the surrogate."""
-        return PreparedState(self.base.prepare(images, context, generator), context.model)
+        return PurifierAwareState(self.base.prepare(images, context, generators), context.model)
 
     def loss(
-        self, state: PreparedState, x: Tensor, step: int, generator: Sequence[torch.Generator]
+        self, state: PurifierAwareState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """The base's objective (B,) at the purified images, averaged over draws."""
         losses = []
         for _ in range(self.adaptation.samples):
             seen = torch.cat(
-                [self._purified(x[i : i + 1], state, generator[i]) for i in range(len(x))]
+                [self._purified(x[i : i + 1], state, generators[i]) for i in range(len(x))]
             )
-            losses.append(self.base.loss(state.base, seen, step, generator))
+            losses.append(self.base.loss(state.base, seen, step, generators))
         return torch.stack(losses).mean(dim=0)
 
-    def update(self, state: PreparedState, x: Tensor) -> None:
+    def update(self, state: PurifierAwareState, x: Tensor) -> None:
         """What the base trains on the way, on the images as they are published."""
         self.base.update(state.base, x)
 
-    def _purified(self, image: Tensor, state: PreparedState, generator: torch.Generator) -> Tensor:
+    def _purified(
+        self, image: Tensor, state: PurifierAwareState, generator: torch.Generator
+    ) -> Tensor:
         context = Context(generator=generator, model=state.model)
         if self.adaptation.mode == "through":
             return self.adaptation.expects.purify(image, context)

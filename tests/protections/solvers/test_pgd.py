@@ -10,7 +10,7 @@ from torch import Tensor
 
 from impress_bench.benchmark.contract import Context
 from impress_bench.protections import GradientProtection
-from impress_bench.protections.pgd import Pgd
+from impress_bench.protections.solvers.pgd import Pgd
 
 HOST = SimpleNamespace(device=torch.device("cpu"), dtype=torch.float64)
 
@@ -24,7 +24,7 @@ class Pull(GradientProtection):
         self.solver, self.target, self.noise, self.left = solver, target, noise, left
         self.seen: list[Tensor] = []
 
-    def prepare(self, images, context, generator):
+    def prepare(self, images, context, generators):
         return self.target
 
     def movable(self, images, context):
@@ -32,8 +32,8 @@ class Pull(GradientProtection):
         region[..., images.shape[-1] // 2 :] = 0 if self.left else 1
         return region
 
-    def loss(self, state, x, step, generator):
-        drawn = torch.stack([torch.randn(x.shape[1:], generator=g) for g in generator]).to(x)
+    def loss(self, state, x, step, generators):
+        drawn = torch.stack([torch.randn(x.shape[1:], generator=g) for g in generators]).to(x)
         return (x - state + self.noise * drawn).square().flatten(1).sum(1)
 
     def update(self, state, x):

@@ -15,16 +15,13 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.contract import Context
-from impress_bench.benchmark.models.inpainting import inpainting_chain, masked_out
-from impress_bench.protections.adaptive import Adaptation, Adapted
+from impress_bench.protections.adaptations.base import Adaptation, Adapted
 from impress_bench.protections.base import GradientProtection
-from impress_bench.protections.regions import kept_region
+from impress_bench.protections.objectives.disagreement import CHAINS, Chain, disagreement
+from impress_bench.protections.objectives.masks import kept_region
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
-
-Chain = Literal["vae", "ldm", "inpainting"]
-CHAINS = ("vae", "ldm", "inpainting")
 
 
 class Consistency(Adaptation):
@@ -70,10 +67,10 @@ class Consistency(Adaptation):
 
     def adapt(self, base: GradientProtection[Any], label: str) -> GradientProtection[Any]:
         """`base` with the term."""
-        return Consistent(base, self)
+        return ConsistencyProtection(base, self)
 
 
-class ConsistentState(NamedTuple):
+class ConsistencyState(NamedTuple):
     """The base's state, the surrogate, what an editor keeps (B, 1, H, W), where notes go."""
 
     base: Any
@@ -82,7 +79,7 @@ class ConsistentState(NamedTuple):
     note: Callable[[str, Sequence[float]], None]
 
 
-class Consistent(Adapted):
+class ConsistencyProtection(Adapted):
     """A protection with the consistency term."""
 
     def __init__(self, base: GradientProtection[Any], adaptation: Consistency) -> None:
@@ -90,31 +87,31 @@ class Consistent(Adapted):
         self.adaptation = adaptation
 
     def prepare(
-        self, images: Tensor, context: Context, generator: Sequence[torch.Generator]
-    ) -> ConsistentState:
+        self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
+    ) -> ConsistencyState:
         """The base's state beside what the term needs."""
-        return ConsistentState(
-            self.base.prepare(images, context, generator),
+        return ConsistencyState(
+            self.base.prepare(images, context, generators),
             context.require_model(self.name),
             kept_region(images, context),
             context.note,
         )
 
-    def update(self, state: ConsistentState, x: Tensor) -> None:
+    def update(self, state: ConsistencyState, x: Tensor) -> None:
         """What the base trains on the way."""
         self.base.update(state.base, x)
 
     def loss(
         self,
-        state: ConsistentState,
+        state: ConsistencyState,
         x: Tensor,
         step: int,
-        generator: Sequence[torch.Generator],
+        generators: Sequence[torch.Generator],
     ) -> Tensor:
         """The base's objective and the weighted term (B,)."""
         adaptation = self.adaptation
-        own = self.base.loss(state.base, x, step, generator)
-        squares = disagreement(state.model, x, state.kept, generator, adaptation.chain)
+        own = self.base.loss(state.base, x, step, generators)
+        squares = disagreement(state.model, x, state.kept, generators, adaptation.chain)
         term = squares.mean(dim=1) if adaptation.source == "released" else squares.sum(dim=1)
         weight: float | Tensor = adaptation.weight
         if adaptation.share is not None:
@@ -123,23 +120,6 @@ class Consistent(Adapted):
         shares = added / (own.abs() + added).clamp(min=1e-30)
         state.note("consistency-share", shares.detach().tolist())
         return own + added
-
-
-def disagreement(
-    model: LatentDiffusion,
-    x: Tensor,
-    kept: Tensor,
-    generators: Sequence[torch.Generator],
-    chain: Chain = "vae",
-) -> Tensor:
-    """Squared differences (B, 3HW) of `x`, (B, 3, H, W) in [0, 1], and its reconstruction, on
-    [-1, 1] pixels, with gradient on both sides, as IMPRESS minimises them."""
-    if chain == "inpainting":
-        made = inpainting_chain(model, x, kept[:, 0] > 0, generators, steps=4)
-        x = masked_out(x, kept)
-    else:
-        made = model.reconstruct(x, chain, generator=generators)
-    return (2 * (x - made.to(x.dtype))).square().flatten(1)
 
 
 def _balancing_weight(own: Tensor, term: Tensor, x: Tensor, share: float) -> Tensor:

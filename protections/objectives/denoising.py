@@ -49,7 +49,7 @@ def denoise(
 
     Each image draws its latents from their posterior, a timestep and noise from its own generator.
     `prompts` are text embeddings (B, length, width) or (1, length, width). Without `gradient` the
-    U-Net is not remembered, and only `latents` lead back to `x`.
+    activations of the U-Net are not stored, and only `latents` lead back to `x`.
     """
     latents = model.encode(x, True, generators) * model.latent_scale
     return denoise_latents(model, latents, prompts, generators, unet=unet, gradient=gradient)

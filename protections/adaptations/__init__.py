@@ -1,0 +1,1 @@
+"""Adaptations: compositions that make any gradient protection expect purification."""

@@ -1,0 +1,1 @@
+"""Solvers: how an objective is minimised within a budget, whatever the objective is."""
