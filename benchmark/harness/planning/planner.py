@@ -17,8 +17,8 @@ from impress_bench.benchmark.harness.planning.resolver import Resolver
 from impress_bench.benchmark.harness.planning.subject import SubjectPlanner, rows_of
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.plugins.source_digest import Code
 from impress_bench.benchmark.harness.plugins.subprocess_call import Limits
-from impress_bench.benchmark.harness.storage.keys import sha256
 from impress_bench.benchmark.spec import Spec
 from impress_bench.benchmark.tasks.base import Task
 
@@ -93,8 +93,9 @@ class Planner:
             raise ConfigError(f"{self.preset.where('tasks')}: {failed}") from error
         judge = component
         if task.judge:
-            digest = self.registry.index.digest(task.judge.partition(":")[0])
-            judge = replace(component, source=sha256(f"{component.source} {digest}".encode()))
+            own = Code(component.source, component.libraries)
+            code = own.joined(self.registry.index.code(task.judge.partition(":")[0]))
+            judge = replace(component, source=code.digest, libraries=code.libraries)
             self.plan.components[f"task {spec}"] = judge
         component = replace(
             component,

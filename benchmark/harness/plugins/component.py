@@ -24,7 +24,8 @@ class Component:
     `injected` are the plugins that a parameter of that name stands for; `files` the digests of
     files that one names; `shown` is what boards need of a metric. `surrogate` names the model that
     it holds where that is not its role's, and `surrogate_digest` tells its weights. `title` is what
-    boards call it, whatever its parameters.
+    boards call it, whatever its parameters. `source` digests its code; `libraries` are the versions
+    of the distributions that this code uses.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class Component:
     version: str
     source: str
     parameters: Mapping[str, Any]
+    libraries: Mapping[str, str] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
     adaptations: tuple[Component, ...] = ()
     then: tuple[Component, ...] = ()
@@ -52,6 +54,7 @@ class Component:
             "distribution": self.distribution,
             "version": self.version,
             "source": self.source,
+            "libraries": dict(self.libraries),
             "parameters": {k: v for k, v in self.parameters.items() if k not in self.injected},
         }
         if self.adaptations:

@@ -8,8 +8,9 @@ from importlib.metadata import EntryPoint, version
 from typing import NamedTuple
 
 from impress_bench.benchmark.harness.config.loading import shipped_presets
+from impress_bench.benchmark.harness.plugins.imports import absolute
 from impress_bench.benchmark.harness.plugins.registry import KINDS, Registry, conflict
-from impress_bench.benchmark.harness.plugins.source_digest import SourceIndex, absolute
+from impress_bench.benchmark.harness.plugins.source_digest import SourceIndex
 
 OWN = "impress-bench"
 

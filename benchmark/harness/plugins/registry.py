@@ -28,7 +28,7 @@ from impress_bench.benchmark.harness.plugins.introspection import (
     shown_of,
 )
 from impress_bench.benchmark.harness.plugins.parameters import bind_parameters, task_parameters
-from impress_bench.benchmark.harness.plugins.source_digest import SourceIndex
+from impress_bench.benchmark.harness.plugins.source_digest import Code, SourceIndex
 from impress_bench.benchmark.harness.plugins.subprocess_call import Limits, call_apart
 from impress_bench.benchmark.harness.storage.atomic_files import write_atomically
 from impress_bench.benchmark.harness.storage.keys import canonical_json, sha256
@@ -102,12 +102,12 @@ class Registry:
         surrogate = str(given.pop(SURROGATE, "")) if group in HOLDERS else ""
         for part in then:
             _holds_none(part, "a chain holds one model; name it in the first")
-        name, version, source = self._provenance(kind, entry)
+        name, version, code = self._provenance(kind, entry)
         if then:
-            source = sha256(f"{source} {self.index.digest(CHAIN.partition(':')[0])}".encode())
+            code = code.joined(self.index.code(CHAIN.partition(":")[0]))
         draft = Component(
-            kind, spec.name, str(spec), entry.value, name, version, source, given,
-            adaptations=adaptations, then=then, surrogate=surrogate,
+            kind, spec.name, str(spec), entry.value, name, version, code.digest, given,
+            libraries=code.libraries, adaptations=adaptations, then=then, surrogate=surrogate,
         )  # fmt: skip
         memo = self._memo_path({**draft.identity(), "label": str(spec), "python": sys.version})
         decided = _read_memo(memo)
@@ -169,21 +169,18 @@ class Registry:
             _holds_none(part, "holds the model of what it is a part of; name that one's")
         return found
 
-    def _provenance(self, kind: str, entry: EntryPoint) -> tuple[str, str, str]:
-        """Name and version of an entry point's distribution, and the digest of its source."""
+    def _provenance(self, kind: str, entry: EntryPoint) -> tuple[str, str, Code]:
+        """Name and version of an entry point's distribution, and the code that it runs."""
         distribution = entry.dist
-        tops: frozenset[str] = frozenset()
-        if distribution is not None:
-            tops = frozenset((distribution.read_text("top_level.txt") or "").split())
         try:
             if self.index.module(entry.module) is None:
                 raise ModuleNotFoundError(f"no module named {entry.module!r}")
-            source = self.index.digest(entry.module, tops)
+            code = self.index.code(entry.module, distribution)
         except (SyntaxError, OSError, ImportError) as error:
             raise plugin_error(kind, entry.name, "could not be imported", error) from error
         if distribution is None:
-            return "unknown", "unknown", source
-        return distribution.name, distribution.version, source
+            return "unknown", "unknown", code
+        return distribution.name, distribution.version, code
 
     def _memo_path(self, inputs: Mapping[str, Any]) -> Path | None:
         if self._memo is None:

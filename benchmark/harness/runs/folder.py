@@ -66,10 +66,22 @@ def _differences(one: Origin, other: Origin, libraries: bool) -> Iterator[str]:
         if name not in NARROWED:
             yield from _unlike(f"preset.{name}", these[name], those[name])
     for name in one["components"].keys() & other["components"].keys():
-        yield from _unlike(name, one["components"][name], other["components"][name])
+        these, those = one["components"][name], other["components"][name]
+        if not libraries:
+            these, those = _without_libraries(these), _without_libraries(those)
+        yield from _unlike(name, these, those)
     for name in (OURS, *(LIBRARIES if libraries else ())):
         versions = (_version(origin["packages"], name) for origin in (one, other))
         yield from _unlike(name, *versions)
+
+
+def _without_libraries(component: Any) -> Any:
+    """A component's identity but for the versions of libraries, its parts' too."""
+    if isinstance(component, list):
+        return [_without_libraries(part) for part in component]
+    if not isinstance(component, dict):
+        return component
+    return {k: _without_libraries(part) for k, part in component.items() if k != "libraries"}
 
 
 def _unlike(what: str, one: Any, other: Any) -> Iterator[str]:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -78,13 +79,22 @@ target = "tiny"
 """
 
 
-def install(folder: Path, name: str, entry_points: str, version: str = "1.0") -> Path:
+def install(
+    folder: Path,
+    name: str,
+    entry_points: str = "",
+    version: str = "1.0",
+    modules: Sequence[str] = ("fake_plugins", "fake_helper", "fake_world"),
+    requires: Sequence[str] = (),
+) -> Path:
     """Write the metadata of a distribution into a folder on `sys.path`."""
     info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
     info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    fields = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+    fields += [f"Requires-Dist: {requirement}" for requirement in requires]
+    (info / "METADATA").write_text("\n".join(fields) + "\n")
     (info / "entry_points.txt").write_text(entry_points)
-    (info / "top_level.txt").write_text("fake_plugins\nfake_helper\nfake_world\n")
+    (info / "top_level.txt").write_text("\n".join(modules))
     return info
 
 

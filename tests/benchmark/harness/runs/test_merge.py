@@ -3,11 +3,13 @@
 import json
 import re
 import shutil
+from copy import deepcopy
 
 import pandas as pd
 import pytest
 
 from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.runs.folder import difference
 from impress_bench.benchmark.harness.runs.merge import merge
 
 
@@ -164,6 +166,20 @@ def test_unlike_settings_and_code_are_refused(bench):
     (third / "provenance.json").write_text(json.dumps(document))
     with pytest.raises(ConfigError, match=r"differ in protection shift\.source"):
         merge([one, third], bench.tmp_path / "merged")
+
+
+def test_versions_of_libraries_differ_where_they_are_asked_for(bench):
+    """Submissions come from other machines; parts of one run must agree."""
+    part = bench.run("one", protections=["shift+halved"]).out
+    one = json.loads((part / "provenance.json").read_bytes())
+    other = deepcopy(one)
+    assert not difference(one, other)
+    adaptation = other["components"]["protection shift+halved"]["adaptations"][0]
+    adaptation["libraries"]["numpy"] = "0.1"
+    assert "adaptations" in difference(one, other)
+    assert not difference(one, other, libraries=False)
+    adaptation["source"] = "0" * 64
+    assert "adaptations" in difference(one, other, libraries=False)
 
 
 def test_a_folder_without_a_run_is_named(tmp_path):

@@ -93,9 +93,9 @@ def test_seed_changes_exploits_only(bench):
 
 
 @pytest.mark.parametrize(
-    "change", ["threads", "library", "version", "model"], ids=lambda name: name
+    "change", ["threads", "library", "version", "dependency", "model"], ids=lambda name: name
 )
-def test_everything_that_matters_is_in_the_key(bench, site, monkeypatch, change):
+def test_everything_that_matters_is_in_the_key(bench, site, monkeypatch, distribution, change):
     before = stage_keys(bench)
     if change == "threads":
         after = stage_keys(bench, threads=2)
@@ -106,6 +106,12 @@ def test_everything_that_matters_is_in_the_key(bench, site, monkeypatch, change)
         info = site / "fake_plugins-1.0.dist-info"
         text = (info / "METADATA").read_text().replace("Version: 1.0", "Version: 1.1")
         (info / "METADATA").write_text(text)
+        after = stage_keys(bench)
+    elif change == "dependency":
+        file = site / "fake_plugins-1.0.dist-info" / "METADATA"
+        file.write_text(file.read_text() + "Requires-Dist: engine\n")
+        before = stage_keys(bench)
+        distribution(site, "engine", modules=["fake_engine"])
         after = stage_keys(bench)
     else:
         import fake_world

@@ -1,0 +1,124 @@
+"""Installed distributions: which of them brings a module, and the versions that code depends on."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
+from inspect import getmodulename
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from impress_bench.benchmark.harness.plugins.component import OURS
+
+
+class Libraries:
+    """The distributions on `sys.path` at one moment. Only their metadata is read."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Distribution | None] = {}
+        self._owners: dict[str, tuple[str, ...]] = {}
+
+    def owners(self, top: str) -> tuple[str, ...]:
+        """Canonical names of the distributions that bring a top-level module; none for a file that
+        merely lies on `sys.path`. Several bring a namespace package."""
+        if top not in self._owners:
+            named = [name for folder in sys.path for name in _owners_in(folder).get(top, ())]
+            self._owners[top] = tuple(dict.fromkeys(named))
+        return self._owners[top]
+
+    def editable(self, name: str) -> bool:
+        """Whether a distribution's code may change while its version does not (PEP 660)."""
+        found = self._distribution(name)
+        try:
+            origin = json.loads(found.read_text("direct_url.json") or "{}") if found else {}
+        except ValueError:
+            return False
+        return bool(origin.get("dir_info", {}).get("editable"))
+
+    def version(self, name: str) -> str:
+        """The installed version, or "absent"."""
+        found = self._distribution(name)
+        return found.version if found else "absent"
+
+    def required(self, names: Iterable[str]) -> set[str]:
+        """These distributions, and all that they require here, by canonical name.
+
+        What this project itself requires is not followed: torch pins the libraries that it
+        computes with, and a new certifi, which it reaches too, alters no result.
+        """
+        known = {OURS} | {name for name, _ in self._requirements(OURS, None)}
+        pending = [(name, frozenset[str]()) for name in names]
+        seen = set(pending)
+        while pending:
+            name, extras = pending.pop()
+            if name not in known:
+                unseen = [one for one in self._requirements(name, extras) if one not in seen]
+                pending += unseen
+                seen.update(unseen)
+        return {name for name, _ in seen} - {OURS}
+
+    def _distribution(self, name: str) -> Distribution | None:
+        if name not in self._found:
+            try:
+                self._found[name] = distribution(name)
+            except PackageNotFoundError:
+                self._found[name] = None
+        return self._found[name]
+
+    def _requirements(
+        self, name: str, extras: Collection[str] | None
+    ) -> list[tuple[str, frozenset[str]]]:
+        """What a distribution requires here with these extras (None: with any), and the extras that
+        it asks for."""
+        found = self._distribution(name)
+        required: list[tuple[str, frozenset[str]]] = []
+        for text in (found.requires or []) if found else []:
+            try:
+                requirement = Requirement(text)
+            except InvalidRequirement:  # an old distribution's; pip does not follow it either
+                continue
+            marker = requirement.marker
+            if (
+                marker is None
+                or extras is None
+                or any(marker.evaluate({"extra": extra}) for extra in ("", *extras))
+            ):
+                required.append(
+                    (canonicalize_name(requirement.name), frozenset(requirement.extras))
+                )
+        return required
+
+
+def top_levels(found: Distribution) -> frozenset[str]:
+    """The top-level modules and packages of a distribution."""
+    if listed := (found.read_text("top_level.txt") or "").split():
+        return frozenset(listed)
+    names = (
+        path.parts[0] if len(path.parts) > 1 else getmodulename(path.name) or ""
+        for path in found.files or ()
+    )
+    return frozenset(name for name in names if name.isidentifier())
+
+
+def _owners_in(folder: str) -> Mapping[str, tuple[str, ...]]:
+    """Distributions in one folder of `sys.path`, by the top-level modules that they bring."""
+    try:
+        return _read_folder(folder, os.stat(folder or ".").st_mtime_ns)
+    except OSError:
+        return {}
+
+
+@cache
+def _read_folder(folder: str, modified: int) -> Mapping[str, tuple[str, ...]]:
+    """As `importlib.metadata.packages_distributions`, which reads every folder each time."""
+    owners: dict[str, tuple[str, ...]] = {}
+    for found in distributions(path=[folder]):
+        if name := found.metadata["Name"]:
+            for top in top_levels(found):
+                owners[top] = (*owners.get(top, ()), canonicalize_name(name))
+    return owners
