@@ -49,19 +49,29 @@ def submit(name: str, run: Path, into: Path, **told: Any) -> None:
 
 @click.command()
 @click.argument("path", type=FOLDER, default=Path("submissions"))
-@click.option("--rerun", type=click.FloatRange(0, 1), help="Measure this share of cells again.")
-@click.option("--seed", default=0, show_default=True, help="Which cells are measured again.")
+@click.option("--rerun", is_flag=True, help="Measure all of it again, from an empty store.")
+@click.option(
+    "--plugins",
+    type=click.Path(dir_okay=False),
+    metavar="PYTHON",
+    help="The interpreter of the environment in which the plugin is installed. [default: this one]",
+)
+@click.option("--measured", type=FOLDER, help="Keep there what --rerun measured, for `publish`.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of complaints.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
-def validate(path: Path, rerun: float | None, seed: int, as_json: bool, quiet: bool) -> None:
+def validate(
+    path: Path, rerun: bool, plugins: str | None, measured: Path | None, as_json: bool, quiet: bool
+) -> None:
     """Check the submission in PATH, or all in it, offline. Exit code 1 if one is refused.
 
-    With --rerun, the plugins must be installed.
+    With --rerun it is run as a whole: the plugin in processes of its own, without a network and
+    without a sight of the store; every figure is made outside of them.
     """
     import sys
 
     from impress_bench.benchmark.errors import ConfigError
     from impress_bench.benchmark.harness.execution.progress import Reporter, reporter_for
+    from impress_bench.benchmark.submissions.measured import keep
     from impress_bench.benchmark.submissions.reading import find_submissions, read
     from impress_bench.benchmark.submissions.rerun import rerun as measure_again
 
@@ -74,17 +84,13 @@ def validate(path: Path, rerun: float | None, seed: int, as_json: bool, quiet: b
     for folder in folders:
         reading = read(folder)
         found = list(reading.complaints)
-        if rerun is not None and not found and reading.claimed is not None:
+        if rerun and not found and reading.claimed is not None:
             reporter = Reporter() if quiet else reporter_for(sys.stderr)
             with tempfile.TemporaryDirectory() as scratch:
-                found += measure_again(
-                    reading.claimed.submission,
-                    reading.claimed.cells,
-                    rerun,
-                    seed,
-                    Path(scratch),
-                    reporter,
-                )
+                out, told = measure_again(reading.claimed, Path(scratch), plugins, reporter)
+                found += told
+                if measured is not None and not found:
+                    keep(out, folder, measured)
         complaints += found
         if not as_json:
             for warning in reading.warnings:
@@ -95,6 +101,66 @@ def validate(path: Path, rerun: float | None, seed: int, as_json: bool, quiet: b
     if as_json:
         click.echo(json.dumps([complaint._asdict() for complaint in complaints], indent=1))
     click.get_current_context().exit(STOPPED if complaints else 0)
+
+
+@click.command("check-wheel")
+@click.argument("folder", type=FOLDER)
+@click.argument("wheel", type=click.Path(dir_okay=False, path_type=Path))
+def check_wheel(folder: Path, wheel: Path) -> None:
+    """Read WHEEL without installing it: is it what the submission in FOLDER pins?
+
+    Exit code 2 with all that is wrong with it.
+    """
+    from impress_bench.benchmark.errors import ConfigError
+    from impress_bench.benchmark.submissions.reading import read
+    from impress_bench.benchmark.submissions.wheel import read_wheel
+
+    reading = read(folder)
+    if reading.submission is None or reading.complaints:
+        raise ConfigError("; ".join(map(str, reading.complaints)))
+    submission = reading.submission
+    pinned = submission.distribution
+    found = read_wheel(wheel, submission.kind, submission.name, pinned.name, pinned.version or "")
+    click.echo(f"{found.name} {found.version} sha256:{found.sha256}")
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--network/--no-network", help="Let it use a network. [default: none]")
+@click.option("--write", type=FOLDER, multiple=True, help="A folder in which it may write.")
+@click.option("--time", "seconds", default=3600.0, show_default=True, help="Seconds.")
+@click.option("--memory", default=8.0, show_default=True, help="GiB of all its processes.")
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
+def confine(
+    network: bool, write: tuple[Path, ...], seconds: float, memory: float, words: tuple[str, ...]
+) -> None:
+    """Run the command WORDS without this environment's variables, without a sight of what lets
+    programs in elsewhere, and without a file that it may change but those in --write."""
+    import os
+    import sys
+
+    from impress_bench.benchmark.contract import PluginError
+    from impress_bench.benchmark.sandbox.confine import (
+        FETCHING,
+        Walls,
+        run_confined,
+        scratch_folder,
+        secrets,
+    )
+
+    kept = {name: os.environ[name] for name in FETCHING if network and name in os.environ}
+    walls = Walls(secrets(), writable=tuple(path.absolute() for path in write), network=network)
+    with scratch_folder() as scratch:
+        try:
+            ending = run_confined("confine", words, scratch, seconds, memory, walls, kept)
+            missing = ending.missing
+        except PluginError as error:
+            missing = [str(error)]
+        with (scratch / "printed").open("rb") as printed:
+            sys.stdout.buffer.write(printed.read())
+            sys.stdout.flush()
+        for told in missing:
+            click.echo(told, err=True)
+        click.get_current_context().exit(STOPPED if missing else 0)
 
 
 @click.command()

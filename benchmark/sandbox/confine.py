@@ -30,6 +30,8 @@ PASSED = (
     "CUBLAS_WORKSPACE_CONFIG", "ATEN_CPU_CAPABILITY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE",
     "PIP_CERT",
 )  # fmt: skip
+#: What else a command needs that fetches packages.
+FETCHING = ("PIP_FIND_LINKS", "PIP_INDEX_URL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 #: Folders of a home in which programs keep what lets them in.
 SECRETS = (".ssh", ".gnupg", ".aws", ".azure", ".config", ".docker", ".kube", ".netrc.d")
 
@@ -58,6 +60,12 @@ class Ending:
     code: int
     peak_bytes: int
     missing: list[str] = field(default_factory=list)
+
+
+def missing_walls() -> list[str]:
+    """What this system does not allow; empty where commands are confined as they should be."""
+    with scratch_folder() as scratch:
+        return run_confined("sandbox", ["true"], scratch, 60.0, None, Walls()).missing
 
 
 @contextmanager

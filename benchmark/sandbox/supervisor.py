@@ -12,6 +12,7 @@ the line says what is missing.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -73,6 +74,8 @@ def main() -> None:
             apart = enter_namespaces(told["network"])
         except OSError as error:
             missing.append(f"namespaces ({error})")
+        else:
+            missing += [] if apart else ["namespaces (Linux has them)"]
     if not apart:
         document = supervise(told, missing)
         os.write(report, json.dumps(document).encode())
@@ -222,10 +225,8 @@ def become(told: dict[str, Any], alone: bool) -> None:
     if told["memory_bytes"]:
         limits[resource.RLIMIT_DATA] = told["memory_bytes"]
     for kind, size in limits.items():
-        try:
+        with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(kind, (size, size))
-        except (OSError, ValueError):
-            pass
     words = told["words"]
     try:
         os.execvpe(words[0], words, told["environment"])

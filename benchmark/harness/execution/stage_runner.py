@@ -54,7 +54,7 @@ class Settler:
             preset.device,
             preset.numerics.chosen(),
         )
-        self._isolation = Isolation(preset)
+        self._isolation = Isolation(preset, store.root)
         self._begin = begin
 
     def find(self, stage: Stage) -> Outcome | None:
@@ -86,8 +86,7 @@ class Settler:
         try:
             inputs = {name: self._input(stage, needed) for name, needed in stage.inputs.items()}
             if self._isolation.covers(stage):
-                apart = self._isolation.perform(stage, inputs)
-                result, passes, peak = apart.result(), apart.passes, apart.peak_bytes
+                result, passes, peak = self._isolation.perform(stage, inputs, self._env)
             else:
                 result = perform(stage, inputs, self._env)
                 passes, peak = self._env.passes, self._env.peak_bytes

@@ -27,9 +27,10 @@ from impress_bench.benchmark.harness.plugins.introspection import (
     requires_of,
     shown_of,
 )
+from impress_bench.benchmark.harness.plugins.other_environment import OtherEnvironment
 from impress_bench.benchmark.harness.plugins.parameters import bind_parameters, task_parameters
+from impress_bench.benchmark.harness.plugins.plugin_process import PluginProcess
 from impress_bench.benchmark.harness.plugins.source_digest import Code, SourceIndex
-from impress_bench.benchmark.harness.plugins.subprocess_call import Limits, call_apart
 from impress_bench.benchmark.harness.storage.atomic_files import write_atomically
 from impress_bench.benchmark.harness.storage.keys import canonical_json, sha256
 from impress_bench.benchmark.spec import Spec, parse_spec
@@ -48,7 +49,6 @@ Settings = Mapping[str, Mapping[str, Any]]
 #: What may be said of any protection or purifier, and is no parameter of its own.
 SURROGATE = "surrogate"
 HOLDERS = ("protections", "purifiers")
-DECIDED = "decided.json"
 DECIDED_KEYS = {"parameters", "requires", "injects", "files", "shown", "title"}
 
 
@@ -57,13 +57,16 @@ class Registry:
 
     `memo`, a folder, remembers what resolving a component gave for its exact source, so that a run
     whose results are all stored imports neither plugins nor torch. With `apart`, plugins of other
-    packages are asked in processes of their own, within these limits.
+    packages are asked in processes of their own; if these have an interpreter of their own, what is
+    installed beside that one is registered too.
     """
 
-    def __init__(self, memo: Path | None = None, apart: Limits | None = None) -> None:
+    def __init__(self, memo: Path | None = None, apart: PluginProcess | None = None) -> None:
         self.index = SourceIndex()
         self._memo = memo
         self._apart = apart
+        python = apart.python if apart is not None else ""
+        self._elsewhere = OtherEnvironment(python) if python else None
 
     @cached_property
     def entries(self) -> dict[str, dict[str, list[EntryPoint]]]:
@@ -72,6 +75,9 @@ class Registry:
         for group, named in found.items():
             for entry in entry_points(group=f"impress_bench.{group}"):
                 named.setdefault(entry.name, []).append(entry)
+        if self._elsewhere is not None:
+            for group, others in self._elsewhere.entries().items():
+                found[group] |= others
         return found
 
     def entry(self, group: str, name: str) -> EntryPoint:
@@ -129,12 +135,7 @@ class Registry:
         """What only the plugin itself can tell, in this process or apart."""
         if self._apart is None or draft.ours:
             return self.decide(draft, settings)
-        plugin = f"{draft.kind} {draft.label}"
-        with call_apart(plugin, _decide_into, (draft, settings), self._apart) as folder:
-            decided = _read_memo(folder / DECIDED)
-        if decided is None:
-            raise PluginError(plugin, "its process ended and told nothing of its parameters")
-        return decided
+        return self._apart.decide(draft, settings)
 
     def decide(self, draft: Component, settings: Settings) -> dict[str, Any]:
         """Ask a plugin in this process: its parameters, what it requires and injects."""
@@ -172,6 +173,8 @@ class Registry:
     def _provenance(self, kind: str, entry: EntryPoint) -> tuple[str, str, Code]:
         """Name and version of an entry point's distribution, and the code that it runs."""
         distribution = entry.dist
+        if distribution is not None and self._elsewhere and self._elsewhere.brings(entry):
+            return distribution.name, distribution.version, self._elsewhere.code(entry)
         try:
             if self.index.module(entry.module) is None:
                 raise ModuleNotFoundError(f"no module named {entry.module!r}")
@@ -199,11 +202,6 @@ def conflict(kind: str, entries: list[EntryPoint]) -> str:
 def _holds_none(part: Component, way_out: str) -> None:
     if part.surrogate:
         raise ConfigError(f"{part.label}: {SURROGATE}={part.surrogate}: {way_out}")
-
-
-def _decide_into(asked: tuple[Component, Settings], folder: Path) -> None:
-    """In the other process."""
-    write_atomically(folder / DECIDED, canonical_json(Registry().decide(*asked)).encode())
 
 
 def _read_memo(path: Path | None) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ Origin = dict[str, Any]
 #: What parts may differ in: their share of the work, and how it was guarded and spread.
 NARROWED = (
     "tasks", "protections", "purifiers", "metrics", "seeds", "subjects", "matrix", "everything",
-    "isolate", "time_limit_s", "memory_limit_gb", "resources", "needs",
+    "isolate", "plugin_python", "time_limit_s", "memory_limit_gb", "resources", "needs",
 )  # fmt: skip
 SHARED = ("key_schema", "device", "dtype", "models")
 
