@@ -156,6 +156,7 @@ def confine(
         except PluginError as error:
             missing = [str(error)]
         with (scratch / "printed").open("rb") as printed:
+            printed.seek(max(0, printed.seek(0, os.SEEK_END) - 2**20))
             sys.stdout.buffer.write(printed.read())
             sys.stdout.flush()
         for told in missing:

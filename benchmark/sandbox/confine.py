@@ -19,6 +19,8 @@ from impress_bench.benchmark.contract import PluginError, State
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 #: Bytes of one file that a command may write, what it prints among them.
 FILE_BYTES = 2**30
+#: Bytes of all files in its scratch folder.
+DISK_BYTES = 4 * 2**30
 #: How much of what a command prints is read when it fails.
 TAIL = 2000
 #: Seconds after its limit at which a supervisor that says nothing is ended.
@@ -135,6 +137,7 @@ def run_confined(
         "seconds": seconds,
         "memory_bytes": None if memory_gb is None else int(memory_gb * 2**30),
         "file_bytes": FILE_BYTES,
+        "disk_bytes": DISK_BYTES,
         "namespaces": walls is not None,
         "network": bounds.network,
         "writable": [str(path.resolve()) for path in (scratch, *bounds.writable)],
@@ -146,13 +149,17 @@ def run_confined(
     try:
         with printed.open("wb") as sink:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(SUPERVISOR), json.dumps(told)],
+                [sys.executable, "-I", "-S", str(SUPERVISOR)],
                 stdin=subprocess.PIPE, stdout=sink, stderr=subprocess.STDOUT,
                 pass_fds=[writing], start_new_session=True, cwd=scratch,
                 env={"PATH": os.environ.get("PATH", "")},
             )  # fmt: skip
         os.close(writing)
         writing = -1
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):
+            process.stdin.write(json.dumps(told).encode() + b"\n")
+            process.stdin.flush()
         document = _wait(process, reading, seconds)
     finally:
         for handle in (reading, writing):
@@ -174,7 +181,8 @@ def _wait(
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         assert process.stdin is not None
-        process.stdin.close()
+        with suppress(BrokenPipeError):
+            process.stdin.close()
     os.set_blocking(report, False)
     with suppress(OSError, ValueError):
         document = json.loads(os.read(report, 2**16))
@@ -196,6 +204,8 @@ def _ending(
         raise PluginError(plugin, f"{called} ran past {seconds:g} s", State.TIMEOUT)
     if document["ended"] == "memory":
         raise PluginError(plugin, f"{called} held more than {memory_gb:g} GiB of memory")
+    if document["ended"] == "disk":
+        raise PluginError(plugin, f"{called} wrote more than {DISK_BYTES / 2**30:g} GiB")
     code = document["code"]
     if not isinstance(code, int) or document["ended"] != "exit":
         raise PluginError(plugin, f"{called} was ended")

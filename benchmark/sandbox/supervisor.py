@@ -1,10 +1,11 @@
 """The process between the benchmark and a command that nobody here has read.
 
-It is started as a script, imports the standard library alone, and is told what to do by a JSON
-document in its first argument (`confine` writes it). On Linux it gives the command namespaces of
-its own: no network, its own processes alone, one writable folder, nothing else of what is hidden.
-It ends the command at its limits of time and memory, and whatever the command has started with it,
-also when its own parent dies. How it all ended goes to a pipe as one line of JSON.
+It is started as a script, imports the standard library alone, and is told what to do by a line of
+JSON on its input (`confine` writes it), which then stays open for as long as its parent lives. On
+Linux it gives the command namespaces of its own: no network, its own processes alone, one writable
+folder, nothing else of what is hidden. It ends the command at its limits of time and memory, and
+whatever the command has started with it, also when its own parent dies. How it all ended goes to a
+pipe as one line of JSON.
 
 Where namespaces are not allowed it adopts what the command leaves behind and kills that at the end;
 the line says what is missing.
@@ -64,8 +65,14 @@ def check(code: int, what: str) -> int:
 
 
 def main() -> None:
-    """Do what the first argument says; the exit code says nothing."""
-    told = json.loads(sys.argv[1])
+    """Do what the line says; the exit code says nothing."""
+    line = b""
+    while not line.endswith(b"\n"):
+        part = os.read(0, 2**16)
+        if not part:
+            os._exit(1)
+        line += part
+    told = json.loads(line)
     report = told["report"]
     missing: list[str] = []
     apart = False
@@ -187,8 +194,9 @@ def supervise(told: dict[str, Any], missing: list[str]) -> dict[str, Any]:
     child = os.fork()
     if child == 0:
         become(told, alone)
-    limit, memory = told["seconds"], told["memory_bytes"]
+    limit, memory, polls = told["seconds"], told["memory_bytes"], 0
     while True:
+        polls += 1
         done, status = reap(child)
         if done:
             document["code"] = os.waitstatus_to_exitcode(status)
@@ -197,6 +205,8 @@ def supervise(told: dict[str, Any], missing: list[str]) -> dict[str, Any]:
         document["peak_bytes"] = max(document["peak_bytes"], used)
         if memory and used > memory:
             document["ended"] = "memory"
+        elif polls % 20 == 0 and used_disk(told["folder"]) > told["disk_bytes"]:
+            document["ended"] = "disk"
         elif limit and time.monotonic() - started > limit:
             document["ended"] = "time"
         elif parent_is_gone():
@@ -318,6 +328,16 @@ def used_memory(root: int, alone: bool) -> int:
     elif members:
         resident = max(resident, number_of(f"/proc/{members[0]}/status", b"VmHWM:"))
     return resident + unmapped(members) + (shared_files() if alone else 0)
+
+
+def used_disk(folder: str) -> int:
+    """Bytes of the files in a folder."""
+    total = 0
+    for above, _, files in os.walk(folder):
+        for name in files:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(above, name)).st_blocks * 512
+    return total
 
 
 def number_of(path: str, name: bytes) -> int:

@@ -141,7 +141,8 @@ class PluginProcess:
         """Another interpreter's plugin sees its own environment and nothing of this user's."""
         named = tuple(Path(one) for one in _files(component))
         if not self.python:
-            needed = (*map(Path, path), *map(Path, _code()), *named)
+            models = tuple(one for one in [Path(hub_cache())] if one.exists())
+            needed = (*map(Path, path), *map(Path, _code()), *named, *models)
             return Walls((*self.hidden, *secrets()), needed=needed)
         theirs = Path(self.python).absolute()
         shown = (theirs.parents[1], theirs.resolve().parents[1], Path(hub_cache()), *named)

@@ -90,7 +90,7 @@ def test_what_is_shared_counts_once(walls):
     """Forked processes that change nothing hold nothing more."""
     code = (
         "import os, time\n"
-        "kept = bytes(2**27)\n"
+        "kept = b'x' * 2**27\n"
         "children = [os.fork() for _ in range(3)]\n"
         "time.sleep(1)"
     )
@@ -211,10 +211,8 @@ for attempt in range(2):
     library.mount(None, b"/", None, 32 | 4096, None)
 """
     printed, _ = go(code, walls)
-    # In a user namespace of its own it has rights, and what is hidden stays so.
-    seen = "['shown'] x [False, False, True, False, True]\n"
-    first, second = printed.split("-1\n")[:2]
-    assert first == second == seen
+    # In a user namespace of its own it may have rights, and what is hidden stays so.
+    assert printed.splitlines()[::2] == ["['shown'] x [False, False, True, False, True]"] * 2
     assert sorted(path.name for path in store.iterdir()) == ["file", "shown"]
     assert (open_to / "new").read_text() == "y"
 

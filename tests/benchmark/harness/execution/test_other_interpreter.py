@@ -1,4 +1,4 @@
-"""A plugin that is installed beside another interpreter, and not here."""
+"""Plugins apart from this process: a metric, and what is installed beside another interpreter."""
 
 import json
 import sys
@@ -51,6 +51,14 @@ def test_it_is_found_asked_and_measured(bench, theirs):
     again = bench.run("again", plugin_python=str(theirs), **values)
     assert set(again.stages) == {"reused"}
     pd.testing.assert_frame_equal(again.cells, result.cells)
+
+
+def test_a_metric_measures_the_same_apart(bench, tmp_path):
+    values = {"protections": ["clean"], "purifiers": ["keep"], "subjects": 1, "metrics": ["gap"]}
+    here = bench.run("here", **values)
+    apart = bench.run("there", store=tmp_path / "other", isolate=True, **values)
+    assert apart.failures == []
+    pd.testing.assert_frame_equal(apart.cells, here.cells)
 
 
 def test_nothing_of_it_is_imported_here(bench, theirs, tmp_path):
