@@ -4,8 +4,10 @@ The same rows are run under conditions that nobody who submits can choose for ot
 instructions that the processor has, and the number of threads. What is written is the largest
 difference between any two of the runs, by metric, and how it was measured.
 
-usage: python tools/measure_repeatability.py PRESET --protections identity,NAME [--subjects a,b]
-           [--purifiers none,impress] --work FOLDER
+usage: python tools/measure_repeatability.py PRESET --work FOLDER [--tasks A] [--protections A,B]
+           [--purifiers A,B] [--subjects A,B]
+
+A part of the preset may be measured at a time; of parts, the larger difference counts.
 """
 
 from __future__ import annotations
@@ -47,9 +49,8 @@ run(load_preset(name).override({}, **values), out, out + "-store", workers=1)
 """
 
 
-def measure(preset: str, values: dict[str, object], work: Path) -> list[Path]:
-    """The folders of the runs."""
-    folders = []
+def measure(preset: str, values: dict[str, object], work: Path) -> None:
+    """Run a preset under each condition."""
     for name, (variables, threads) in CONDITIONS.items():
         out = work / name.replace(" ", "-")
         given = {**values, **({"threads": threads} if threads else {})}
@@ -58,8 +59,6 @@ def measure(preset: str, values: dict[str, object], work: Path) -> list[Path]:
             env={**os.environ, **variables},
             check=True,
         )
-        folders.append(out)
-    return folders
 
 
 def largest(folders: list[Path]) -> dict[str, float]:
@@ -81,19 +80,22 @@ def largest(folders: list[Path]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Run and write."""
+    """Run and write; what other parts of the preset measured stays where it is larger."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("preset")
     parser.add_argument("--work", type=Path, required=True)
-    for name in ("protections", "purifiers", "subjects"):
+    parser.add_argument("--ran", action="store_true", help="compare what lies in --work already")
+    for name in ("tasks", "protections", "purifiers", "subjects"):
         parser.add_argument(f"--{name}")
     options = parser.parse_args()
     values: dict[str, object] = {
         name: text.split(",")
-        for name in ("protections", "purifiers", "subjects")
+        for name in ("tasks", "protections", "purifiers", "subjects")
         if (text := getattr(options, name))
     }
-    folders = measure(options.preset, values, options.work)
+    folders = [options.work / name.replace(" ", "-") for name in CONDITIONS]
+    if not options.ran:
+        measure(options.preset, values, options.work)
     rows = len(pd.read_parquet(folders[0] / "cells.parquet"))
     told = "; ".join(f"{name}: {', '.join(map(str, chosen))}" for name, chosen in values.items())
     how = (
@@ -102,9 +104,16 @@ def main() -> None:
         f" {version('torch')}, impress-bench {version('impress-bench')}, by"
         " tools/measure_repeatability.py; the largest difference between any two of them"
     )
+    found = largest(folders)
+    place = FOLDER / f"{options.preset}.json"
+    if place.is_file():
+        before = json.loads(place.read_text())
+        how = how if how in before["how"] else f"{before['how']}. {how}"
+        for name, value in before["largest"].items():
+            found[name] = max(value, found.get(name, 0.0))
     FOLDER.mkdir(exist_ok=True)
-    document = {"how": how, "largest": dict(sorted(largest(folders).items()))}
-    (FOLDER / f"{options.preset}.json").write_text(json.dumps(document, indent=1) + "\n")
+    document = {"how": how, "largest": dict(sorted(found.items()))}
+    place.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":
