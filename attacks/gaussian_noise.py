@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from impress_bench.attacks.base import Purifier
-from impress_bench.benchmark.contract import Context
+from impress_bench.benchmark.contract import Context, check_pixel_scale
 from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
 
 
@@ -25,6 +25,7 @@ class GaussianNoise(Purifier):
     def __init__(self, *, std: float = 0.15**0.5) -> None:
         if not std >= 0:
             raise ValueError(f"std must be at least 0, not {std}")
+        check_pixel_scale("std", std)
         self.std = std
 
     def purify(self, images: Tensor, context: Context) -> Tensor:

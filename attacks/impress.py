@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from impress_bench.attacks.base import Purifier
-from impress_bench.benchmark.contract import Context
+from impress_bench.benchmark.contract import Context, check_pixel_scale
 from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
-from impress_bench.metrics import lpips_to
+from impress_bench.metrics.lpips import lpips_hinge
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
@@ -76,6 +76,7 @@ class Impress(Purifier):
             raise ValueError(f"source must be 'released' or 'paper', not {source!r}")
         if steps < 1:
             raise ValueError(f"steps must be at least 1, not {steps}")
+        check_pixel_scale("sigma", sigma, span=2)
         self.steps = steps
         self.lr = lr
         self.alpha = alpha
@@ -126,14 +127,15 @@ class Impress(Purifier):
 
     def objective(self, protected: Tensor, model: LatentDiffusion) -> Callable[[Tensor], Tensor]:
         """The objective (B,) as a function of x, both (B, 3, H, W) on [-1, 1]."""
-        distance = lpips_to((protected + 1) / 2, self.lpips_net, self.lpips_resize)
+        hinge = lpips_hinge(
+            (protected + 1) / 2, self.lpips_budget, self.lpips_net, self.lpips_resize
+        )
 
         def loss(x: Tensor) -> Tensor:
             reconstructed = 2 * model.reconstruct((x + 1) / 2).to(x.dtype) - 1
             squares = (x - reconstructed).square().flatten(1)
             mean = self.source == "released"
             consistency = squares.mean(dim=1) if mean else squares.sum(dim=1)
-            excess = distance((x + 1) / 2) - self.lpips_budget
-            return consistency + self.alpha * excess.clamp(min=0)
+            return consistency + self.alpha * hinge((x + 1) / 2)
 
         return loss

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from impress_bench.attacks.base import Purifier
-from impress_bench.benchmark.contract import Context
+from impress_bench.benchmark.contract import Context, check_pixel_scale
 from impress_bench.benchmark.pixels import to_pixels
 from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
 
@@ -43,6 +43,7 @@ class NoisyUpscaling(Purifier):
     ) -> None:
         if not std >= 0:
             raise ValueError(f"std must be at least 0, not {std}")
+        check_pixel_scale("std", std)
         self.upscaler = upscaler
         self.std = std
         self.noise_level = noise_level

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 class Redrawing:
     """Noise up to `strength` of the schedule, then that share of `steps` back by DDIM.
 
+    Of T training timesteps, noise is that of timestep t* - 1, counted from 0, for t* = `strength` T
+    rounded to a multiple of T / `steps`; the steps then begin there ("trailing" spacing). DiffPure
+    and GrIDPure count t* so; DDIM's own "leading" spacing would begin T / `steps` lower.
+
     Raises ValueError for a strength outside (0, 1] or where no step is left.
     """
 
@@ -26,7 +30,7 @@ class Redrawing:
     def __post_init__(self) -> None:
         if not 0 < self.strength <= 1:
             raise ValueError(f"strength must lie in (0, 1], not {self.strength}")
-        if not self.strength * self.steps >= 1:
+        if self.strength * self.steps < 1 - 1e-9:
             raise ValueError(
                 f"steps={self.steps} at strength={self.strength} leave nothing to denoise"
             )
@@ -35,11 +39,13 @@ class Redrawing:
         self, images: Tensor, model: LatentDiffusion, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """`images` (B, 3, H, W) in [0, 1] redrawn, each with noise of its own."""
+        taken = round(self.strength * self.steps)
         return model.img2img(
             images,
             [""] * len(images),
-            strength=self.strength,
+            strength=min(1.0, (taken + 0.5) / self.steps),  # diffusers truncates their product
             steps=self.steps,
             guidance_scale=1.0,
             generator=generators,
+            timestep_spacing="trailing",
         )

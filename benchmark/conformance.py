@@ -9,6 +9,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,11 +19,15 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from impress_bench.benchmark.atelier import load_atelier, world
-from impress_bench.benchmark.contract import Context, PluginHooks, hooks
+from impress_bench.benchmark.contract import Context, PluginHooks, Protected, hooks
 from impress_bench.benchmark.pixels import check_images, round_to_8bit, to_tensor
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+
+#: What global random states are seeded with before a plugin may not change them.
+SCRAMBLED = 20_231_104
 
 
 class ConformanceError(AssertionError):
@@ -65,7 +70,7 @@ class Conformance(ABC):
 
     @abstractmethod
     def context(self, photos: Photos, seed: int = 0) -> Context:
-        """What the plugin is told about `photos`."""
+        """What the plugin is given beside `photos`."""
 
     def apply(self, photos: Photos, seed: int = 0) -> Tensor:
         """The images that a new plugin makes of `photos`."""
@@ -102,11 +107,14 @@ class Conformance(ABC):
         """Random states, gradient mode, threads and default type are as they were.
 
         Results must not depend on what ran before. Draw from `context.generator`, and set what has
-        to be set in a `with` block.
+        to be set in a `with` block. Global random states are scrambled first, so that a plugin that
+        seeds them by a constant is noticed.
         """
-        before = _global_state()
-        self.apply(self.photos())
-        changed = [name for name, value in _global_state().items() if value != before[name]]
+        photos = self.photos()
+        with _random_state(SCRAMBLED):
+            before = _global_state()
+            self.apply(photos)
+            changed = [name for name, value in _global_state().items() if value != before[name]]
         if changed:
             raise ConformanceError(f"{self._name()}: changes {', '.join(changed)}")
 
@@ -123,22 +131,26 @@ class Conformance(ABC):
             raise ConformanceError(f"{self._name()}: the same generator gives different images")
 
     def test_images_do_not_depend_on_their_neighbours(self) -> None:
-        """An image's result is the same alone and in a batch, but for the last bits.
+        """Each image's result is the same alone and in a batch, but for the last bits.
 
-        Batches are cut as memory allows. Sum losses over images instead of taking a mean over the
-        batch, and give each image a generator of its own. A protection that optimises a subject's
-        images jointly says so by granularity = "subject".
+        Batches are cut as memory allows, and the parts get one generator in turn. Sum losses over
+        images instead of taking a mean over the batch, and give each image a generator of its own
+        (`seeds.per_image_generators`). A protection that optimises a subject's images jointly says
+        so by granularity = "subject".
         """
         if hooks(self.build(), PluginHooks).granularity == "subject":
             return
-        photos = self.photos()
-        alone = Photos(photos.images[:1], photos.titles[:1], photos.masks[:1])
-        gap = (self.apply(photos)[:1] - self.apply(alone)).abs().mean()
-        if gap > 1 / 255:
-            raise ConformanceError(
-                f"{self._name()}: an image comes out {255 * gap:.1f} levels apart on average when"
-                " it has a neighbour"
-            )
+        photos = self.photos(3)
+        together, given = self.apply(photos), self.context(photos)
+        for index in range(len(together)):
+            part = slice(index, index + 1)
+            answer = self.build()(photos.images[part].clone(), part_of(given, part))
+            gap = float((together[part] - answer.images).abs().mean())
+            if gap > 1 / 255:
+                raise ConformanceError(
+                    f"{self._name()}: image {index} of {len(together)} comes out"
+                    f" {255 * gap:.1f} levels apart on average when it has neighbours"
+                )
 
     def test_works_under_autocast(self) -> None:
         """Under bfloat16 autocast the answer is still a valid image.
@@ -152,6 +164,19 @@ class Conformance(ABC):
 
     def _name(self) -> str:
         return str(getattr(self.build(), "name", type(self).__name__))
+
+
+def part_of(context: Context, part: slice) -> Context:
+    """The context of some of its images; the generator is the same and goes on."""
+    return replace(
+        context,
+        titles=context.titles[part],
+        masks=None if context.masks is None else context.masks[part],
+        results={
+            name: Protected(*(values[part] for values in result))
+            for name, result in context.results.items()
+        },
+    )
 
 
 def checks(case: Conformance) -> Iterator[tuple[str, str, Callable[[], None]]]:
@@ -190,6 +215,8 @@ def _random_state(seed: int) -> Iterator[None]:
         torch.manual_seed(seed)
         np.random.seed(seed)
         random.seed(seed)
-        yield
-    random.setstate(saved[0])
-    np.random.set_state(saved[1])
+        try:
+            yield
+        finally:
+            random.setstate(saved[0])
+            np.random.set_state(saved[1])

@@ -5,6 +5,7 @@ Imports nothing of ours and no torch at run time, so that listing plugins stays 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -40,13 +41,41 @@ class PluginError(Exception):
         self.state = state
 
 
+def check_pixel_scale(name: str, value: float | None, span: int = 1) -> None:
+    """Raise ValueError for a strength that exceeds the pixel range, as one in 8-bit levels does.
+
+    `span` is 1 for pixels in [0, 1] and 2 for pixels in [-1, 1].
+    """
+    if value is not None and value > span:
+        pixels = "[0, 1]" if span == 1 else "[-1, 1]"
+        raise ValueError(
+            f"{name} is on {pixels} pixels and must be at most {span}, not {value:g};"
+            f" did you mean {value:g}/{255 / span:g}?"
+        )
+
+
+class VisibleBudget(UserWarning):
+    """A budget that lets a protection be seen plainly."""
+
+
+#: The largest change of a value that protections are published with, on [0, 1] pixels.
+USUAL_LINF = 16 / 255
+
+
 @dataclass(frozen=True)
 class Budget:
     """How far a protection may move an image, in the range [0, 1].
 
-    `linf` bounds the largest change of a value, `l2` the Euclidean norm of an image's change over
-    all its values, `lpips` the AlexNet LPIPS distance. Norms named in `soft` are measured and shown
-    but exceeding them is no failure (GLAZE's hinge on LPIPS, say).
+    Args:
+        linf: largest change of a value; 0 to 1, None for no bound. Above 16/255 a change is plainly
+            visible, and a `VisibleBudget` warning is given.
+        l2: Euclidean norm of an image's change over all its values; at least 0, None for no bound.
+        lpips: AlexNet LPIPS distance; at least 0, None for no bound.
+        soft: names of norms that are measured and shown, and may be exceeded (GLAZE's hinge on
+            LPIPS, say).
+
+    Raises:
+        ValueError: for a number out of range or an unknown norm.
     """
 
     linf: float | None = None
@@ -59,6 +88,14 @@ class Budget:
             value = getattr(self, name)
             if value is not None and not value >= 0:
                 raise ValueError(f"budget {name} must be at least 0, not {value!r}")
+        check_pixel_scale("budget linf", self.linf)
+        if self.linf is not None and self.linf > USUAL_LINF + 1e-9 and "linf" not in self.soft:
+            warnings.warn(
+                f"a budget of linf={255 * self.linf:.3g}/255 is plainly visible; protections are"
+                " published with 4/255 to 16/255",
+                VisibleBudget,
+                stacklevel=3,
+            )
         unknown = set(self.soft) - set(NORMS)
         if unknown:
             raise ValueError(f"soft names unknown norms {sorted(unknown)}; known: {list(NORMS)}")

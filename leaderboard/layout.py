@@ -39,6 +39,7 @@ TITLES = {
     "vae-lpips": "VAE reconstruction LPIPS",
     "lpips-to-clean": "LPIPS to the clean image",
     "own-style": "Training image still in its own style",
+    "own-style-decoded": "Its reconstruction still in its own style",
     "linf": "L∞",
     "l2": "L2",
     "lpips": "LPIPS",

@@ -60,6 +60,23 @@ def lpips_to(
     return distance
 
 
+def lpips_hinge(
+    target: Tensor, limit: float, net: str = "alex", resize: int | None = None
+) -> Callable[[Tensor], Tensor]:
+    """max(`lpips` to `target` - `limit`, 0) of each image, (B,), as a function of `preds`.
+
+    While no image exceeds the limit the answer is a constant, so that no pass goes back through the
+    network for a gradient of zero.
+    """
+    distance = lpips_to(target, net, resize)
+
+    def hinge(preds: Tensor) -> Tensor:
+        excess = distance(preds) - limit
+        return excess.clamp(min=0) if bool((excess > 0).any()) else excess.new_zeros(excess.shape)
+
+    return hinge
+
+
 def _features(network: LPIPS, images: Tensor, resize: int | None) -> list[Tensor]:
     """The network's maps of images, each of unit length over its channels."""
     from lpips import normalize_tensor

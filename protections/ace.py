@@ -61,20 +61,23 @@ class Ace(GradientProtection[AceState]):
         moves: int = 30,
         surrogate_steps: int = 10,
         surrogate_lr: float = 1e-4,
-        batch: int = 4,
+        batch: int = 1,
         latent_weight: float = 0.0,
+        source: Literal["paper", "released"] = "paper",
         target: str = "pattern",
         linf: float = 4 / 255,
         step: float = 0.0025,
-        prompt: str = "a painting",
+        prompt: str = "a picture",
     ) -> None:
+        if source not in ("paper", "released"):
+            raise ValueError(f"source must be 'paper' or 'released', not {source!r}")
         if min(rounds, moves) < 1:
             raise ValueError(f"rounds and moves must be at least 1, not {rounds} and {moves}")
         self.moves = moves
         self.surrogate_steps = surrogate_steps
         self.surrogate_lr = surrogate_lr
         self.batch = batch
-        self.latent_weight = latent_weight
+        self.latent_weight = latent_weight if source == "paper" else -latent_weight
         self.target = target
         self.prompt = prompt
         self.solver = Pgd(rounds * moves, step, linf=linf)
@@ -94,7 +97,7 @@ class Ace(GradientProtection[AceState]):
         self, state: AceState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Mean squared distance (B,) of the prediction, and of the latents, to the target."""
-        seen = state.surrogate.denoise(x, generators)
+        seen = state.surrogate.denoise(x, generators, sample=False)
         loss = (seen.predicted - state.target).square().flatten(1).mean(dim=1)
         if self.latent_weight:
             distance = (seen.latents - state.target).square().flatten(1).mean(dim=1)

@@ -47,7 +47,7 @@ class AdvDM(GradientProtection[DenoisingState]):
         step: float = 1 / 255,
         steps: int = 100,
         random_start: bool = True,
-        prompt: str = "a painting",
+        prompt: str = "an artwork painting",
     ) -> None:
         self.prompt = prompt
         self.solver = Pgd(steps, step, linf=linf, random_start=random_start)

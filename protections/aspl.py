@@ -54,7 +54,7 @@ class Aspl(GradientProtection[AsplState]):
         moves: int = 6,
         surrogate_steps: int = 3,
         surrogate_lr: float = 5e-7,
-        batch: int = 4,
+        batch: int = 1,
         linf: float = 0.025,
         step: float = 0.0025,
         prompt: str = "a photo of sks person",

@@ -98,6 +98,15 @@ class GradientProtection(Protection, Generic[S]):
 
     solver: Solver
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "perturb" in vars(cls):
+            raise TypeError(
+                f"{cls.__name__} overrides perturb, which a gradient protection leaves to its"
+                " solver: adaptations would drop it. Move it into the objective or a solver, or"
+                " subclass Protection"
+            )
+
     @abstractmethod
     def prepare(self, images: Tensor, context: Context, generators: Sequence[torch.Generator]) -> S:
         """What stays fixed while solving, such as targets."""

@@ -36,7 +36,7 @@ class Fsmg(GradientProtection[Surrogate]):
         *,
         surrogate_steps: int = 1000,
         surrogate_lr: float = 5e-7,
-        batch: int = 4,
+        batch: int = 2,
         linf: float = 0.025,
         step: float = 0.0025,
         steps: int = 100,

@@ -9,6 +9,7 @@ a model fine-tuned on them learns that style. The redrawing is img2img with the 
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
@@ -18,6 +19,7 @@ from torch import Tensor
 from impress_bench.benchmark.contract import Budget, Context
 from impress_bench.benchmark.models.posterior import Posterior, posterior
 from impress_bench.protections.base import GradientProtection
+from impress_bench.protections.objectives.prompts import unknown_words
 from impress_bench.protections.solvers.adam_hinge import AdamHinge
 
 if TYPE_CHECKING:
@@ -90,6 +92,12 @@ class Glaze(GradientProtection[GlazeState]):
     ) -> GlazeState:
         """The images redrawn in the target style."""
         model = context.require_model(self.name)
+        if unknown := unknown_words(model, self.target):
+            warnings.warn(
+                f"glaze: the model does not know {', '.join(map(repr, unknown))} of the target"
+                f" {self.target!r}; name a style that it was trained on",
+                stacklevel=2,
+            )
         with torch.no_grad():
             redrawn = model.img2img(
                 images,

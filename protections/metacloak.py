@@ -19,6 +19,9 @@ from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.objectives.trained_surrogate import Surrogate
 from impress_bench.protections.solvers.pgd import Pgd
 
+#: Standard deviation of the blur in pixels: torchvision's default for `GaussianBlur`.
+SIGMAS = (0.1, 2.0)
+
 
 @dataclass
 class MetaCloakState:
@@ -60,7 +63,7 @@ class MetaCloak(GradientProtection[MetaCloakState]):
         moves: int = 6,
         surrogate_steps: int = 2,
         surrogate_lr: float = 5e-7,
-        batch: int = 4,
+        batch: int = 1,
         linf: float = 11 / 255,
         step: float = 1.1 / 255,
         prompt: str = "a photo of sks person",
@@ -93,7 +96,7 @@ class MetaCloak(GradientProtection[MetaCloakState]):
         self, state: MetaCloakState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Minus the denoising error (B,) of the surrogate in play, on transformed images."""
-        shown = torch.cat([transformed(x[i : i + 1], generators[i]) for i in range(len(x))])
+        shown = transformed(x, generators[0])
         return -state.playing.denoise(shown, generators).error.to(x.dtype)
 
     def update(self, state: MetaCloakState, x: Tensor) -> None:
@@ -108,21 +111,9 @@ class MetaCloak(GradientProtection[MetaCloakState]):
             state.playing.restart_from(state.pool[turns // self.visits % self.stages])
 
 
-def transformed(image: Tensor, generator: torch.Generator) -> Tensor:
-    """`image` (1, 3, H, W) in [0, 1] blurred, mirrored and cropped at random, differentiable."""
-    blur, mirror = (torch.rand(2, generator=generator) < 0.5).tolist()
-    if blur:
-        image = transforms.gaussian_blur(image, [7, 7])
-    if mirror:
-        image = transforms.hflip(image)
-    height, width = image.shape[-2:]
-    share = float(0.5 + 0.5 * torch.rand(1, generator=generator)) ** 0.5
-    rows, columns = max(1, round(share * height)), max(1, round(share * width))
-    top, left = (
-        int(torch.randint(limit + 1, (1,), generator=generator))
-        for limit in (height - rows, width - columns)
-    )
-    cropped: Tensor = transforms.resized_crop(
-        image, top, left, rows, columns, [height, width], antialias=True
-    )
-    return cropped
+def transformed(images: Tensor, generator: torch.Generator) -> Tensor:
+    """`images` (B, 3, H, W) in [0, 1] blurred and, by chance, mirrored, all alike."""
+    spread, mirror = torch.rand(2, generator=generator).tolist()
+    low, high = SIGMAS
+    blurred: Tensor = transforms.gaussian_blur(images, [7, 7], [low + (high - low) * spread])
+    return blurred.flip(-1) if mirror < 0.5 else blurred

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context
+from impress_bench.benchmark.models.posterior import Posterior, posterior
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.objectives.denoising import denoise
-from impress_bench.protections.objectives.targets import target_latents
+from impress_bench.protections.objectives.targets import target_images
 from impress_bench.protections.solvers.pgd import Pgd
 
 if TYPE_CHECKING:
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
 
 
 class MistState(NamedTuple):
-    """The surrogate, the prompt's embedding (1, length, width), the target's scaled latents."""
+    """The surrogate, the prompt's embedding (1, length, width), the target's posterior."""
 
     model: LatentDiffusion
     prompt: Tensor
-    target: Tensor
+    target: Posterior
 
 
 class Mist(GradientProtection[MistState]):
@@ -75,7 +76,8 @@ class Mist(GradientProtection[MistState]):
     ) -> MistState:
         """The prompt and the target's latents."""
         model = context.require_model(self.name)
-        target = target_latents(self.name, self.target, images, model, generators)
+        with torch.no_grad():
+            target = posterior(model, target_images(self.name, self.target, images, generators))
         return MistState(model, model.embed([self.prompt]), target)
 
     def loss(
@@ -85,13 +87,17 @@ class Mist(GradientProtection[MistState]):
         model = state.model
         if self.mode == "textural":
             latents = model.encode(x, True, generators) * model.latent_scale
-            return _distance(latents, state.target).to(x.dtype)
+            return self._to_target(state, latents, generators).to(x.dtype)
         seen = denoise(model, x, state.prompt, generators)
         if self.mode == "semantic":
             return -seen.error.to(x.dtype)
-        return (_distance(seen.latents, state.target) - self.rate * seen.error).to(x.dtype)
+        textural = self._to_target(state, seen.latents, generators)
+        return (textural - self.rate * seen.error).to(x.dtype)
 
-
-def _distance(latents: Tensor, target: Tensor) -> Tensor:
-    """Sum of squared differences (B,)."""
-    return (latents - target).square().flatten(1).sum(dim=1)
+    @staticmethod
+    def _to_target(
+        state: MistState, latents: Tensor, generators: Sequence[torch.Generator]
+    ) -> Tensor:
+        """Sum of squares (B,) to the target's latents, drawn anew at each step as released."""
+        target = state.target.sample(generators) * state.model.latent_scale
+        return (latents - target).square().flatten(1).sum(dim=1)

@@ -47,9 +47,9 @@ class PhotoGuardDiffusion(GradientProtection[ChainState]):
 
     Only what the mask keeps moves; without masks that is everything, and nothing is repainted. The
     budget counts over the whole image. The released code adds ten times the norm of x - f(x) to
-    this loss without saying so, which makes it the adaptive attack of Table 5; here that is a
-    protection of its own. Needs a model with an inpainting U-Net. Raises ValueError for parameters
-    out of range.
+    this loss without saying so, which makes it the adaptive attack of Table 5; here that is a row
+    of its own, `+consistency[weight=10,chain=inpainting,source=norm]` with `source="released"`.
+    Needs a model with an inpainting U-Net. Raises ValueError for parameters out of range.
     """
 
     name: ClassVar[str] = "photoguard-diffusion"

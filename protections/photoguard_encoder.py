@@ -39,9 +39,10 @@ class PhotoGuardEncoder(GradientProtection[EncoderState]):
 
     - `target`: an image to encode: "grey", "noise" (uniform, each image's own), "pattern" (black
       and white), or the path of one, resized to fit; or "zero", latents of zero, as in the released
-      img2img notebook, which also has `decay=True` and `step=0.01`.
+      img2img notebook, which also has `step=0.01`.
     - `linf`: hard bound, 0.06 on [-1, 1]. `step`, `steps`: of the descent. `decay`: whether the
-      step shrinks linearly to a hundredth. `random_start`: uniform within the bound.
+      step shrinks linearly to a hundredth, as in both notebooks. `random_start`: uniform within the
+      bound.
 
     Only what the mask keeps is encoded and moves; without masks that is everything. The budget
     counts over the whole image. Latents are unscaled posterior means. The released loss is the norm
@@ -60,7 +61,7 @@ class PhotoGuardEncoder(GradientProtection[EncoderState]):
         linf: float = 0.03,
         step: float = 0.005,
         steps: int = 1000,
-        decay: bool = False,
+        decay: bool = True,
         random_start: bool = True,
     ) -> None:
         self.target = target

@@ -62,7 +62,7 @@ class Sds(GradientProtection[SdsState]):
         linf: float = 16 / 255,
         step: float = 1 / 255,
         steps: int = 100,
-        prompt: str = "a painting",
+        prompt: str = "an artwork painting",
     ) -> None:
         self.ascend = ascend
         self.target = target

@@ -91,9 +91,10 @@ def select(preset: Preset, flags: Mapping[str, Any]) -> Preset:
     own = {name: folder for name in OWN_IMAGES if (folder := flags.get(name)) is not None}
     values = values_of({name: text for name, text in flags.items() if name not in OWN_IMAGES})
     if own:
-        from impress_bench.benchmark.harness.planning.user_images import with_own_images
+        from impress_bench.benchmark.harness.planning.user_images import with_user_images
+        from impress_bench.benchmark.harness.plugins.registry import Registry
 
-        preset = with_own_images(preset, values.get("tasks", preset.tasks), own)
+        preset = with_user_images(preset, values.get("tasks", preset.tasks), own, Registry())
     return preset.override({name: f"--{name}" for name in values}, **values) if values else preset
 
 

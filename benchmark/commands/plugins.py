@@ -44,15 +44,18 @@ def check(context: click.Context, /, name: str, preset: str, control: bool, as_j
     from impress_bench.benchmark.harness.config.loading import load_preset
     from impress_bench.benchmark.harness.plugins.conformance_run import check as verdicts
     from impress_bench.benchmark.harness.plugins.conformance_run import resolve
+    from impress_bench.benchmark.harness.plugins.registry import Registry
 
-    component = resolve(name, load_preset(preset).settings.model_dump())
+    component = resolve(name, load_preset(preset).settings.model_dump(), Registry())
     found = []
     for verdict in verdicts(component, control):
         found.append(verdict)
         if not as_json:
-            told = f"FAILED {verdict.check}: {verdict.failure}" if verdict.failure else ""
-            click.echo(told or f"passed {verdict.check} ({verdict.seconds:.1f} s)")
-            if told:
+            if not verdict.failure:
+                click.echo(f"passed {verdict.check} ({verdict.seconds:.1f} s)")
+                continue
+            click.echo(f"FAILED {verdict.check}: {verdict.failure}")
+            if not verdict.repeated:
                 click.echo(f"       {verdict.about}")
     failed = [verdict for verdict in found if verdict.failure]
     if as_json:

@@ -115,11 +115,12 @@ def doctor(
     """
     from impress_bench.benchmark.harness.config.loading import load_preset
     from impress_bench.benchmark.harness.planning.doctor import examine
+    from impress_bench.benchmark.harness.plugins.registry import Registry
     from impress_bench.benchmark.harness.storage.store import default_root
 
     chosen = select(load_preset(preset), flags)
     found = []
-    for finding in examine(chosen, Path(store) if store else default_root()):
+    for finding in examine(chosen, Path(store) if store else default_root(), Registry()):
         found.append(finding)
         if not as_json:
             told = f"MISSING {finding.what}: {finding.problem}"

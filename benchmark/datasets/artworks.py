@@ -86,6 +86,12 @@ class ArtworkFolder:
         )
         return MimicrySubject(name, found.style, learned, held_out)
 
+    def own_works(self, name: str) -> np.ndarray:
+        """The works that are learned from, as they are: a folder has no others of known style to
+        spare, since its held-out works are a control."""
+        works = self._found(name).works[: self.works]
+        return np.stack([fit_square(read(work.path), self.size) for work in works])
+
     def _found(self, name: str) -> Found:
         own = self.folder / name
         said = {**read_metadata(self.folder), **read_metadata(own)}

@@ -11,6 +11,9 @@ import numpy as np
 from impress_bench.benchmark.atelier import world
 from impress_bench.benchmark.contract import ImageSet
 
+#: Works with which those painted in an artist's name are compared.
+OWN_WORKS = 50
+
 #: Splits of an artist: victims are tested on, validation artists chose the settings.
 SPLITS = {"victims": "victim", "validation": "validation"}
 
@@ -37,6 +40,9 @@ class Artists(Protocol):
 
     def subject(self, name: str) -> MimicrySubject:
         """An artist with all works."""
+
+    def own_works(self, name: str) -> np.ndarray:
+        """Works of an artist, uint8 (M, H, W, 3), with which painted ones are compared."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,11 @@ class AtelierArtists:
             works=_image_set(world.paintings(artist, "finetune", self.works)),
             held_out=_image_set(list(found.values())[: self.held_out]),
         )
+
+    def own_works(self, name: str) -> np.ndarray:
+        """Works of the split "heldout": neither learned from nor a control, of other titles."""
+        works = world.paintings(world.artist(name), "heldout", OWN_WORKS)
+        return np.stack([work.image for work in works])
 
 
 def _image_set(works: Sequence[world.Painting]) -> ImageSet:

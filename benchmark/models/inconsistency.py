@@ -11,15 +11,19 @@ from impress_bench.metrics import lpips_budget
 
 @torch.no_grad()
 def measure(
-    model: LatentDiffusion, images: Tensor, originals: Tensor, generator: torch.Generator
+    model: LatentDiffusion,
+    images: Tensor,
+    decoded: Tensor,
+    originals: Tensor,
+    generator: torch.Generator,
 ) -> dict[str, list[float]]:
-    """Per image, for `images` and the clean `originals` (B, 3, H, W) in [0, 1]:
+    """Per image, for `images`, their reconstructions `decoded` and the clean `originals`, all
+    (B, 3, H, W) in [0, 1]:
 
     `vae-error` ||x - D(E(x))||^2 and `ldm-error` ||x - f_LDM(x)||^2 as means over values,
     `lpips-to-clean` between the image and its original, and `clean-lpips` between the
     reconstruction and the original: what the model sees of the picture that was protected.
     """
-    decoded = model.reconstruct(images).clamp(0, 1)
     chained = model.reconstruct(images, "ldm", generator=generator).clamp(0, 1)
     values = {
         "vae-error": (decoded - images).square().mean((1, 2, 3)),

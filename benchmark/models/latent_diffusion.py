@@ -184,14 +184,18 @@ class LatentDiffusion:
         steps: int,
         guidance_scale: float,
         generator: Generators,
+        timestep_spacing: str = "",
     ) -> Tensor:
         """`images` (B, 3, H, W) in [0, 1] redrawn under `prompts` by DDIM, clamped (SDEdit).
 
-        Whatever sampler the folder names: multistep ones (PNDM) count on beginning at the start.
+        `timestep_spacing` is DDIM's, "" for the folder's or diffusers' default. DDIM whatever
+        sampler the folder names: multistep ones (PNDM) count on beginning at the start.
         """
         from diffusers import StableDiffusionImg2ImgPipeline
 
-        pipeline = rebuilt(self.pipeline, StableDiffusionImg2ImgPipeline, scheduler=self.ddim())
+        pipeline = rebuilt(
+            self.pipeline, StableDiffusionImg2ImgPipeline, scheduler=self.ddim(timestep_spacing)
+        )
         guided = guidance_scale > 1
         made = pipeline(
             prompt_embeds=self.embed(prompts),
@@ -205,12 +209,14 @@ class LatentDiffusion:
         ).images
         return made.to(images.dtype).clamp(0, 1)
 
-    def ddim(self) -> DDIMScheduler:
+    def ddim(self, timestep_spacing: str = "") -> DDIMScheduler:
         """A DDIM sampler of one's own on the model's noise schedule."""
         from diffusers import DDIMScheduler
 
         # Other samplers' settings do not say it, and DDIM's default clips latents as if pixels.
-        return DDIMScheduler.from_config(self.pipeline.scheduler.config, clip_sample=False)
+        settings = {"timestep_spacing": timestep_spacing} if timestep_spacing else {}
+        config = self.pipeline.scheduler.config
+        return DDIMScheduler.from_config(config, clip_sample=False, **settings)
 
     @cached_property
     def noise_schedule(self) -> DDIMScheduler:

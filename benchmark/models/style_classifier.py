@@ -58,13 +58,14 @@ class ZeroShotStyleClassifier:
         return cls(model, labels, torch.stack(embeddings))
 
     @torch.no_grad()
+    def embed(self, images: Tensor) -> Tensor:
+        """Unit embeddings (B, D) of images (B, 3, H, W) in [0, 1]."""
+        parts = images.float().split(64)
+        return torch.cat([normalize(self.model.encode_image(2 * x - 1), dim=-1) for x in parts])
+
     def scores(self, images: Tensor) -> Tensor:
         """Similarities (B, L) of images (B, 3, H, W) in [0, 1] to each label."""
-        parts = [
-            normalize(self.model.encode_image(2 * part - 1), dim=-1) @ self.weights.T
-            for part in images.float().split(64)
-        ]
-        return torch.cat(parts)
+        return self.embed(images) @ self.weights.T
 
 
 @dataclass(frozen=True)
@@ -100,13 +101,16 @@ class OpenClipStyleClassifier:
         return cls(model, preprocess, tuple(labels), torch.stack(embeddings))
 
     @torch.no_grad()
-    def scores(self, images: Tensor) -> Tensor:
-        """Similarities (B, L) of images (B, 3, H, W) in [0, 1] to each label."""
+    def embed(self, images: Tensor) -> Tensor:
+        """Unit embeddings (B, D) of images (B, 3, H, W) in [0, 1]."""
         from torchvision.transforms.functional import to_pil_image
 
         shown = torch.stack([self.preprocess(to_pil_image(image)) for image in images.float()])
-        parts = [normalize(self.model.encode_image(part), dim=-1) for part in shown.split(64)]
-        return torch.cat(parts) @ self.weights.T
+        return torch.cat([normalize(self.model.encode_image(x), dim=-1) for x in shown.split(64)])
+
+    def scores(self, images: Tensor) -> Tensor:
+        """Similarities (B, L) of images (B, 3, H, W) in [0, 1] to each label."""
+        return self.embed(images) @ self.weights.T
 
 
 @dataclass(frozen=True)

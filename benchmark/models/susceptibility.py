@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
+from impress_bench.benchmark.pixels import round_toward
+
 Encode = Callable[[Tensor], Tensor]
 Solver = Literal["pgd", "momentum", "adam"]
 
@@ -70,7 +72,7 @@ def drive(
         delta = delta - radius / 4 * (1 - step / steps) * direction * where
         delta = delta.clamp(-radius, radius)
         delta = (images + delta).clamp(0, 1) - images
-    return _published(images, delta)
+    return round_toward(images + delta, images)
 
 
 def share_left(
@@ -101,7 +103,7 @@ def random_signs(images: Tensor, radius: float, generator: torch.Generator) -> T
     """`images` plus or minus `radius` at every value, clamped to [0, 1] and rounded to 8 bits
     towards the clean image: a perturbation of the same size without a purpose."""
     signs = torch.randint(0, 2, images.shape, generator=generator).to(images) * 2 - 1
-    return _published(images, (images + radius * signs).clamp(0, 1) - images)
+    return round_toward((images + radius * signs).clamp(0, 1), images)
 
 
 def cells_of(movable: Tensor, encode: Encode) -> Tensor:
@@ -110,8 +112,3 @@ def cells_of(movable: Tensor, encode: Encode) -> Tensor:
         latents = encode(movable[:1].float().expand(-1, 3, -1, -1))
     factor = movable.shape[-1] // latents.shape[-1]
     return max_pool2d(movable.float(), factor)
-
-
-def _published(images: Tensor, delta: Tensor) -> Tensor:
-    """8-bit values, the perturbation rounded towards zero so that the radius holds."""
-    return ((images * 255).round() + (delta * 255).trunc()).clamp(0, 255) / 255

@@ -113,8 +113,9 @@ class Task(ABC):
 
         `reference` is the exploit of the clean images, None without `needs_reference`."""
 
-    def inspect(self, subject: str, images: ImageSet) -> dict[str, list[float]]:
-        """What only the task can tell of each of `images` before they are exploited."""
+    def inspect(self, subject: str, images: ImageSet, decoded: ImageSet) -> dict[str, list[float]]:
+        """Measures of each of `images` before they are exploited, that need what only the task
+        knows; `decoded` are the target model's reconstructions D(E(x)) of them."""
         return {}
 
     def ranges(self) -> dict[str, Range]:

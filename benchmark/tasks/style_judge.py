@@ -7,7 +7,7 @@ hours, are not redone where only the way they are judged has changed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
@@ -18,9 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from impress_bench.benchmark.atelier import PACK
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.metric import SHARE, MetricInfo
+from impress_bench.benchmark.tasks import style_scores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
     from impress_bench.benchmark.models.style_classifier import StyleClassifier
@@ -68,25 +70,37 @@ class JudgeSettings(BaseModel):
 
 
 class StyleJudge:
-    """Ranks the true style of images among a pack's labels, by each of its classifiers."""
+    """Ranks the true style of images among a pack's labels, by each of its classifiers, and
+    measures how near CLIP's embeddings of them are to the artist's own works."""
 
     Settings = JudgeSettings
 
-    def __init__(self, settings: JudgeSettings) -> None:
+    def __init__(
+        self, settings: JudgeSettings, works_of: Callable[[str], NDArray[np.uint8]]
+    ) -> None:
+        """`works_of` gives an artist's own works, uint8 (M, H, W, 3), M at least 2."""
         self.settings = settings
+        self._images_of = works_of
+        self._works_of = lru_cache(maxsize=None)(self._embed_works)
 
-    @property
-    def metrics(self) -> tuple[MetricInfo, ...]:
-        """What `scores` measures."""
+    def metrics(self, rivals: bool) -> tuple[MetricInfo, ...]:
+        """What `scores` measures, where there are other artists (`rivals`) or none."""
         titles = {"clip": "CLIP"}
         if self.settings.clip == ATELIER:
             titles["second"] = "Second classifier"
         if self.settings.diffusion_images:
             titles["diffusion"] = "Diffusion classifier"
-        return tuple(
+        shares = tuple(
             MetricInfo(f"{name}-top{k}", f"{title} top-{k}", True, SHARE)
             for name, title in titles.items()
             for k in (1, 3)
+        )
+        centroid = (MetricInfo("clip-centroid", "CLIP centroid", True),) if rivals else ()
+        return (
+            *shares,
+            MetricInfo("clip-margin", "CLIP margin", True),
+            *centroid,
+            MetricInfo("clip-distance", "CMMD to own works", False, over="set"),
         )
 
     def shown(self, count: int) -> dict[str, int]:
@@ -105,17 +119,40 @@ class StyleJudge:
             message = f"cannot judge {artist}: it knows no movement {style!r}{hint} It knows: "
             raise PluginError("style judge", message + ", ".join(styles))
 
-    def scores(self, style: str, images: NDArray[np.uint8]) -> dict[str, float]:
-        """Share of `images`, uint8 (N, H, W, 3), whose `style` is in a classifier's first or first
-        three."""
-        return {
-            f"{name}-top{k}": float((ranks < k).mean())
-            for name, ranks in {
-                **self._ranks(style, images),
-                **self._diffusion_ranks(style, images[: self.settings.diffusion_images]),
-            }.items()
+    def scores(
+        self, artist: str, style: str, images: NDArray[np.uint8], rivals: Sequence[str]
+    ) -> dict[str, float]:
+        """What `images` are as works of `artist`, by every metric of `metrics`.
+
+        Parameters:
+            artist: Whose works they claim to be.
+            style: The artist's style, one of the labels.
+            images: Painted works, uint8 (N, H, W, 3), N at least 2.
+            rivals: The other artists; if there is none, nothing is scored against them.
+        """
+        clip = self._classifiers()["clip"]
+        embeddings, own = self._embed(images), self._works_of(artist)
+        ranks = {
+            **self._ranks(style, images),
+            **self._diffusion_ranks(style, images[: self.settings.diffusion_images]),
+        }
+        shares = {
+            f"{name}-top{k}": float((rank < k).mean())
+            for name, rank in ranks.items()
             for k in (1, 3)
         }
+        scores = {
+            "clip-margin": style_scores.margin(
+                embeddings @ clip.weights.T, clip.labels.index(style)
+            ),
+            "clip-distance": style_scores.distance(embeddings, own),
+        }
+        if rivals:
+            centroids = [self._works_of(rival).mean(0) for rival in rivals]
+            scores["clip-centroid"] = style_scores.centroid_margin(
+                embeddings, own.mean(0), centroids
+            )
+        return shares | scores
 
     def recognised(self, style: str, images: NDArray[np.uint8]) -> list[float]:
         """Whether CLIP sees `style` in each image (1.0 or 0.0)."""
@@ -123,7 +160,8 @@ class StyleJudge:
 
     def chance(self) -> dict[str, float]:
         """A guess among all styles."""
-        return {metric.name: int(metric.name[-1]) / len(self._styles()) for metric in self.metrics}
+        shares = [metric.name for metric in self.metrics(rivals=False) if metric.percent]
+        return {name: int(name[-1]) / len(self._styles()) for name in shares}
 
     def _styles(self) -> tuple[str, ...]:
         """The styles among which the classifiers choose."""
@@ -140,6 +178,16 @@ class StyleJudge:
             own = scores[:, [classifier.labels.index(style)]]
             ranks[name] = (scores > own).sum(axis=1)
         return ranks
+
+    def _embed(self, images: NDArray[np.uint8]) -> Tensor:
+        """CLIP's unit embeddings (N, D)."""
+        from impress_bench.benchmark.pixels import to_tensor
+
+        return self._classifiers()["clip"].embed(to_tensor(images))
+
+    def _embed_works(self, artist: str) -> Tensor:
+        """Of an artist's own works; computed once, since every score asks for all artists'."""
+        return self._embed(self._images_of(artist))
 
     def _classifiers(self) -> Mapping[str, StyleClassifier]:
         from impress_bench.benchmark.models import style_classifier

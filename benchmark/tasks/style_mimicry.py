@@ -8,7 +8,7 @@ chosen; held-out is the default, since a model may repeat its training images un
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -20,7 +20,7 @@ from impress_bench.benchmark.datasets.artworks import ArtworkFolder
 from impress_bench.benchmark.datasets.captions import CAPTIONER
 from impress_bench.benchmark.datasets.mimicry import Artists, AtelierArtists
 from impress_bench.benchmark.models import low_rank
-from impress_bench.benchmark.tasks.base import Range, Strip, Task, TaskSettings
+from impress_bench.benchmark.tasks.base import MetricInfo, Range, Strip, Task, TaskSettings
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
@@ -36,8 +36,8 @@ class StyleMimicrySettings(TaskSettings):
     artworks: str = Field(default="", description="a folder an artist, instead of the atelier's")
     resolution: int = Field(default=512, ge=8, description="side in pixels of such artworks")
     captioner: str = Field(default=CAPTIONER, description="titles such artworks without a title")
-    works: int = Field(default=24, ge=1, description="images an artist to learn from")
-    samples: int = Field(default=100, ge=1, description="works painted an artist and seed")
+    works: int = Field(default=24, ge=2, description="images per artist to learn from")
+    samples: int = Field(default=100, ge=2, description="works painted per artist and seed")
     prompts: Literal["held-out", "training"] = "held-out"
     prompt: str = "{title} by {artist}"
     fine_tuning_steps: int = Field(default=500, ge=1)
@@ -83,12 +83,17 @@ class StyleMimicry(Task):
 
     def __init__(self, settings: StyleMimicrySettings) -> None:
         super().__init__(settings)
-        judge = _load_judge()
-        self._judge = judge(judge.Settings(**settings.judging))
-        self.metrics = self._judge.metrics
         self._artists = _artists(settings)
+        judge = _load_judge()
+        self._judge = judge(judge.Settings(**settings.judging), self._artists.own_works)
         # For as long as this task: what is in a folder may be other images tomorrow.
         self._known = lru_cache(maxsize=4)(self._artists.subject)
+
+    @cached_property
+    def metrics(self) -> tuple[MetricInfo, ...]:  # type: ignore[override]
+        """Of the judge; what compares with other artists only where there are any."""
+        metrics: tuple[MetricInfo, ...] = self._judge.metrics(rivals=len(self._artists.names()) > 1)
+        return metrics
 
     def subjects(self) -> tuple[str, ...]:
         """The artists. Raises PluginError for one of whose style the judge knows nothing, and where
@@ -166,9 +171,14 @@ class StyleMimicry(Task):
     def score(
         self, subject: str, exploited: ImageSet, reference: ImageSet | None
     ) -> dict[str, float]:
-        """Share of the painted works whose style falls into a classifier's first or first three."""
+        """Shares of painted works that classifiers see in the artist's style, and how near CLIP's
+        embeddings of them are to the artist's own works."""
+        artists = self._artists
         scores: dict[str, float] = self._judge.scores(
-            self._artists.style_of(subject), exploited.images
+            subject,
+            artists.style_of(subject),
+            exploited.images,
+            [name for name in artists.names() if name != subject],
         )
         return scores
 
@@ -182,9 +192,15 @@ class StyleMimicry(Task):
         chance: dict[str, float] = self._judge.chance()
         return chance
 
-    def inspect(self, subject: str, images: ImageSet) -> dict[str, list[float]]:
-        """Whether each training image is itself still seen as the artist's style (1.0 or 0.0)."""
-        return {"own-style": self._judge.recognised(self._artists.style_of(subject), images.images)}
+    def inspect(self, subject: str, images: ImageSet, decoded: ImageSet) -> dict[str, list[float]]:
+        """Whether CLIP sees the artist's style in each training image, and in what the model's
+        autoencoder makes of it (1.0 or 0.0). Where the second is rarely so, what a model learns
+        from is another style already, and the judge sees the decoder's work as well."""
+        style = self._artists.style_of(subject)
+        return {
+            "own-style": self._judge.recognised(style, images.images),
+            "own-style-decoded": self._judge.recognised(style, decoded.images),
+        }
 
     def _prompt(self, title: str, artist: str) -> str:
         return self.settings.prompt.format(title=title, artist=artist)

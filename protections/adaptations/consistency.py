@@ -23,9 +23,12 @@ from impress_bench.protections.objectives.masks import kept_region
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
+Source = Literal["released", "paper", "norm"]
+SOURCES = ("released", "paper", "norm")
+
 
 class Consistency(Adaptation):
-    """Adds `weight` times the squared disagreement with the reconstruction; Section 5.4, Table 3.
+    """Adds `weight` times the disagreement with the reconstruction; Section 5.4, Tables 3 to 5.
 
     - `weight`: gamma. The paper sweeps 1, 10, 40, 100, 1000 and takes 40 for Table 4; the released
       `glaze_adapt` has 30. What it means depends on the scale of the base's objective, so the share
@@ -35,11 +38,16 @@ class Consistency(Adaptation):
     - `chain`: what reconstructs. "vae" is D(E(x)); "ldm" adds noising and denoising without a
       prompt; "inpainting" is the whole chain of PhotoGuard's diffusion attack against the masked
       photo, as in the adaptive attack of Table 5.
-    - `source`: "released" takes the mean of squared differences on [-1, 1] pixels, as the code
-      does, "paper" their sum, as the equation is written.
+    - `source`: how the disagreement is measured, on [-1, 1] pixels. "released" is the mean of
+      squared differences, as in the released `glaze_adapt`; "paper" their sum, as the equation is
+      written; "norm" the Euclidean norm of the differences, which the released PhotoGuard attack
+      adds ten times to the norm it descends: `photoguard-diffusion[source=released]` with
+      `+consistency[weight=10,chain=inpainting,source=norm]` is that attack.
 
-    The base's hinge, where its solver has one, is no part of the shares. Raises ValueError for
-    parameters out of range.
+    A mean hardly counts beside a base that sums: weigh a sum with "paper" and a norm with "norm".
+    The base's hinge, where its solver has one, is no part of the shares. With chain="inpainting"
+    base and term draw chains of their own, where the released code has one for both. Raises
+    ValueError for parameters out of range.
     """
 
     name: ClassVar[str] = "consistency"
@@ -50,20 +58,20 @@ class Consistency(Adaptation):
         weight: float = 40.0,
         share: float | None = None,
         chain: Chain = "vae",
-        source: Literal["released", "paper"] = "released",
+        source: Source = "released",
     ) -> None:
         if not weight >= 0:
             raise ValueError(f"weight must be at least 0, not {weight}")
         if share is not None and not 0 <= share < 1:
             raise ValueError(f"share must be in [0, 1), not {share}")
-        if source not in ("released", "paper"):
-            raise ValueError(f"source must be 'released' or 'paper', not {source!r}")
+        if source not in SOURCES:
+            raise ValueError(f"source must be one of {', '.join(SOURCES)}, not {source!r}")
         if chain not in CHAINS:
             raise ValueError(f"chain must be one of {', '.join(CHAINS)}, not {chain!r}")
         self.weight = weight
         self.share = share
         self.chain: Chain = chain
-        self.source = source
+        self.source: Source = source
 
     def adapt(self, base: GradientProtection[Any], label: str) -> GradientProtection[Any]:
         """`base` with the term."""
@@ -112,7 +120,7 @@ class ConsistencyProtection(Adapted):
         adaptation = self.adaptation
         own = self.base.loss(state.base, x, step, generators)
         squares = disagreement(state.model, x, state.kept, generators, adaptation.chain)
-        term = squares.mean(dim=1) if adaptation.source == "released" else squares.sum(dim=1)
+        term = _reduced(squares, adaptation.source)
         weight: float | Tensor = adaptation.weight
         if adaptation.share is not None:
             weight = _balancing_weight(own, term, x, adaptation.share)
@@ -120,6 +128,14 @@ class ConsistencyProtection(Adapted):
         shares = added / (own.abs() + added).clamp(min=1e-30)
         state.note("consistency-share", shares.detach().tolist())
         return own + added
+
+
+def _reduced(squares: Tensor, source: Source) -> Tensor:
+    """One value (B,) for squared differences (B, D)."""
+    if source == "released":
+        return squares.mean(dim=1)
+    total = squares.sum(dim=1)
+    return total if source == "paper" else total.clamp(min=1e-20).sqrt()
 
 
 def _balancing_weight(own: Tensor, term: Tensor, x: Tensor, share: float) -> Tensor:

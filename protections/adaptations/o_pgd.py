@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from impress_bench.benchmark.contract import check_pixel_scale
 from impress_bench.protections.adaptations.base import Adaptation, Adapted
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.objectives.disagreement import CHAINS, Chain
@@ -63,6 +64,7 @@ class OPgd(Adaptation):
             raise ValueError(f"steps must be at least 1, not {steps}")
         if not (step > 0 and margin >= 0):
             raise ValueError("step must be above 0 and margin at least 0")
+        check_pixel_scale("step", step)
         self.variant: Variant = variant
         self.steps = steps
         self.step = step

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Denoising(NamedTuple):
-    """One draw an image: scaled latents (B, 4, h, w), what the U-Net answered, what was wanted."""
+    """One draw per image: scaled latents, the U-Net's prediction and its target, (B, 4, h, w)."""
 
     latents: Tensor
     predicted: Tensor
@@ -44,14 +44,16 @@ def denoise(
     *,
     unet: UNet2DConditionModel | None = None,
     gradient: bool = True,
+    sample: bool = True,
 ) -> Denoising:
     """`unet`, or the model's own, on noisy latents of `x` (B, 3, H, W) in [0, 1], differentiable.
 
-    Each image draws its latents from their posterior, a timestep and noise from its own generator.
+    Each image draws its latents from their posterior (their mean without `sample`), a timestep and
+    noise from its own generator.
     `prompts` are text embeddings (B, length, width) or (1, length, width). Without `gradient` the
     activations of the U-Net are not stored, and only `latents` lead back to `x`.
     """
-    latents = model.encode(x, True, generators) * model.latent_scale
+    latents = model.encode(x, sample, generators) * model.latent_scale
     return denoise_latents(model, latents, prompts, generators, unet=unet, gradient=gradient)
 
 

@@ -98,9 +98,12 @@ class Surrogate:
         """`images` (B, 3, H, W) to train on, encoded once."""
         return Encoded(self.model, images)
 
-    def denoise(self, x: Tensor, generators: Sequence[torch.Generator]) -> Denoising:
-        """One draw an image of `x` (B, 3, H, W), each under its prompt."""
-        return denoise(self.model, x, self.prompts, generators, unet=self.unet)
+    def denoise(
+        self, x: Tensor, generators: Sequence[torch.Generator], sample: bool = True
+    ) -> Denoising:
+        """One draw per image of `x` (B, 3, H, W), each under its prompt; of posterior means
+        without `sample`."""
+        return denoise(self.model, x, self.prompts, generators, unet=self.unet, sample=sample)
 
     def train(
         self, images: Encoded, generators: Sequence[torch.Generator], steps: int, batch: int

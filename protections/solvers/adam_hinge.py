@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from impress_bench.benchmark.contract import Context
+from impress_bench.benchmark.contract import Context, check_pixel_scale
 from impress_bench.benchmark.seeds import rand_per_image
-from impress_bench.metrics import lpips_to
+from impress_bench.metrics.lpips import lpips_hinge
 from impress_bench.protections.base import GradientProtection, Solver
 
 
@@ -49,6 +49,8 @@ class AdamHinge(Solver):
         for name in ("lr", "p", "alpha"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
+        check_pixel_scale("lr", self.lr, span=2)
+        check_pixel_scale("linf", self.linf)
 
     def solve(self, objective: GradientProtection[Any], images: Tensor, context: Context) -> Tensor:
         """Protected images, on the device and in the dtype of the model, at least float32."""
@@ -71,8 +73,8 @@ class AdamHinge(Solver):
 
     def penalty(self, images: Tensor) -> Callable[[Tensor], Tensor]:
         """alpha * max(LPIPS - p, 0) of each image (B,)."""
-        distance = lpips_to(images, self.lpips_net, resize=224)
-        return lambda x: self.alpha * (distance(x) - self.p).clamp(min=0)
+        hinge = lpips_hinge(images, self.p, self.lpips_net, resize=224)
+        return lambda x: self.alpha * hinge(x)
 
     def project(self, delta: Tensor) -> Tensor:
         """A perturbation on [-1, 1] brought within `linf` on [0, 1], if there is one."""

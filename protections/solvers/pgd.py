@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from impress_bench.benchmark.contract import Context
+from impress_bench.benchmark.contract import Context, check_pixel_scale
 from impress_bench.benchmark.seeds import rand_per_image
 from impress_bench.protections.base import GradientProtection, Solver
 
@@ -44,6 +44,9 @@ class Pgd(Solver):
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if (self.linf is None) == (self.l2 is None):
             raise ValueError("give exactly one of linf and l2")
+        check_pixel_scale("linf", self.linf)
+        if self.linf is not None:
+            check_pixel_scale("step", self.step)
         if self.random_start and self.linf is None:
             raise ValueError("random_start needs linf")
 
@@ -63,7 +66,7 @@ class Pgd(Solver):
                     losses = objective.loss(state, point, step, generators)
                     gradient += torch.autograd.grad(losses.sum(), point)[0] / self.repeats
             with torch.no_grad():
-                x = x - self._rate(step) * self.direction(gradient * movable)
+                x = x - self.rate(step) * self.direction(gradient * movable)
                 x = (images + self.project(x - images)).clamp(0, 1)
                 objective.update(state, x)
             context.progress(step + 1, self.steps)
@@ -80,7 +83,8 @@ class Pgd(Solver):
         assert self.l2 is not None
         return delta * (self.l2 / _norm(delta).clamp(min=1e-12)).clamp(max=1)
 
-    def _rate(self, step: int) -> float:
+    def rate(self, step: int) -> float:
+        """The length of step `step`, counted from 0."""
         return self.step * (1 - 0.99 * step / self.steps) if self.decay else self.step
 
 

@@ -15,7 +15,7 @@ from impress_bench.attacks import (
     NoPurifier,
     Purifier,
 )
-from impress_bench.benchmark.contract import Context, PluginError
+from impress_bench.benchmark.contract import Context, PluginError, Protected
 
 
 class Wash(Purifier):
@@ -64,6 +64,13 @@ def test_sees_neither_titles_nor_masks_nor_results(smooth_images) -> None:
 def test_bad_output_names_the_plugin(smooth_images, change, message) -> None:
     with pytest.raises(PluginError, match=message):
         Wash(change)(smooth_images(1, 32) * 0.9 + 0.05, context())
+
+
+def test_a_protections_answer_is_not_an_image_yet() -> None:
+    zeros = torch.zeros(1)
+    protected = Protected(torch.zeros(1, 3, 8, 8), zeros, zeros, zeros)
+    with pytest.raises(PluginError, match=r"not Protected; pass its \.images"):
+        NoPurifier()(protected, context())
 
 
 def test_bad_input_names_the_plugin() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from contexts import context
@@ -50,6 +51,40 @@ def test_diffpure_removes_noise(smooth_images, model):
     noisy = GaussianNoise(std=0.15)(images, context()).images
     pure = DiffPure(strength=0.15, steps=20)(noisy, context(model=model)).images
     assert (pure - images).square().mean() < 0.7 * (noisy - images).square().mean()
+
+
+@pytest.mark.parametrize(
+    ("plugin", "noised_at", "passes", "std"),
+    [
+        (DiffPure(), 149, 15, 0.4133),
+        (DiffPure(strength=0.15, steps=40), 149, 6, 0.4133),
+        (GridPure(iterations=1), 9, 10, 0.0932),
+        (GridPure(iterations=1, steps=100), 9, 1, 0.0932),
+        (GridPure(iterations=1, strength=0.04, steps=50), 39, 2, 0.1926),
+    ],
+)
+def test_noise_is_that_of_the_published_timestep(
+    smooth_images, model, monkeypatch, plugin, noised_at, passes, std
+):
+    """DiffPure's t* = 150 and GrIDPure's t* = 10 of 1000, which both count from one: the noise that
+    is added, at which timestep the U-Net begins, and how often it is run."""
+    betas = np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
+    assert std == pytest.approx((1 - np.cumprod(1 - betas)[noised_at]) ** 0.5, abs=5e-5)
+    seen, stds, add_noise = [], [], DDIMScheduler.add_noise
+
+    def added(scheduler, latents, noise, timesteps):
+        noisy = add_noise(scheduler, latents, noise, timesteps)
+        stds.append(float(((noisy - (1 - std**2) ** 0.5 * latents) / noise).median()))
+        return noisy
+
+    monkeypatch.setattr(DDIMScheduler, "add_noise", added)
+    with model.pipeline.unet.register_forward_pre_hook(
+        lambda module, given: seen.append(int(given[1].flatten()[0]))
+    ):
+        plugin(smooth_images(1, 64), context(model=model))
+    assert stds == pytest.approx([std], rel=1e-3)
+    assert (seen[0], len(seen)) == (noised_at, passes)
+    assert seen == sorted(seen, reverse=True)
 
 
 class Averaging(SimpleNamespace):

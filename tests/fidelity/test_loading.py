@@ -80,7 +80,8 @@ def test_judges_and_diagnostics_run(model, smooth_images):
     images = smooth_images(2, 64)
     classifier = DiffusionClassifier(model, ("cubism", "baroque"), "{}", (2, 3), (2, 1))
     assert classifier.ranks(images, seeded()).sort().values.tolist() == [[0, 1], [0, 1]]
-    measured = measure(model, images, images, seeded())
+    decoded = model.reconstruct(images).clamp(0, 1)
+    measured = measure(model, images, decoded, images, seeded())
     assert all(torch.tensor(values).isfinite().all() for values in measured.values())
 
 

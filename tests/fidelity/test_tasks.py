@@ -19,7 +19,7 @@ SILENT = lambda done, total: None  # noqa: E731
 
 def test_a_mimic_learns_and_paints(model):
     settings = StyleMimicrySettings(
-        works=2, samples=1, fine_tuning_steps=2, fine_tuning_batch=2, fine_tuning_lr=1e-3,
+        works=2, samples=2, fine_tuning_steps=2, fine_tuning_batch=2, fine_tuning_lr=1e-3,
         sampling_steps=2,
     )  # fmt: skip
     task = StyleMimicry(settings)

@@ -76,7 +76,8 @@ class Bare:
             self.unet(torch.cat([self.noisy[:4]] * 2))
             self.unet(torch.cat([self.noisy[4:]] * 2))
         distance = lpips_to(self.images, resize=224)
-        self.descend(lambda x: self.encode(x).sum() + distance(x).sum())
+        # Nothing goes back through a hinge that does not hold.
+        self.descend(lambda x: self.encode(x).sum() + distance(x.detach()).sum())
         self.measure()
 
     def encoder(self):
@@ -172,8 +173,10 @@ LOOPS = {
         ),
         lambda bare: bare.learned(1 + 4 * 2, 4 * 6, 1 + 4),
     ),
-    "impress": (attacks.Impress(steps=STEPS), Bare.impress),
-    "impress-unrolled": (attacks.UnrolledImpress(steps=STEPS), Bare.impress),
+    "impress": (attacks.Impress(steps=STEPS, lpips_budget=0.0), Bare.impress),
+    "impress-unrolled": (
+        attacks.UnrolledImpress(steps=STEPS, sigma=0.1, lpips_budget=0.0), Bare.impress
+    ),
     "diffpure": (attacks.DiffPure(strength=0.3, steps=10), Bare.redrawn),
     "gridpure": (
         attacks.GridPure(iterations=2, strength=0.3, steps=10), lambda bare: bare.redrawn(2)

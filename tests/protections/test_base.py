@@ -11,10 +11,21 @@ import torch
 from contexts import context
 from torch import Tensor
 
-from impress_bench.benchmark.contract import Context, PluginError, State
+from impress_bench.attacks import GaussianNoise, Impress, NoisyUpscaling
+from impress_bench.benchmark.contract import Context, PluginError, State, VisibleBudget
 from impress_bench.benchmark.pixels import round_toward
 from impress_bench.metrics import l2, linf, lpips_budget
-from impress_bench.protections import Budget, Identity, Protection
+from impress_bench.protections import (
+    Budget,
+    Glaze,
+    GradientProtection,
+    Identity,
+    Mist,
+    PhotoGuardEncoder,
+    Protection,
+    RandomNoise,
+)
+from impress_bench.protections.adaptations.o_pgd import OPgd
 from impress_bench.protections.base import OverBudget
 
 
@@ -117,8 +128,10 @@ def spoil(value: float):
         (spoil(float("nan")), "cloak: output holds 1 NaN or infinite"),
         (spoil(1.01), r"cloak: output must lie in \[0, 1\].*\.clamp\(0, 1\)"),
         (lambda x: x[:, :, 1:], "cloak: output must have the shape of its input"),
-        (lambda x: x.half(), "cloak: output must be float32 or float64"),
-        (lambda x: x.numpy(), "cloak: output must be a torch.Tensor, not ndarray"),
+        (lambda x: x.half(), r"must be float32 or float64, not torch.float16; .*to\(images.dtype"),
+        (lambda x: x.numpy(), "cloak: output must be a torch.Tensor, not ndarray$"),
+        (lambda x: 2 * x - 1, r"\(x \+ 1\) / 2 if they are on \[-1, 1\]"),
+        (lambda x: 255 * x, "divide by 255"),
     ],
 )
 def test_bad_output_names_the_plugin(smooth_images, change, message) -> None:
@@ -134,7 +147,7 @@ def test_bad_output_names_the_plugin(smooth_images, change, message) -> None:
         (torch.full((1, 3, 64, 64), 255.0), r"input must lie in \[0, 1\]"),
         (torch.zeros(3, 64, 64), r"input must be \(B, 3, H, W\)"),
         (torch.zeros(1, 4, 64, 64), r"input must be \(B, 3, H, W\)"),
-        (torch.zeros(1, 3, 64, 64, dtype=torch.uint8), "input must be float32 or float64"),
+        (torch.zeros(1, 3, 64, 64, dtype=torch.uint8), r"input must be float32.*float\(\) / 255"),
     ],
 )
 def test_bad_input_names_the_plugin(images, message) -> None:
@@ -145,3 +158,36 @@ def test_bad_input_names_the_plugin(images, message) -> None:
 def test_the_call_is_final() -> None:
     with pytest.raises(TypeError, match="final"):
         type("Sly", (Identity,), {"__call__": lambda self, images, context: images})
+
+
+def test_a_gradient_protection_leaves_perturb_to_its_solver() -> None:
+    with pytest.raises(TypeError, match=r"overrides perturb, .* adaptations would drop it"):
+        type("Sly", (GradientProtection,), {"perturb": lambda self, images, context: images})
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Budget(linf=16), r"budget linf .* not 16; did you mean 16/255\?"),
+        (lambda: PhotoGuardEncoder(linf=8), "did you mean 8/255"),
+        (lambda: Mist(step=2), "step .* did you mean 2/255"),
+        (lambda: RandomNoise(linf=4), "did you mean 4/255"),
+        (lambda: Glaze(lr=2.55), r"lr is on \[-1, 1\] pixels .* did you mean 2.55/127.5"),
+        (lambda: Glaze(linf=12), "did you mean 12/255"),
+        (lambda: OPgd(step=1.5), "did you mean 1.5/255"),
+        (lambda: GaussianNoise(std=25), "did you mean 25/255"),
+        (lambda: NoisyUpscaling(std=13), "did you mean 13/255"),
+        (lambda: Impress(sigma=12.75), "did you mean 12.75/127.5"),
+    ],
+)
+def test_strengths_in_8_bit_levels_are_refused(build, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+def test_a_budget_that_is_plainly_visible_warns(recwarn) -> None:
+    Budget(linf=16 / 255)
+    Budget(linf=0.2, soft=frozenset({"linf"}))
+    assert not recwarn.list
+    with pytest.warns(VisibleBudget, match="linf=32/255 is plainly visible"):
+        Budget(linf=32 / 255)

@@ -72,6 +72,8 @@ class Faulty(Protection):
             torch.set_num_threads(torch.get_num_threads() + 1)
         elif self.fault == "random":
             random.random()
+        elif self.fault == "constant seed":
+            torch.manual_seed(0)
         elif self.fault == "numpy":
             np.random.rand()
         elif self.fault == "global noise":
@@ -79,6 +81,10 @@ class Faulty(Protection):
                 moved = (moved + 0.05 * torch.randn(images.shape)).clamp(0, 1)
         elif self.fault == "neighbours":
             moved = (images + images.mean(0, keepdim=True).roll(5, -1)) / 2
+        elif self.fault == "last neighbour":
+            moved = moved.clone()
+            if len(images) > 1:  # the first comes out as it does alone
+                moved[-1] = (moved[-1] + moved[0]) / 2
         elif self.fault == "nothing":
             moved = images
         elif self.fault == "nan":
@@ -116,10 +122,16 @@ class Bare:
         ("leaves_global_state_alone", lambda: Faulty("random"), ConformanceError),
         ("leaves_global_state_alone", lambda: Faulty("numpy"), ConformanceError),
         ("leaves_global_state_alone", lambda: Faulty("global noise"), ConformanceError),
+        ("leaves_global_state_alone", lambda: Faulty("constant seed"), ConformanceError),
         ("is_deterministic", lambda: Faulty("global noise"), ConformanceError),
         (
             "images_do_not_depend_on_their_neighbours",
             lambda: Faulty("neighbours"),
+            ConformanceError,
+        ),
+        (
+            "images_do_not_depend_on_their_neighbours",
+            lambda: Faulty("last neighbour"),
             ConformanceError,
         ),
         ("keeps_its_budget", lambda: Faulty("budget"), PluginError),
@@ -132,6 +144,7 @@ def test_each_check_refuses_what_it_says(check, plugin, error):
             return plugin()
 
     threads = torch.get_num_threads()
+    torch.manual_seed(0)  # as a plugin that seeds by a constant may have left it
     try:
         with pytest.raises(error):
             getattr(Case(), f"test_{check}")()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from contexts import context
 from torch import Tensor
 
+from impress_bench.benchmark import load_model
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.metrics import linf
@@ -104,6 +107,17 @@ def test_lpips_budget_is_soft(tiny_model, smooth_images) -> None:
     glaze = Glaze(p=0.001, alpha=0.0, steps=5, lr=0.05, transfer_steps=1)
     protected = glaze(smooth_images(1, 32), context(model=tiny_model(torch.float32)))
     assert protected.lpips.item() > 0.001
+
+
+@pytest.mark.parametrize(
+    ("target", "unknown"), [("van gogh", "'van', 'gogh'|'gogh'"), ("engraving", None)]
+)
+def test_a_style_that_the_model_cannot_know_warns(smooth_images, target, unknown, recwarn) -> None:
+    glaze = Glaze(target=target, transfer_steps=2)
+    glaze.prepare(smooth_images(1, 64), context(model=load_model("atelier")), generators(1))
+    said = [str(warning.message) for warning in recwarn if "glaze" in str(warning.message)]
+    assert bool(said) is (unknown is not None)
+    assert all(re.search(f"does not know ({unknown}) of the target", text) for text in said)
 
 
 def test_bad_parameters_and_missing_model(smooth_images) -> None:

@@ -64,6 +64,13 @@ def test_a_target_that_is_no_image_is_named(inpainter, photos, tmp_path):
             PhotoGuardEncoder(target=target)(photos[0], context(model=inpainter))
 
 
+def test_the_encoder_attacks_step_decays_as_in_both_notebooks():
+    """step - (step - step / 100) / steps * i, at the released 0.01 and 1000 on [-1, 1] pixels."""
+    solver = PhotoGuardEncoder().solver
+    rates = [2 * solver.rate(i) for i in (0, 1, 500, 999)]
+    assert rates == pytest.approx([0.01 - (0.01 - 0.01 / 100) / 1000 * i for i in (0, 1, 500, 999)])
+
+
 def test_encoder_moves_the_head_alone_and_further_than_noise(inpainter, photos):
     images, keep = photos
     plugin = PhotoGuardEncoder(linf=8 / 255, step=1 / 255, steps=30)

@@ -59,9 +59,11 @@ def calibration_figures(
         if name != MAIN:
             figures[f"left_zero_{name}"] = _zero(encode, images, radius).mean().item()
         figures[f"left_another_{name}"] = _towards(encode, images, others, radius).mean().item()
-        figures[f"signs_{name}"] = _batched(
-            lambda x, r=radius: shift(encode, x, random_signs(x, r, _seeded())), images
-        ).mean().item()
+        figures[f"signs_{name}"] = (
+            _batched(lambda x, r=radius: shift(encode, x, random_signs(x, r, _seeded())), images)
+            .mean()
+            .item()
+        )
     for solver in ("momentum", "adam"):
         attack = partial(_zero, encode, images, RADII[MAIN], solver=solver)
         figures[f"left_zero_{MAIN}_{solver}"] = attack().mean().item()
@@ -78,7 +80,9 @@ def calibration_figures(
 
     figures["advdm_moves"] = _advdm_moves(model, few).mean().item()
     with torch.no_grad():
-        before, after = (_batched(m.encode, to_tensor(held_out.images)) for m in (uncalibrated, model))
+        before, after = (
+            _batched(m.encode, to_tensor(held_out.images)) for m in (uncalibrated, model)
+        )
         figures["clean_latents_moved_share_of_variance"] = (
             (after - before).square().mean() / before.var()
         ).item()

@@ -1,4 +1,4 @@
-"""Recipe of the calibrated encoder: as easily moved by a bounded perturbation as Stable Diffusion's.
+"""Recipe of the calibrated encoder: a bounded perturbation moves it as it moves Stable Diffusion.
 
 An encoder trained at this size is robust: PGD towards zero at L-inf 7.65/255 leaves .80 of its
 latents' squared norm, where PhotoGuard's notebook leaves about .06 of Stable Diffusion 1.5's. No
@@ -35,7 +35,7 @@ from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 from impress_bench.benchmark.models.pipelines import rebuilt
 
 BATCH, PHOTOGRAPHS, GREYED = 16, 5, 0.75
-KEEP, YIELD = 3.0, 1.5
+KEEP, YIELD = 4.0, 1.5
 #: Radii of the inner attack, in units of [0, 1].
 LEAST, MOST = 3 / 255, 16 / 255
 #: Steps of the inner attack and how often each number is drawn.
@@ -43,13 +43,15 @@ INNER_STEPS, INNER_CHANCE = (3, 4, 6, 8), (0.4, 0.3, 0.2, 0.1)
 #: What a target may be, and how often. The last three lead outwards: without them a protection that
 #: ascends the denoiser's loss cannot move latents.
 TARGETS = {
-    "another": 1 / 3,
-    "grey": 1 / 6,
-    "zero": 1 / 6,
-    "white": 1 / 9,
-    "coarse": 1 / 9,
-    "away": 1 / 9,
+    "another": 0.4,
+    "grey": 0.2,
+    "zero": 0.2,
+    "white": 0.07,
+    "coarse": 0.07,
+    "away": 0.06,
 }
+#: How often an image is damaged by noise, JPEG, halving, the autoencoder, signs, smooth noise.
+DAMAGE_CHANCE = (0.15, 0.15, 0.15, 0.15, 0.25, 0.15)
 FACTOR = 4  # pixels per latent cell and side
 
 
@@ -208,7 +210,7 @@ def _damaged(
     frozen: AutoencoderKL, clean: Tensor, radius: Tensor, generator: torch.Generator
 ) -> Tensor:
     """Each image (B, 3, H, W) in [-1, 1] under a damage without purpose, of a kind drawn."""
-    kinds = torch.randint(6, (len(clean),), generator=generator)
+    kinds = torch.multinomial(torch.tensor(DAMAGE_CHANCE), len(clean), True, generator=generator)
     result = clean.clone()
     noise = torch.randn(clean.shape, generator=generator)
     strength = 2 * _uniform(generator, 0.01, 0.125, len(clean))

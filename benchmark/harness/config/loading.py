@@ -1,4 +1,4 @@
-"""Presets as files: those that come with the package and those that users write."""
+"""Loads presets: those that come with the package, and the user's files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def shipped_presets() -> dict[str, Path]:
 
 
 def load_preset(name: str | Path) -> Preset:
-    """A shipped preset by name, or the one in a TOML file."""
+    """A shipped preset by name, or the one in a TOML file. Raises ConfigError."""
     shipped = shipped_presets()
     path = shipped.get(str(name), Path(name))
     if path.suffix != ".toml":
@@ -31,7 +31,7 @@ def load_preset(name: str | Path) -> Preset:
 def _inherited(
     path: Path, shipped: Mapping[str, Path], below: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """The content of a preset file over that of the shipped ones it extends."""
+    """The content of a preset file, merged over that of the shipped ones it extends."""
     content = _read(path)
     if "extends" not in content:
         return content

@@ -1,4 +1,4 @@
-"""What a preset is: a named matrix with its sizes and settings, one TOML file each.
+"""Presets: a named matrix of plugins with its sizes and settings, one TOML file each.
 
 ```toml
 extends = "paper"                 # a shipped preset to start from
@@ -6,11 +6,11 @@ title = "A look at the loop"
 tasks = ["style-mimicry"]
 protections = ["identity", "glaze[p=0.05]"]
 purifiers = ["none", "jpeg"]
-metrics = ["lpips"]               # besides those of the tasks
+metrics = ["lpips"]               # in addition to those of the tasks
 seeds = [0]
-boards = ["table-1", "matrix"]    # left out: all that apply
-subjects = 2                      # the first two; a number a task; a list of names; left out: all
-everything = false                # whatever is registered, adapted and not, besides what is listed
+boards = ["table-1", "matrix"]    # default: all that apply
+subjects = 2                      # the first two; or a number per task, or names; default: all
+everything = false                # add all that is registered, with and without adaptations
 threads = 2
 device = "cpu"                    # or "cuda"
 time_limit_s = 600.0              # of one stage
@@ -18,28 +18,28 @@ isolate = true                    # plugins of other packages in processes of th
 plugin_python = "…/bin/python"    # left out: this one; the interpreter of such processes
 memory_limit_gb = 8.0             # of one stage that is isolated
 
-[models]                          # one model, three roles; unlike ones make a transfer run
+[models]                          # by role; different ones make a transfer run
 target = "atelier"
 
 [numerics]                        # how models are computed; part of every key
 precision = "float32"             # of the U-Nets: or "bfloat16", "float16"
 compiled = false                  # by torch.compile
-checkpointing = false             # compute again on the way back instead of remembering
+checkpointing = false             # recompute activations in the backward pass
 
-[settings.purifiers.jpeg]         # parameters wherever the name is used
+[settings.purifiers.jpeg]         # parameters wherever the purifier is used
 quality = 75
 
-[resources]                       # of a cluster, by kind of stage
+[resources]                       # of one stage on a cluster, by kind of stage
 exploit = { gpus = 0.5, memory_gb = 16 }
 
-[needs]                           # of one machine; doctor checks it
+[needs]                           # of a machine; checked by `doctor`
 gpu_memory_gb = 24
 disk_gb = 20
 
-[display]                         # handed to the boards: titles, roles, chance levels
+[display]                         # for the boards: titles, roles, chance levels
 titles = { glaze = "GLAZE" }
 
-[[matrix]]                        # left out: every protection with every purifier
+[[matrix]]                        # default: every protection with every purifier
 protections = ["identity"]
 purifiers = ["none"]
 ```
@@ -66,7 +66,7 @@ from impress_bench.benchmark.spec import Spec, parse_spec
 
 
 class Preset(Table):
-    """What to run. `origin` names the file, `overrides` the flags, for messages."""
+    """What to run. `origin` (the file) and `overrides` (flags by field) are for messages."""
 
     name: str
     origin: str = Field(default="", exclude=True)
@@ -98,21 +98,21 @@ class Preset(Table):
     needs: Needs = Needs()
 
     def gpus(self, kind: str) -> float:
-        """GPUs that a stage of a kind asks for: where `resources` do not say, one if the preset
-        runs on GPUs, which Ray would hide from a stage that asked for none."""
+        """GPUs, or a share of one, that a stage of a kind asks Ray for. By default one if the
+        preset runs on GPUs: Ray hides them from a stage that asks for none."""
         asked = self.resources.get(kind, Resources()).gpus
         return float(self.device == "cuda") if asked is None else asked
 
     def where(self, field: str) -> str:
-        """Where a value came from: the flag that gave it, or the file and its key."""
+        """The flag that set a field, or the file and its key."""
         return self.overrides.get(field) or ": ".join(filter(None, [self.origin, field]))
 
     def specs(self, field: str) -> list[Spec]:
-        """The components that a field such as `purifiers` names, each once, in order."""
+        """The specs in a field such as "purifiers", each once, in order. Raises ConfigError."""
         return list(dict.fromkeys(self._parse(field, getattr(self, field))))
 
     def crossed(self, task: Spec, protection: Spec, purifier: Spec) -> bool:
-        """Whether the matrix holds this combination."""
+        """Whether the matrix contains this combination."""
         return not self.matrix or any(
             protection in self._parse("matrix", block.protections)
             and purifier in self._parse("matrix", block.purifiers)
@@ -121,10 +121,10 @@ class Preset(Table):
         )
 
     def override(self, flags: Mapping[str, str], **values: Any) -> Preset:
-        """A preset with some values replaced; `flags` names what replaced each.
+        """A preset with some values replaced; `flags` maps each to the flag that replaced it.
 
-        Naming protections or purifiers asks for all their combinations, so the matrix goes;
-        naming tasks leaves of the matrix what is about them.
+        New protections or purifiers are all combined, so the matrix is dropped; new tasks keep the
+        blocks of the matrix that apply to them. Raises ConfigError.
         """
         changed = {**self.model_dump(), "origin": self.origin, **values}
         if "protections" in values or "purifiers" in values:
@@ -142,11 +142,12 @@ class Preset(Table):
 
 
 def validated(content: Mapping[str, Any], origin: str) -> Preset:
-    """A preset whose values have the right types and whose matrix stays within its lists."""
+    """The preset with this content. Raises ConfigError for unknown keys, wrong types, and entries
+    of the matrix that its lists lack."""
     try:
         preset = Preset.model_validate(content)
     except ValidationError as error:
-        # A misspelt key is often also a missing one; the misspelling is what helps.
+        # A misspelt key is often missing too; the misspelling is the message that helps.
         first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
         if first["type"] == "extra_forbidden":
             raise ConfigError(f"{origin}: {unknown_key(first['loc'])}") from None

@@ -1,4 +1,4 @@
-"""The tables of a preset's file, each with what may stand in it."""
+"""The tables of a preset file and the keys that each may have."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ ROLES = ("protection", "purifier", "target")
 
 
 class Table(BaseModel):
-    """A part of a preset: all keys known, none changed."""
+    """A part of a preset: refuses unknown keys, and is immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Models(Table):
-    """Which model plays which role."""
+    """The model of each role."""
 
     protection: str = "atelier"
     purifier: str = "atelier"
@@ -42,7 +42,7 @@ class NumericsTable(Table):
 
 
 class Settings(Table):
-    """Parameters by registered name, used wherever a component does not say otherwise itself."""
+    """Parameters by registered name, for components whose spec does not give them."""
 
     protections: dict[str, dict[str, Value]] = {}
     purifiers: dict[str, dict[str, Value]] = {}
@@ -52,29 +52,29 @@ class Settings(Table):
 
 
 class Resources(Table):
-    """What one stage needs of a cluster besides a CPU a thread: GPUs, or a share of one (None: not
-    said), and GiB of memory."""
+    """What one stage asks of a cluster, besides one CPU per thread: GPUs, or a share of one (None:
+    the default), and GiB of memory."""
 
     gpus: NonNegativeFloat | None = None
     memory_gb: NonNegativeFloat = 0.0
 
 
 class Needs(Table):
-    """What a machine must have for a preset, in GiB, as `doctor` checks it."""
+    """What a machine must have for a preset, in GiB; checked by `doctor`."""
 
     gpu_memory_gb: NonNegativeFloat = 0.0
     disk_gb: NonNegativeFloat = 0.0
 
 
 class Block(Table):
-    """A part of the matrix: each of these protections with each of these purifiers."""
+    """A block of the matrix: each of its protections with each of its purifiers."""
 
     protections: list[str]
     purifiers: list[str]
     tasks: list[str] | None = None
 
     def about(self, tasks: Sequence[Spec]) -> Block | None:
-        """This block for these tasks alone; None if it is about none of them."""
+        """This block for these tasks alone; None if it applies to none of them."""
         if self.tasks is None:
             return self
         left = [text for text in self.tasks if parse_spec(text) in tasks]

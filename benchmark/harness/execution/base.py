@@ -1,8 +1,8 @@
-"""What executors of a plan have in common: outcomes by key, the log, the report to people.
+"""The base class of executors: outcomes by key, the log, and progress reports.
 
-A stage that fails costs what depends on it and nothing else. `log.txt` gets one line a stage,
-written when its outcome is safe in the store: `executed KEY …`, `reused KEY …`, `failed KEY …` or,
-for what a failure takes along, `blocked KEY …`.
+A failed stage blocks the stages that depend on it and no others. `log.txt` gets one line per stage,
+written once its outcome is in the store: `executed KEY …`, `reused KEY …`, `failed KEY …`, or
+`blocked KEY …` for a stage whose input failed.
 """
 
 from __future__ import annotations
@@ -19,35 +19,41 @@ from impress_bench.benchmark.harness.storage.store import Store
 
 
 class Executor(ABC):
-    """Runs plans against a store, `workers` stages at a time; `outcomes` fills up by key."""
+    """Runs the stages of plans, `workers` at a time, and collects their outcomes by key.
+
+    `log` gets one line per outcome, and `on_outcome` every stage that has one.
+    """
 
     def __init__(
         self,
         store: Store,
         reporter: Reporter,
         log: Callable[[str], None],
-        settled: Callable[[Stage], None] = lambda stage: None,
+        on_outcome: Callable[[Stage], None] = lambda stage: None,
         workers: int = 1,
     ) -> None:
         self.outcomes: dict[str, Outcome] = {}
         self.store = store
         self.reporter = reporter
         self._log = log
-        self._settled = settled
+        self._on_outcome = on_outcome
         self.workers = workers
         self._estimate = Estimate([])
 
     def run(self, plan: Plan) -> None:
-        """Settle every stage of the plan; an interrupt leaves the outcomes so far."""
+        """Bring every stage of the plan to an outcome; an interrupt leaves those so far.
+
+        Raises StoreError if the store cannot be written.
+        """
         self._estimate = Estimate(map(_work, plan.stages.values()), self.workers)
         self.reporter.start(len(plan.stages))
         try:
-            self.settle_all(plan)
+            self.run_stages(plan)
         finally:
             self.reporter.close()
 
     @abstractmethod
-    def settle_all(self, plan: Plan) -> None:
+    def run_stages(self, plan: Plan) -> None:
         """Bring every stage to an outcome and `conclude` it."""
 
     def waits(self, stage: Stage) -> bool:
@@ -55,7 +61,7 @@ class Executor(ABC):
         return any(needed.key not in self.outcomes for needed in stage.inputs.values())
 
     def blocked(self, stage: Stage) -> Outcome | None:
-        """The outcome of a stage that lacks an input, None where it can be performed."""
+        """The outcome of a stage whose input failed; None if the stage can be performed."""
         for needed in stage.inputs.values():
             blocking = self.outcomes[needed.key]
             if blocking.state is not State.DONE:
@@ -63,7 +69,7 @@ class Executor(ABC):
         return None
 
     def conclude(self, stage: Stage, outcome: Outcome) -> None:
-        """Keep an outcome, and tell."""
+        """Keep the outcome of a stage, log it and report it."""
         self.outcomes[stage.key] = outcome
         self._estimate.finished(_work(stage), outcome.seconds)
         if outcome.trace:
@@ -71,12 +77,12 @@ class Executor(ABC):
         line = f"{outcome.verb} {stage.key} {stage.kind} {stage.place}"
         self._log(f"{line}: {outcome.reason}" if outcome.reason else line)
         if outcome.verb == "failed":
-            self.reporter.tell(f"failed {stage.kind} {stage.place}: {outcome.reason}")
+            self.reporter.message(f"failed {stage.kind} {stage.place}: {outcome.reason}")
         seconds, left = outcome.seconds or 0.0, self._estimate.remaining()
-        self.reporter.settle(stage, outcome.verb, seconds, left)
-        self._settled(stage)
+        self.reporter.end(stage, outcome.verb, seconds, left)
+        self._on_outcome(stage)
 
 
 def _work(stage: Stage) -> str:
-    """Stages that take about as long as each other: an edit is no fine-tuning."""
+    """Equal for stages that take about as long as each other."""
     return f"{stage.kind} {stage.component} {stage.task_name}"

@@ -15,7 +15,8 @@ from impress_bench.benchmark.harness.storage.store import Store
 
 @dataclass
 class Work:
-    """Stages of a plan that do the same work: how many, how many stored, seconds of one."""
+    """Stages of a plan that do the same work: their number, how many are stored, and the seconds
+    that one takes (None: unknown)."""
 
     kind: str
     component: str
@@ -32,7 +33,7 @@ class Work:
 @dataclass(frozen=True)
 class Forecast:
     """`cells` of the plan, `cells_done` of them with stored scores, and the work in plan order.
-    `gpus` says how many a stage of each kind asks for; None where stages run on the CPU."""
+    `gpus` are those that one stage of each kind asks for; None if stages run on the CPU."""
 
     cells: int
     cells_done: int
@@ -42,14 +43,13 @@ class Forecast:
 
     @property
     def seconds(self) -> float:
-        """Estimated time of the stages that are missing and whose time is known, shared by the
+        """Estimated wall time of the missing stages whose duration is known, shared by the
         workers."""
         return sum(item.missing * (item.seconds or 0.0) for item in self.work) / self.workers
 
     @property
     def gpu_hours(self) -> float | None:
-        """Estimated hours of one GPU that those stages take together, whoever shares them; None
-        where they run on the CPU."""
+        """Estimated GPU-hours of those stages; None if they run on the CPU."""
         if self.gpus is None:
             return None
         held = (item.missing * (item.seconds or 0.0) * self.gpus[item.kind] for item in self.work)
@@ -57,11 +57,11 @@ class Forecast:
 
     @property
     def unknown(self) -> int:
-        """Missing stages of which nobody knows how long they take."""
+        """Missing stages of unknown duration."""
         return sum(item.missing for item in self.work if item.seconds is None)
 
     def as_dict(self) -> dict[str, Any]:
-        """For scripts."""
+        """As JSON has it."""
         fields = ("kind", "component", "stages", "stored", "missing", "seconds")
         return {
             "cells": {"all": self.cells, "stored": self.cells_done},
@@ -77,7 +77,7 @@ class Forecast:
         }
 
     def lines(self) -> list[str]:
-        """For people."""
+        """As a table with a summary line."""
         rows = [("stage", "component", "stored", "to run", "each", "together")]
         for item in self.work:
             each = "unknown" if item.seconds is None else f"{item.seconds:.1f} s"
@@ -85,12 +85,12 @@ class Forecast:
             shown = (each, together) if item.missing else ("", "")
             rows.append((item.kind, item.component, f"{item.stored}", f"{item.missing}", *shown))
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        told = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
+        table = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
         lacking = f", and {self.unknown} stages of unknown duration" if self.unknown else ""
         cells = f"{self.cells} cells, {self.cells_done} of them stored"
         workers = f"{self.workers} worker{'s' * (self.workers != 1)}"
         gpus = "" if self.gpu_hours is None else f", {self.gpu_hours:.2f} GPU-hours"
-        return [line.rstrip() for line in told] + [
+        return [line.rstrip() for line in table] + [
             f"{cells}. Estimated time: {duration(self.seconds)} for {workers}{gpus}{lacking}."
         ]
 
@@ -100,13 +100,16 @@ def forecast(
     store: Store,
     timings: Timings,
     patience: float,
-    tell: Callable[[str], None] = lambda message: None,
+    notify: Callable[[str], None] = lambda message: None,
     workers: int = 1,
 ) -> Forecast:
-    """Look up what is stored; where it is not known how long a stage takes, run the first
-    `patience` seconds of one (0: do not)."""
+    """What running a plan will do and take.
+
+    For work of unknown duration one stage is run for its first `patience` seconds (0: none is);
+    `notify` gets a message before each.
+    """
     stored = plan.stored(store)
-    found: dict[str, Work] = {}
+    work: dict[str, Work] = {}
     keys: dict[Hashable, str] = {}
     samples: dict[str, Stage] = {}
     originals: dict[tuple[str, str], Stage] = {}
@@ -114,12 +117,12 @@ def forecast(
         likeness = stage.likeness or name
         if (key := keys.get(likeness)) is None:
             key = keys[likeness] = work_key(stage)
-            found.setdefault(key, Work(stage.kind, stage.component))
-        work = found[key]
-        work.stages += 1
+            work.setdefault(key, Work(stage.kind, stage.component))
+        item = work[key]
+        item.stages += 1
         if name in stored:
-            work.stored += 1
-        elif work.missing == 1:
+            item.stored += 1
+        elif item.missing == 1:
             samples[key] = stage
         if stage.kind == "original":
             originals[stage.task_name, stage.subject] = stage
@@ -131,12 +134,12 @@ def forecast(
         numerics=preset.numerics.chosen(),
     )
     for key, stage in samples.items():
-        found[key].seconds = timings.known(stage)
-        if found[key].seconds is None and patience > 0:
-            tell(f"timing {stage.kind} {stage.component}")
+        work[key].seconds = timings.known(stage)
+        if work[key].seconds is None and patience > 0:
+            notify(f"timing {stage.kind} {stage.component}")
             original = originals[stage.task_name, stage.subject]
-            found[key].seconds = probe.seconds(stage, original)
+            work[key].seconds = probe.seconds(stage, original)
     done = sum(cell.score is not None and cell.score.key in stored for cell in plan.cells)
-    kinds = {item.kind for item in found.values()}
+    kinds = {item.kind for item in work.values()}
     gpus = None if preset.device == "cpu" else {kind: preset.gpus(kind) for kind in kinds}
-    return Forecast(len(plan.cells), done, list(found.values()), workers, gpus)
+    return Forecast(len(plan.cells), done, list(work.values()), workers, gpus)

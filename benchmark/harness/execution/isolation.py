@@ -45,7 +45,7 @@ class Apart(NamedTuple):
 
 
 class Isolation:
-    """Which stages of a preset are performed apart, and how. Results are the same either way."""
+    """Which stages of a preset run in processes of their own, and how. Results do not change."""
 
     def __init__(self, preset: Preset, root: Path) -> None:
         self._wanted = preset.isolate or preset.plugin_python is not None
@@ -54,7 +54,7 @@ class Isolation:
         self._process = PluginProcess.of(preset, root)
 
     def covers(self, stage: Stage) -> bool:
-        """Whether the preset isolates, and one of the stage's plugins is not of this package."""
+        """Whether the preset isolates plugins, and a third-party one takes part in the stage."""
         return self._wanted and any(not plugin.ours for plugin in stage.plugins)
 
     def perform(self, stage: Stage, inputs: Mapping[str, Result], env: Environment) -> Apart:
@@ -89,7 +89,10 @@ class Isolation:
             "count": len(images.names),
             "titles": list(images.titles),
             "masks": images.masks is not None,
-            "results": [[name, dict(moved.distances)] for name, moved in question.results.items()],
+            "results": [
+                [name, dict(moved.distances), len(moved.images.names)]
+                for name, moved in question.results.items()
+            ],
         }
 
 

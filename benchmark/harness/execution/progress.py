@@ -1,4 +1,4 @@
-"""What a run shows while it works: bars on a terminal, one line a stage elsewhere, or nothing."""
+"""Progress of a run: bars on a terminal, one line per stage elsewhere, or nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from impress_bench.benchmark.harness.stages.base import Stage
 
 
 class Estimate:
-    """Seconds left for some workers, from the mean duration of each kind of work seen so far."""
+    """Time left, from the mean duration of each kind of work finished so far."""
 
     def __init__(self, pending: Iterable[str], workers: int = 1) -> None:
         self._workers = workers
@@ -21,13 +21,13 @@ class Estimate:
         self._seen: dict[str, list[float]] = defaultdict(list)
 
     def finished(self, kind: str, seconds: float | None) -> None:
-        """Work is settled; `seconds` is what it took when it was executed, if it was."""
+        """One piece of work has ended; `seconds` is what it took, None if it was not executed."""
         self._pending[kind] -= 1
         if seconds is not None:
             self._seen[kind].append(seconds)
 
     def remaining(self) -> str:
-        """Readable; `at least` while a pending kind has not been seen yet."""
+        """Such as "3 min left"; "at least …" while no work of a pending kind has finished."""
         pending = {kind: count for kind, count in self._pending.items() if count > 0}
         if not pending:
             return "done"
@@ -49,10 +49,10 @@ def duration(seconds: float) -> str:
 
 
 class Reporter:
-    """Hears what the executor does; this one stays silent."""
+    """Receives the progress of a run. This base class shows nothing."""
 
     def start(self, stages: int) -> None:
-        """The run begins with so many stages."""
+        """The run begins; it has this many stages."""
 
     def begin(self, stage: Stage) -> None:
         """A stage is about to be executed."""
@@ -60,33 +60,33 @@ class Reporter:
     def step(self, done: int, total: int) -> None:
         """The current stage reports its own progress."""
 
-    def settle(self, stage: Stage, verb: str, seconds: float, remaining: str) -> None:
+    def end(self, stage: Stage, verb: str, seconds: float, remaining: str) -> None:
         """A stage was executed, reused, failed or blocked."""
 
-    def tell(self, message: str) -> None:
-        """Something worth a line of its own."""
+    def message(self, message: str) -> None:
+        """A message on a line of its own."""
 
     def close(self) -> None:
         """The run is over, however it ended."""
 
 
 class LineReporter(Reporter):
-    """One line a stage, for logs and pipes."""
+    """One line per stage, for logs and pipes."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._stages = self._settled = 0
+        self._stages = self._ended = 0
 
     def start(self, stages: int) -> None:
         self._stages = stages
 
-    def settle(self, stage: Stage, verb: str, seconds: float, remaining: str) -> None:
-        self._settled += 1
+    def end(self, stage: Stage, verb: str, seconds: float, remaining: str) -> None:
+        self._ended += 1
         took = f" {seconds:.1f} s" if verb == "executed" else ""
-        place = f"[{self._settled}/{self._stages}] {verb} {stage.kind} {stage.place}"
-        self.tell(f"{place}{took}, {remaining}")
+        place = f"[{self._ended}/{self._stages}] {verb} {stage.kind} {stage.place}"
+        self.message(f"{place}{took}, {remaining}")
 
-    def tell(self, message: str) -> None:
+    def message(self, message: str) -> None:
         print(message, file=self._stream, flush=True)
 
 
@@ -117,10 +117,10 @@ class BarReporter(Reporter):
     def step(self, done: int, total: int) -> None:
         self._progress.update(self._one, completed=done, total=total)
 
-    def settle(self, stage: Stage, verb: str, seconds: float, remaining: str) -> None:
+    def end(self, stage: Stage, verb: str, seconds: float, remaining: str) -> None:
         self._progress.update(self._all, advance=1, remaining=remaining)
 
-    def tell(self, message: str) -> None:
+    def message(self, message: str) -> None:
         self._progress.console.print(message, markup=False, highlight=False)
 
     def close(self) -> None:
@@ -129,7 +129,7 @@ class BarReporter(Reporter):
 
 
 def reporter_for(stream: TextIO) -> Reporter:
-    """Bars where somebody watches, lines where the output is kept."""
+    """Bars on a terminal, lines elsewhere."""
     if stream.isatty():
         return BarReporter(Console(file=stream))
     return LineReporter(stream)

@@ -1,4 +1,4 @@
-"""One stage brought to its outcome: found in the store, performed, or failed."""
+"""Brings one stage to its outcome: reused from the store, performed, or failed."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ from impress_bench.benchmark.harness.storage.store import Store
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a stage ended. `seconds`, `passes` and `peak_bytes` (None: not measured) are what
-    executing it took, now or when it was stored; `images` how many its result holds; `trace` where
-    a failure came from."""
+    """How a stage ended.
+
+    `verb` is "executed", "reused", "failed" or "blocked". `seconds`, `passes` and `peak_bytes`
+    (None: not measured) are what executing it took, now or when it was stored; `images` is the
+    number of images in its result; `trace` the traceback of a failure.
+    """
 
     verb: str
     state: State
@@ -35,9 +38,11 @@ class Outcome:
     peak_bytes: int | None = None
 
 
-class Settler:
-    """Settles stages whose inputs are stored. `begin` hears of those that are performed, `step` of
-    how far they are."""
+class StageRunner:
+    """Brings stages whose inputs are stored to their outcomes, from the store or by running them.
+
+    Calls `begin(stage)` before a stage runs and `step(done, total)` on its progress.
+    """
 
     def __init__(
         self,
@@ -57,24 +62,24 @@ class Settler:
         self._isolation = Isolation(preset, store.root)
         self._begin = begin
 
-    def find(self, stage: Stage) -> Outcome | None:
-        """The outcome of a stage that is stored; what a process of this run has made was executed,
-        what was there before is reused."""
+    def stored(self, stage: Stage) -> Outcome | None:
+        """The outcome of a stage whose result is stored: "executed" if a process of this run stored
+        it, else "reused". None if there is no result."""
         stored = self._store.find(stage.key)
         if stored is None:
             return None
         ours = self._store.run is not None and stored.run == self._store.run
         return _of_stored("executed" if ours else "reused", stored)
 
-    def settle(self, stage: Stage) -> Outcome | None:
+    def run(self, stage: Stage) -> Outcome | None:
         """The outcome, or None while another process works on the stage. Raises StoreError."""
-        if found := self.find(stage):
-            return found
+        if outcome := self.stored(stage):
+            return outcome
         with self._store.lock(stage.key) as mine:
             if not mine:
                 return None
-            if found := self.find(stage):
-                return found
+            if outcome := self.stored(stage):
+                return outcome
             if failure := self._store.failure(stage.key):
                 return _failed(State(failure["state"]), failure["reason"], failure["traceback"])
             self._store.discard(stage.key)
@@ -97,11 +102,11 @@ class Settler:
             return _failed(error.state, str(error), trace)
         seconds = time.monotonic() - started
         self._store.put(stage.key, stage.document, result, seconds, passes, peak)
-        Timings(self._store.root).note(stage, seconds)
-        stored = self._store.find(stage.key)
-        if stored is None:
+        Timings(self._store.root).record(stage, seconds)
+        written = self._store.find(stage.key)
+        if written is None:
             raise OSError(f"{self._store.path(stage.key)} cannot be read back; is the disk full?")
-        return _of_stored("executed", stored)
+        return _of_stored("executed", written)
 
     def _input(self, stage: Stage, needed: Stage) -> Result:
         result = self._store.get(needed.key)
@@ -115,7 +120,7 @@ def _failed(state: State, reason: str, trace: str) -> Outcome:
 
 
 def _of_stored(verb: str, stored: Stored) -> Outcome:
-    """A stored outcome; that of a protection may be over its budget."""
+    """The outcome that a stored result stands for; a protection may be over its budget."""
     record = stored.record()
     state = State((record or {}).get("state", State.DONE))
     reason = (record or {}).get("reason", "")

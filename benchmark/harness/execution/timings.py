@@ -1,4 +1,4 @@
-"""How long stages take: remembered by the work they do, or measured on the beginning of one."""
+"""How long stages take: recorded per kind of work, or measured on the beginning of one."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from impress_bench.benchmark.models.numerics import PLAIN, Numerics
 class Timings:
     """Seconds that the latest stage of each kind of work took on this machine.
 
-    Two stages do the same work if they differ in subject, seed and inputs alone. Kept beside the
-    store's objects, of which they are no part: losing them costs an estimate.
+    Two stages do the same work if they differ only in subject, seed and inputs. Kept in the store's
+    folder, for estimates alone.
     """
 
     def __init__(self, root: Path) -> None:
         self._folder = root / "timings"
 
-    def note(self, stage: Stage, seconds: float) -> None:
-        """Remember what a stage took."""
+    def record(self, stage: Stage, seconds: float) -> None:
+        """Record how long a stage took; a folder that cannot be written is ignored."""
         document = {"work": f"{stage.kind} {stage.component}", "seconds": seconds}
         with suppress(OSError):
             write_atomically(self._path(stage), json.dumps(document).encode())
 
     def known(self, stage: Stage) -> float | None:
-        """What such a stage took last, or None."""
+        """Seconds that such a stage took last, or None."""
         try:
             return float(json.loads(self._path(stage).read_bytes())["seconds"])
         except (OSError, ValueError, KeyError, TypeError):
@@ -47,7 +47,7 @@ class Timings:
 
 
 def work_key(stage: Stage) -> str:
-    """The same for stages that do the same work on the same machine."""
+    """Equal for stages that do the same work on the same machine."""
     parts = {name: value for name, value in stage.parts().items() if name != "seed"}
     machine = [platform.node(), platform.machine(), os.cpu_count()]
     work = {"kind": stage.kind, "parts": parts, "how": stage.conditions, "machine": machine}
@@ -55,11 +55,11 @@ def work_key(stage: Stage) -> str:
 
 
 class _Enough(BaseException):
-    """Ends a probe; not an Exception, so that no plugin takes it for a failure of its own."""
+    """Ends a probe; not an Exception, so that no plugin catches it."""
 
 
 class Probe:
-    """Times stages by their first `patience` seconds and the progress they tell."""
+    """Times stages by the progress that they report in their first `patience` seconds."""
 
     def __init__(
         self,
@@ -77,10 +77,10 @@ class Probe:
         self._originals: dict[str, Result] = {}
 
     def seconds(self, stage: Stage, original: Stage) -> float:
-        """What `stage` will take. Its inputs are replaced by the images that `original` gives,
-        which take as long. One that tells no progress, or is quicker, is run to its end."""
+        """How long `stage` will take. Its inputs are replaced by the images of `original`, which
+        take as long. A stage that reports no progress, or is quicker, is run to its end."""
         for role in self._roles:
-            self._env.model(role)  # loaded once a run, so no part of a stage's time
+            self._env.model(role)  # loaded once per run, so no part of a stage's time
         inputs = {name: self._stand_in(original) for name in stage.inputs}
         self._seen, self._began = [], self._clock()
         try:
@@ -89,7 +89,7 @@ class Probe:
             (first, done, _), (last, reached, total) = self._seen[0], self._seen[-1]
             return first - self._began + (total - done) * (last - first) / (reached - done)
         except PluginError:
-            pass  # it will take as long to fail, or another's images were no fair input
+            pass  # failing takes as long, or the stand-in was not a valid input
         return self._clock() - self._began
 
     def _report(self, done: int, total: int) -> None:
@@ -99,7 +99,7 @@ class Probe:
             raise _Enough
 
     def _stand_in(self, original: Stage) -> Result:
-        """Original images in the place of any input: of protected ones, say, moved visibly."""
+        """Original images in the place of any input, recorded as if a protection had moved them."""
         if original.key not in self._originals:
             images = perform(original, {}, self._env).images
             assert images is not None

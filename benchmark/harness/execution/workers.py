@@ -1,7 +1,7 @@
-"""Further processes of a run: each settles what stages of the plan nobody else works on.
+"""Worker processes of a run: each performs the stages of the plan that no other one holds.
 
-They share nothing but the store, so that one that dies costs the stage it was at. What they make,
-and why something failed, they leave there for the process that asked, which reports it.
+They share nothing but the store, so that a worker that dies costs the stage it was at. Results and
+reasons of failures are left in the store for the run's own process, which reports them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from impress_bench.benchmark.harness.storage.store import Store
 
 
 def default_workers(preset: Preset) -> int:
-    """A process a GPU where the preset wants one, else as many as have cores for their threads."""
+    """One process per GPU if the preset runs on GPUs, else one per `preset.threads` cores."""
     if preset.device == "cuda":
         return max(1, len(gpus()))
     return max(1, (os.cpu_count() or 1) // preset.threads)
@@ -40,14 +40,14 @@ def gpus() -> list[str]:
     return [str(number) for number in range(torch.cuda.device_count())]
 
 
-class Helpers:
-    """The further processes; `complaints` tells of those that ended before their time."""
+class Workers:
+    """The worker processes of a run."""
 
     def __init__(self) -> None:
         self._processes: list[tuple[subprocess.Popen[str], IO[str]]] = []
 
     def start(self, preset: Preset, root: Path, run: str, gpu: str | None = None) -> None:
-        """Start one more, which sees no other GPU than `gpu`."""
+        """Start one more, on the store in `root`, which sees `gpu` alone (None: all)."""
         environment = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
         # Open for as long as the process is.
         errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
@@ -65,17 +65,18 @@ class Helpers:
         process.stdin.flush()
         self._processes.append((process, errors))
 
-    def complaints(self) -> list[str]:
-        """The last words of those that failed."""
-        found = []
+    def failures(self) -> list[str]:
+        """One message per worker that stopped early, with the last line that it printed."""
+        messages = []
         for process, errors in self._processes:
             if process.poll():
                 errors.seek(0)
-                found.append(f"a worker stopped: {(errors.read().strip() or '?').splitlines()[-1]}")
-        return found
+                last = (errors.read().strip() or "no message").splitlines()[-1]
+                messages.append(f"a worker stopped: {last}")
+        return messages
 
     def stop(self) -> None:
-        """End them; what they were at is lost."""
+        """End them; the stages that they were performing are lost."""
         for process, errors in self._processes:
             process.kill()
             process.wait()
@@ -85,27 +86,27 @@ class Helpers:
 
 
 @contextmanager
-def helpers(preset: Preset, root: Path, run: str, count: int) -> Iterator[Helpers]:
-    """`count` further processes for as long as the block lasts; on GPUs they take turns in having
-    one each, from the second on, since the first is what the run's own process works on."""
-    group = Helpers()
-    found = gpus() if preset.device == "cuda" and count > 0 else []
+def worker_processes(preset: Preset, root: Path, run: str, count: int) -> Iterator[Workers]:
+    """`count` worker processes for as long as the block lasts. On GPUs each gets one, in turn from
+    the second on: the run's own process works on the first."""
+    group = Workers()
+    devices = gpus() if preset.device == "cuda" and count > 0 else []
     try:
         for index in range(1, count + 1):
-            group.start(preset, root, run, found[index % len(found)] if found else None)
+            group.start(preset, root, run, devices[index % len(devices)] if devices else None)
         yield group
     finally:
         group.stop()
 
 
 def _end_with_parent() -> None:
-    """The parent holds the other end of our input: however it ends, this does too."""
+    """Exit when the parent does, however it ends: it holds the other end of our input."""
     sys.stdin.read()
     os._exit(1)
 
 
 def main(root: str, run: str) -> None:
-    """One helper: the preset comes on the first line of the input."""
+    """One worker process; the preset comes on the first line of standard input."""
     preset = Preset.model_validate_json(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     plan = plan_run(preset, Path(root))

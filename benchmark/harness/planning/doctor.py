@@ -1,4 +1,4 @@
-"""What a preset needs and this machine lacks, and how to get it, before anything runs."""
+"""`impress-bench doctor`: what a preset needs and this machine lacks, before anything runs."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ from impress_bench.metrics.lpips import missing_weights
 
 
 class Finding(NamedTuple):
-    """One thing that the preset needs; `problem` says what to do, and is empty if it is there."""
+    """One thing that the preset needs; `problem` says how to get it, or is empty."""
 
     what: str
     problem: str
 
 
-def examine(preset: Preset, store: Path) -> Iterator[Finding]:
+def examine(preset: Preset, store: Path, registry: Registry) -> Iterator[Finding]:
     """Findings on a preset: its device, disk, models, plugins, data and judges."""
-    registry = Registry()
     yield Finding(f"device {preset.device}", _device(preset))
     yield Finding(f"disk for {store}", _disk(preset.needs.disk_gb, store))
     components = []
@@ -54,12 +53,12 @@ def _device(preset: Preset) -> str:
     import torch
 
     if not torch.cuda.is_available():
-        return 'torch sees no GPU; run where there is one, or say device = "cpu"'
+        return 'torch sees no GPU; run on a machine with one, or set device = "cpu"'
     has = torch.cuda.get_device_properties(0).total_memory / 2**30
     if has < preset.needs.gpu_memory_gb:
         return (
-            f"the GPU has {has:.0f} GiB and the preset wants {preset.needs.gpu_memory_gb:g};"
-            " lower fine_tuning_microbatch and sampling_batch, or take a larger one"
+            f"the GPU has {has:.0f} GiB and the preset needs {preset.needs.gpu_memory_gb:g};"
+            " lower fine_tuning_microbatch and sampling_batch, or use a larger GPU"
         )
     return ""
 
@@ -70,12 +69,12 @@ def _disk(wanted_gb: float, store: Path) -> str:
     )
     free = shutil.disk_usage(there).free / 2**30
     if free < wanted_gb:
-        return f"{free:.1f} GiB are free, {wanted_gb:g} are wanted; name another place by --store"
+        return f"{free:.1f} GiB are free, {wanted_gb:g} are needed; name another folder by --store"
     return ""
 
 
 def _sources(preset: Preset, components: list[Component]) -> Iterator[str]:
-    """Models that are named as folders or hub ids: those of the roles and those that judge."""
+    """Models named as folders or hub ids: those of the roles, of surrogates and of judges."""
     yield from filter(is_source, preset.models.roles().values())
     for component in components:
         if is_source(component.surrogate):

@@ -1,4 +1,4 @@
-"""What `--all` stands for: every registered protection, adapted and not, and every purifier."""
+"""`--all`: every registered protection, with and without adaptations, and every purifier."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from impress_bench.benchmark.spec import Spec, parse_spec
 
 
 def expanded(preset: Preset, registry: Registry) -> Preset:
-    """`preset` with all that is installed behind what it lists, if it asks for everything.
+    """`preset` with every installed plugin added to its lists, if it sets `everything`.
 
-    What a flag names is not added to. Adaptations count that need nobody else's plugin. What cannot
-    be adapted (a control, say) or needs a value that nobody gave is left out; what is broken stays,
-    so that its cells tell.
+    A list that a flag gave is left as it is. Adaptations that inject another plugin are left out,
+    as is a plugin that cannot be adapted (such as a control) or lacks a required value. A broken
+    plugin stays, so that its cells show the reason.
     """
     if not preset.everything:
         return preset
@@ -31,7 +31,7 @@ def expanded(preset: Preset, registry: Registry) -> Preset:
 
 
 def _all_protections(preset: Preset, registry: Registry) -> list[Spec]:
-    """Every protection, then every one with each adaptation that fits."""
+    """Every protection, then each with every adaptation that applies to it."""
     adaptations = [
         Spec(name)
         for name in sorted(registry.entries["adaptations"])
@@ -43,7 +43,7 @@ def _all_protections(preset: Preset, registry: Registry) -> list[Spec]:
 
 
 def _with_all(preset: Preset, registry: Registry, field: str) -> list[Spec]:
-    """What the preset lists, then every registered name that it does not mention."""
+    """The components that the preset lists, then every registered name that it does not mention."""
     listed = preset.specs(field)
     mentioned = {spec.name for spec in listed}
     others = [Spec(name) for name in registry.entries[field] if name not in mentioned]
@@ -51,7 +51,7 @@ def _with_all(preset: Preset, registry: Registry, field: str) -> list[Spec]:
 
 
 def _applies(preset: Preset, registry: Registry, field: str, spec: Spec) -> bool:
-    """Whether it can be asked for like that."""
+    """Whether the spec is valid, broken plugins included."""
     try:
         registry.resolve(field, spec, preset.settings.model_dump())
     except PluginError as error:
@@ -62,7 +62,7 @@ def _applies(preset: Preset, registry: Registry, field: str, spec: Spec) -> bool
 
 
 def _injects(registry: Registry, name: str) -> bool:
-    """Whether an adaptation takes another plugin, which nobody has chosen here."""
+    """Whether an adaptation injects another plugin, which `--all` does not choose."""
     try:
         return bool(registry.resolve("adaptations", Spec(name)).injected)
     except (PluginError, ConfigError):

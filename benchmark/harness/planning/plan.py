@@ -1,4 +1,4 @@
-"""A plan: the graph of stages, each result once, and the cells that are read from it."""
+"""A plan: the graph of stages, each result once, and the cells that boards are made of."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ CONTROL = "control:{}"
 class Cell(NamedTuple):
     """Task x subject x protection x purifier x seed, and the stages that lead to its scores.
 
-    A control has the protection `control:NAME` and no purifier. A cell whose plugin could not even
-    be resolved has no `score` but a `failure`.
+    A control has the protection `control:NAME` and no purifier. A cell whose plugin could not be
+    resolved has a `failure` instead of a `score`.
     """
 
     place: Place
@@ -32,7 +32,7 @@ class Cell(NamedTuple):
     purified: Stage | None = None
     exploited: Stage | None = None
     score: Stage | None = None
-    #: Further metrics by name: their stages, or why one is broken.
+    #: Metrics that the preset adds, by name: their stages, or the error of a broken one.
     measured: Mapping[str, Stage | PluginError] = MappingProxyType({})
     failure: PluginError | None = None
 
@@ -41,8 +41,8 @@ class Cell(NamedTuple):
 class PlannedTask:
     """A task of the plan; `subjects` are all that it offers.
 
-    `component` is what exploits, `judge` the same with what matters to judging alone: the judge's
-    own code and settings.
+    `component` decides the exploits. `judge` is the same with the code and settings that decide the
+    scores alone, so that a change of the judge repeats no exploit.
     """
 
     spec: Spec
@@ -50,15 +50,15 @@ class PlannedTask:
     judge: Component
     task: Task
     subjects: tuple[str, ...]
-    #: Metrics that the preset adds, by name; a broken one is the error.
+    #: Metrics that the preset adds, by name, or the error of a broken one.
     further: Mapping[str, Component | PluginError] = field(default_factory=dict)
 
     @property
     def metrics(self) -> list[MetricInfo]:
-        """The task's own and the further ones."""
+        """The task's own, then those that the preset adds."""
         shown = {
-            name: {} if isinstance(found, PluginError) else found.shown
-            for name, found in self.further.items()
+            name: {} if isinstance(metric, PluginError) else metric.shown
+            for name, metric in self.further.items()
         }
         return [
             *self.task.metrics,
@@ -70,19 +70,19 @@ class PlannedTask:
 
     @property
     def name(self) -> str:
-        """How cells name it."""
+        """Its spec, by which cells name it."""
         return str(self.spec)
 
 
 @dataclass
 class Plan:
-    """`stages` come in an order in which each follows its inputs."""
+    """The stages by key, each behind its inputs, and what is read from their results."""
 
     preset: Preset
     tasks: list[PlannedTask] = field(default_factory=list)
     stages: dict[str, Stage] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
-    #: Protections and inspections to tabulate: the cell that shows each first.
+    #: The first cell of every protection, and of every inspection with its stage.
     protections: list[Cell] = field(default_factory=list)
     inspections: list[tuple[Cell, Stage]] = field(default_factory=list)
     models: dict[str, str] = field(default_factory=dict)

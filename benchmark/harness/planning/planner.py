@@ -1,4 +1,4 @@
-"""From a preset to a plan: names resolved, models digested, subjects chosen."""
+"""From a preset to a plan: tasks, subjects and the rows of each."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ JUDGING = "judging"
 
 
 def make_plan(preset: Preset, registry: Registry) -> Plan:
-    """The plan of a preset. Raises `ConfigError` for what the user has to mend."""
+    """The plan of a preset. Raises ConfigError for a mistake in the preset."""
     with _uncollected():
         return Planner(expanded(preset, registry), registry).build()
 
 
 def plan_run(preset: Preset, root: Path) -> Plan:
-    """The plan of a preset, with what the store in `root` remembers of its plugins."""
+    """The plan of a preset, with the parameters of plugins cached in the store in `root`."""
     wanted = preset.isolate or preset.plugin_python is not None
-    apart = PluginProcess.of(preset, root) if wanted else None
-    return make_plan(preset, Registry(memo=root / "resolved", apart=apart))
+    isolated = PluginProcess.of(preset, root) if wanted else None
+    return make_plan(preset, Registry(cache=root / "resolved", isolated=isolated))
 
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the search for reference cycles: a plan has none, and going through its objects again
-    and again would take a third of the time."""
+    """Switch the garbage collector off: a plan has no reference cycles, and repeated scans of its
+    objects would take a third of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -77,7 +77,8 @@ class Planner:
         return plan
 
     def _task(self, spec: Spec) -> PlannedTask:
-        """A task must load: without it nobody knows the subjects whose cells it would cost."""
+        """Resolve and create a task. A broken one fails the whole plan, since its subjects, and so
+        the cells that it would cost, are unknown. Raises ConfigError."""
         try:
             component = self.resolver.resolve("tasks", spec)
             if isinstance(component, PluginError):
@@ -87,7 +88,7 @@ class Planner:
             raise ConfigError(f"{self.preset.where('tasks')}: {error}") from None
         try:
             subjects = tuple(task.subjects())
-        except PluginError as error:  # it names the folder that is to be mended
+        except PluginError as error:  # its message names the folder to correct
             raise ConfigError(str(error)) from None
         except Exception as error:
             failed = plugin_error("task", str(spec), "failed to name subjects", error)
@@ -106,19 +107,19 @@ class Planner:
         return PlannedTask(spec, component, judge, task, subjects, self._further(task))
 
     def _check_metrics(self) -> None:
-        """A metric that no task can be measured by is the user's to mend."""
+        """Raise ConfigError for a metric of the preset that applies to none of the tasks."""
         measured = {name for task in self.plan.tasks for name in task.further}
         for spec in self.preset.specs("metrics"):
             if str(spec) not in measured:
                 where, tasks = self.preset.where("metrics"), ", ".join(self.preset.tasks)
                 raise ConfigError(
-                    f"{where}: {spec} compares with what becomes of the clean images, and {tasks}"
-                    " makes nothing that can be compared"
+                    f"{where}: {spec} compares exploits with those of the clean images, which"
+                    f" {tasks} does not make; leave the metric out"
                 )
 
     def _further(self, task: Task) -> dict[str, Component | PluginError]:
         """The preset's metrics that apply to a task."""
-        found = {}
+        metrics = {}
         for spec in self.preset.specs("metrics"):
             name, metric = str(spec), self.resolver.resolve("metrics", spec)
             if name in [known.name for known in task.metrics]:
@@ -127,8 +128,8 @@ class Planner:
             if isinstance(metric, PluginError) or task.needs_reference >= bool(
                 metric.shown["needs_reference"]
             ):
-                found[name] = metric
-        return found
+                metrics[name] = metric
+        return metrics
 
     def _choose_subjects(self) -> dict[str, tuple[str, ...]]:
         wanted = self.preset.subjects

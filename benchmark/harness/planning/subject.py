@@ -26,7 +26,7 @@ NOTHING: Mapping[str, Stage | PluginError] = {}
 
 
 class Column(NamedTuple):
-    """A purifier of a row, and how it is called; a broken one is the error."""
+    """A purifier of a row with its spec as text, or the error of a broken one."""
 
     name: str
     purifier: Component | PluginError
@@ -82,7 +82,7 @@ class SubjectPlanner:
         self.original = self._add(Original(place=self._place("", ""), scene=self._scene))
 
     def add(self, rows: list[Row]) -> None:
-        """Every control and every row, into the plan."""
+        """Add the cells of every control and every row to the plan."""
         preset, plan = self.preset, self.plan
         for name in self.planned.task.controls:
             for seed in preset.seeds:
@@ -93,17 +93,18 @@ class SubjectPlanner:
                 plan.cells.extend(self._cells(protection, name, column))
             plan.protections.extend(plan.cells[first : first + 1])
 
-    def protect(self, spec: Spec, name: str, asking: tuple[str, ...] = ()) -> Stage:
-        """The stage of a protection, after those of the protections it asks for."""
-        if name in asking:
-            raise PluginError(f"protection {name}", f"requires itself: {' > '.join(asking)}")
+    def protect(self, spec: Spec, name: str, requiring: tuple[str, ...] = ()) -> Stage:
+        """The stage of a protection, behind those of the protections that it requires. Raises
+        PluginError if one of them is broken, or requires itself."""
+        if name in requiring:
+            raise PluginError(f"protection {name}", f"requires itself: {' > '.join(requiring)}")
         if name not in self._protects:
             component = _sound(self.resolver.resolve("protections", spec))
             required = {}
             for other in component.requires:
                 try:
-                    asked = parse_spec(other)
-                    required[other] = self.protect(asked, str(asked), (*asking, name))
+                    needed = parse_spec(other)
+                    required[other] = self.protect(needed, str(needed), (*requiring, name))
                 except (PluginError, ConfigError) as error:
                     message = f"requires {other}, which failed: {error}"
                     raise PluginError(f"protection {name}", message) from None
@@ -119,7 +120,7 @@ class SubjectPlanner:
         return self._protects[name]
 
     def _cells(self, protection: Spec, name: str, column: Column) -> Iterator[Cell]:
-        """The cells of a pair, one a seed, and its inspection."""
+        """The cells of a protection and a purifier, one per seed; adds their inspection."""
         seeds, pair = self.preset.seeds, self._place(name, column.name)
         protected = None
         try:
@@ -175,7 +176,7 @@ class SubjectPlanner:
         )
 
     def _reference(self, seed: int) -> Stage:
-        """What the target makes of the clean images."""
+        """The exploit of the clean images."""
         if seed not in self._references:
             place = self._place("", "", seed)
             self._references[seed] = self._exploit(place, self.original, seed)
@@ -198,10 +199,10 @@ class SubjectPlanner:
     ) -> Mapping[str, Stage | PluginError]:
         if not self.planned.further:
             return NOTHING
-        found: dict[str, Stage | PluginError] = {}
+        stages: dict[str, Stage | PluginError] = {}
         for name, metric in self.planned.further.items():
             if isinstance(metric, PluginError):
-                found[name] = metric
+                stages[name] = metric
                 continue
             stage = Measure(
                 place=place,
@@ -210,8 +211,8 @@ class SubjectPlanner:
                 metric=metric,
                 scene=self._scene,
             )
-            found[name] = self._add(stage)
-        return found
+            stages[name] = self._add(stage)
+        return stages
 
     def _inspect(self, place: Place, images: Stage) -> Stage | None:
         if not self.preset.inspections:
@@ -228,15 +229,15 @@ class SubjectPlanner:
         )
 
     def _add(self, stage: AnyStage) -> AnyStage:
-        """The stage, or the equal one that is planned already."""
-        key = stage.find_key(self._patterns)
+        """The stage, or the equal one that is in the plan already."""
+        key = stage.shared_key(self._patterns)
         return self.plan.stages.setdefault(key, stage)  # type: ignore[return-value]
 
     def _place(self, protection: str, purifier: str, seed: int | None = None) -> Place:
         return Place(self._task, self.subject, protection, purifier, seed)
 
 
-def _sound(found: Component | PluginError) -> Component:
-    if isinstance(found, PluginError):
-        raise found
-    return found
+def _sound(component: Component | PluginError) -> Component:
+    if isinstance(component, PluginError):
+        raise component
+    return component

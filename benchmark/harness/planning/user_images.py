@@ -1,6 +1,6 @@
-"""Subjects of one's own for the tasks that take them: `--artworks DIR`, `--photos DIR`.
+"""The user's own images as subjects of tasks: `--artworks DIR`, `--photos DIR`.
 
-A task takes them by a setting of that name, which it lists among its `files`.
+A task takes them by a setting of that name, which it lists in its `files`.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.spec import parse_spec
 
 
-def with_own_images(preset: Preset, tasks: Iterable[str], folders: Mapping[str, str]) -> Preset:
-    """`preset` whose tasks take their subjects from `folders`, by setting, where they can.
-
-    Raises ConfigError if none of `tasks` takes such images.
+def with_user_images(
+    preset: Preset, tasks: Iterable[str], folders: Mapping[str, str], registry: Registry
+) -> Preset:
+    """`preset` with the subjects of `tasks` taken from `folders`, which maps settings such as
+    "artworks" to paths. Raises ConfigError for a setting that none of `tasks` has.
     """
-    registry, names = Registry(), [parse_spec(text).name for text in tasks]
+    names = [parse_spec(text).name for text in tasks]
     settings = preset.settings.model_dump()
     for setting, folder in folders.items():
         takers = [name for name in names if setting in _files(registry, name)]
         if not takers:
             raise ConfigError(
                 f"--{setting}: {', '.join(names)} takes no {setting}; name a task that does by"
-                " --tasks, or leave it out"
+                " --tasks, or leave the option out"
             )
         for name in takers:
             settings["tasks"].setdefault(name, {})[setting] = folder

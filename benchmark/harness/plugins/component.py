@@ -20,12 +20,18 @@ CHAIN = "impress_bench.attacks.chain:Chain"
 class Component:
     """A plugin with every parameter decided; picklable, and created only where it runs.
 
-    `adaptations` are applied to a protection, and `then` follow a purifier, from left to right.
-    `injected` are the plugins that a parameter of that name stands for; `files` the digests of
-    files that one names; `shown` is what boards need of a metric. `surrogate` names the model that
-    it holds where that is not its role's, and `surrogate_digest` tells its weights. `title` is what
-    boards call it, whatever its parameters. `source` digests its code; `libraries` are the versions
-    of the distributions that this code uses.
+    kind: "protection", "purifier", "adaptation", "metric", "task" or "model".
+    name: as registered. label: as written, its spec. title: as boards show it.
+    target: where it is defined, `module:attribute`.
+    distribution, version: what installs it.
+    source: digest of its code. libraries: versions of the distributions that this code uses.
+    parameters: plain values by name. injected: plugins by the parameter that names them.
+    requires: specs of the protections whose results it needs.
+    adaptations: applied to a protection, from left to right. then: purifiers that follow it.
+    files: digests of the files that its parameters name.
+    shown: a metric's title, direction and needs.
+    surrogate: the model that it holds instead of its role's, "" for its role's.
+    surrogate_digest: the digest of that model.
     """
 
     kind: str
@@ -48,7 +54,8 @@ class Component:
     title: str = ""
 
     def identity(self) -> dict[str, Any]:
-        """What of it decides a result, but for the model it holds. The registered name does not."""
+        """Everything that decides its results, except the model that it holds. The name under which
+        it is registered does not."""
         identity: dict[str, Any] = {
             "target": self.target,
             "distribution": self.distribution,
@@ -69,19 +76,19 @@ class Component:
 
     @property
     def ours(self) -> bool:
-        """Whether it and all that it is composed of come with this package."""
+        """Whether it and all its parts come with this package."""
         parts = (*self.adaptations, *self.then, *self.injected.values())
         return self.distribution == OURS and all(part.ours for part in parts)
 
     def titles(self) -> dict[str, str]:
-        """Titles by registered name: its own, and those of all that it is composed of."""
-        found = {self.name: self.title}
+        """Titles by registered name, its own and those of its parts."""
+        titles = {self.name: self.title}
         for part in (*self.adaptations, *self.then, *self.injected.values()):
-            found |= part.titles()
-        return found
+            titles |= part.titles()
+        return titles
 
     def create(self) -> Any:
-        """The plugin object; whatever goes wrong in its code becomes a `PluginError`."""
+        """The plugin object. Raises PluginError for any exception of its code."""
         factory = load_target(self.kind, self.label, self.target)
         try:
             if self.kind == "task":
@@ -105,7 +112,7 @@ class Component:
 
 
 def load_target(kind: str, label: str, target: str) -> Callable[..., Any]:
-    """Import `module:attribute` of a plugin."""
+    """Import `module:attribute` of a plugin. Raises PluginError if that fails."""
     try:
         loaded: Callable[..., Any] = EntryPoint(name=label, value=target, group=kind).load()
     except Exception as error:
@@ -120,5 +127,5 @@ def readable(name: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """JSON has no tuples, Python's defaults no lists."""
+    """Lists as tuples: JSON has no tuples, defaults in Python should be no lists."""
     return tuple(value) if isinstance(value, list) else value

@@ -1,10 +1,12 @@
-"""Does a registered plugin conform? The checks that its own tests may subclass, run one by one."""
+"""Runs the conformance checks of `attacks.testing` and `protections.testing` on one plugin."""
 
 from __future__ import annotations
 
+import re
 import resource
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -12,25 +14,28 @@ from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.errors import ConfigError, unknown
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.plugins.source_digest import PROJECT
 from impress_bench.benchmark.spec import parse_spec
 
 GROUPS = ("protections", "purifiers")
 
 
 class Verdict(NamedTuple):
-    """How one check ended: `failure` is empty where the plugin passed. `peak_gb` is the most memory
-    that the process has held until then, in GiB, with the model and torch itself."""
+    """How one check ended: `failure` is empty if the plugin passed, and `repeated` if an earlier
+    check failed for the same reason. `peak_gb` is the peak memory of the process so far, in GiB,
+    the model and torch included."""
 
     check: str
     about: str
     failure: str
     seconds: float
     peak_gb: float
+    repeated: bool = False
 
 
-def resolve(text: str, settings: Mapping[str, Mapping[str, Any]]) -> Component:
-    """The protection or purifier that `text` names. Raises ConfigError."""
-    registry, spec = Registry(), parse_spec(text)
+def resolve(text: str, settings: Mapping[str, Mapping[str, Any]], registry: Registry) -> Component:
+    """The protection or purifier with the spec `text`. Raises ConfigError."""
+    spec = parse_spec(text)
     groups = [group for group in GROUPS if spec.name in registry.entries[group]]
     if not groups:
         known = sorted(name for group in GROUPS for name in registry.entries[group])
@@ -40,31 +45,61 @@ def resolve(text: str, settings: Mapping[str, Mapping[str, Any]]) -> Component:
     except PluginError as error:
         raise ConfigError(str(error)) from None
     if component.surrogate:
-        raise ConfigError(f"{text}: a plugin is checked on the atelier; leave its surrogate out")
+        raise ConfigError(f"{text}: checks run on the atelier; leave the surrogate out")
     return component
 
 
 def check(component: Component, control: bool = False) -> Iterator[Verdict]:
-    """Verdicts on a component, as they come. `control`: it is not meant to protect."""
+    """Yields a verdict per check. `control`: the protection is not meant to protect."""
     from impress_bench.attacks.testing import PurifierConformance
     from impress_bench.benchmark.conformance import checks
     from impress_bench.protections.testing import ProtectionConformance
 
     base = ProtectionConformance if component.kind == "protection" else PurifierConformance
     case = type("Case", (base,), {"build": lambda self: component.create(), "control": control})()
+    package = component.target.partition(":")[0]
+    causes: dict[str, str] = {}
     for name, about, method in checks(case):
-        started, failure = time.monotonic(), ""
+        started, failure, check = time.monotonic(), "", name.replace("_", " ")
+        repeated = False
         try:
             method()
-        except AssertionError as error:
-            failure = str(error) or "failed an assertion"
         except (Exception, SystemExit) as error:
-            failure = f"{type(error).__name__}: {error}"
+            failure, cause = explained(error, package)
+            repeated = cause in causes
+            if repeated:
+                failure = f"for the same reason as '{causes[cause]}'"
+            causes.setdefault(cause, check)
         seconds = time.monotonic() - started
-        yield Verdict(name.replace("_", " "), about, failure, seconds, _peak_gb())
+        yield Verdict(check, about, failure, seconds, _peak_gb(), repeated)
+
+
+def explained(error: BaseException, module: str) -> tuple[str, str]:
+    """What to print for an error, with the file and line of the plugin's `module` it came through,
+    and what is equal for errors of one cause."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = str(error).strip().partition("\n")[0] or "failed without a message"
+    if not isinstance(error, AssertionError | PluginError):
+        text = f"{type(error).__name__}: {text}"
+    where = _line_in(error, module)
+    if where:
+        return f"{text} ({where})", f"{type(error).__name__} at {where}"
+    return text, re.sub(r"[\d.]+", "#", text.partition(", image")[0])
+
+
+def _line_in(error: BaseException, module: str) -> str:
+    """The innermost line of the plugin's package in a traceback; of its module if it is ours."""
+    package = module if module.startswith(f"{PROJECT}.") else module.partition(".")[0]
+    found = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        name = str(frame.f_globals.get("__name__", ""))
+        if name == package or name.startswith(f"{package}."):
+            found = f"{frame.f_code.co_filename}:{line}"
+    return found
 
 
 def _peak_gb() -> float:
-    """getrusage tells KiB, but on macOS bytes."""
+    """getrusage counts in KiB, on macOS in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**30 if sys.platform == "darwin" else 2**20)

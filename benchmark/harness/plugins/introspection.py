@@ -44,10 +44,12 @@ def requires_of(component: Component) -> list[str]:
 
 
 def digests_of_named(decided: Mapping[str, Any]) -> dict[str, str]:
-    """Digests of the files and folders that parameters name, as a path or as words of a command:
-    what is in them decides a result, not how they are called. A parameter that may name a file need
-    not; `table.key` is one within another."""
-    found = {}
+    """Digests of the files and folders that parameters name, by parameter and word.
+
+    `decided["files"]` lists those parameters; `table.key` is one within a table. A value may be a
+    path, a command with paths among its words, or name no file at all.
+    """
+    digests = {}
     for key in decided["files"]:
         named = decided["parameters"]
         for part in key.split("."):
@@ -55,15 +57,15 @@ def digests_of_named(decided: Mapping[str, Any]) -> dict[str, str]:
         for word in _words(str(named)):
             path = Path(shutil.which(word) or word)
             if path.is_dir():
-                found[f"{key} {word}"] = tree_digest(path)
+                digests[f"{key} {word}"] = tree_digest(path)
             elif path.is_file():
-                found[f"{key} {word}"] = sha256(path.read_bytes())
-    return found
+                digests[f"{key} {word}"] = sha256(path.read_bytes())
+    return digests
 
 
 def _words(text: str) -> list[str]:
-    """A path as it is, a command's words; none where quotes do not close."""
-    if os.path.exists(text):  # unlike Path.exists, False for what is too long for a path
+    """The words of a command, or the whole text if it is a path; none if a quote is not closed."""
+    if os.path.exists(text):  # unlike Path.exists, False for a text too long for a path
         return [text]
     try:
         return shlex.split(text)

@@ -20,7 +20,7 @@ class Libraries:
     """The distributions on `sys.path` at one moment. Only their metadata is read."""
 
     def __init__(self) -> None:
-        self._found: dict[str, Distribution | None] = {}
+        self._distributions: dict[str, Distribution | None] = {}
         self._owners: dict[str, tuple[str, ...]] = {}
 
     def owners(self, top: str) -> tuple[str, ...]:
@@ -33,17 +33,18 @@ class Libraries:
 
     def editable(self, name: str) -> bool:
         """Whether a distribution's code may change while its version does not (PEP 660)."""
-        found = self._distribution(name)
+        installed = self._distribution(name)
+        text = installed.read_text("direct_url.json") if installed else None
         try:
-            origin = json.loads(found.read_text("direct_url.json") or "{}") if found else {}
+            origin = json.loads(text or "{}")
         except ValueError:
             return False
         return bool(origin.get("dir_info", {}).get("editable"))
 
     def version(self, name: str) -> str:
         """The installed version, or "absent"."""
-        found = self._distribution(name)
-        return found.version if found else "absent"
+        installed = self._distribution(name)
+        return installed.version if installed else "absent"
 
     def required(self, names: Iterable[str]) -> set[str]:
         """These distributions, and all that they require here, by canonical name.
@@ -63,21 +64,21 @@ class Libraries:
         return {name for name, _ in seen} - {OURS}
 
     def _distribution(self, name: str) -> Distribution | None:
-        if name not in self._found:
+        if name not in self._distributions:
             try:
-                self._found[name] = distribution(name)
+                self._distributions[name] = distribution(name)
             except PackageNotFoundError:
-                self._found[name] = None
-        return self._found[name]
+                self._distributions[name] = None
+        return self._distributions[name]
 
     def _requirements(
         self, name: str, extras: Collection[str] | None
     ) -> list[tuple[str, frozenset[str]]]:
         """What a distribution requires here with these extras (None: with any), and the extras that
         it asks for."""
-        found = self._distribution(name)
+        installed = self._distribution(name)
         required: list[tuple[str, frozenset[str]]] = []
-        for text in (found.requires or []) if found else []:
+        for text in (installed.requires or []) if installed else []:
             try:
                 requirement = Requirement(text)
             except InvalidRequirement:  # an old distribution's; pip does not follow it either
@@ -94,13 +95,13 @@ class Libraries:
         return required
 
 
-def top_levels(found: Distribution) -> frozenset[str]:
+def top_levels(distribution: Distribution) -> frozenset[str]:
     """The top-level modules and packages of a distribution."""
-    if listed := (found.read_text("top_level.txt") or "").split():
+    if listed := (distribution.read_text("top_level.txt") or "").split():
         return frozenset(listed)
     names = (
         path.parts[0] if len(path.parts) > 1 else getmodulename(path.name) or ""
-        for path in found.files or ()
+        for path in distribution.files or ()
     )
     return frozenset(name for name in names if name.isidentifier())
 
@@ -117,8 +118,8 @@ def _owners_in(folder: str) -> Mapping[str, tuple[str, ...]]:
 def _read_folder(folder: str, modified: int) -> Mapping[str, tuple[str, ...]]:
     """As `importlib.metadata.packages_distributions`, which reads every folder each time."""
     owners: dict[str, tuple[str, ...]] = {}
-    for found in distributions(path=[folder]):
-        if name := found.metadata["Name"]:
-            for top in top_levels(found):
+    for installed in distributions(path=[folder]):
+        if name := installed.metadata["Name"]:
+            for top in top_levels(installed):
                 owners[top] = (*owners.get(top, ()), canonicalize_name(name))
     return owners

@@ -1,4 +1,4 @@
-"""What `impress-bench list` shows: read from metadata and source, so that it imports no plugin."""
+"""What `impress-bench list` shows, read from metadata and source without importing a plugin."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OWN = "impress-bench"
 
 
 class Listing(NamedTuple):
-    """One line of `impress-bench list`; `problem` is empty for what seems sound."""
+    """One line of `impress-bench list`; `problem` is empty if none is known."""
 
     kind: str
     name: str
@@ -28,7 +28,7 @@ class Listing(NamedTuple):
 
 
 def list_components(registry: Registry) -> list[Listing]:
-    """Every registered component, sorted by name within its kind, broken ones with the reason."""
+    """Every registered component, sorted by name within its kind; `problem` says what is wrong."""
     return [
         _describe(registry, group, entry)
         for group, named in registry.entries.items()
@@ -49,7 +49,7 @@ def _describe(registry: Registry, group: str, entry: EntryPoint) -> Listing:
 
 
 def _summary(index: SourceIndex, module_name: str, attribute: str) -> str:
-    """First docstring line of a class or function; `LookupError` if it is not there."""
+    """The first docstring line of a class or function. Raises LookupError if it is not there."""
     module = index.module(module_name)
     if module is None:
         raise LookupError(f"no module named {module_name!r}")
@@ -82,8 +82,8 @@ def _first_line(text: str) -> str:
 
 
 def list_presets() -> list[Listing]:
-    """The presets that come with the package; only their titles are read."""
-    found = []
+    """The presets that come with the package."""
+    listings = []
     for name, path in shipped_presets().items():
         title, problem = "", ""
         try:
@@ -91,5 +91,5 @@ def list_presets() -> list[Listing]:
         except (OSError, ValueError) as error:
             problem = f"{type(error).__name__}: {error}"
         mine = version(OWN)
-        found.append(Listing("preset", name, title, OWN, mine, str(path), problem))
-    return found
+        listings.append(Listing("preset", name, title, OWN, mine, str(path), problem))
+    return listings

@@ -50,7 +50,7 @@ class Failure(_Message):
 class Limit(_Message):
     """The budget that a protection declares."""
 
-    linf: Distance | None = None
+    linf: Annotated[float, Field(ge=0, le=1)] | None = None
     l2: Distance | None = None
     lpips: Distance | None = None
     soft: Annotated[list[Literal["linf", "l2", "lpips"]], Field(max_length=3)] = []

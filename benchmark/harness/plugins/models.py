@@ -18,19 +18,29 @@ if TYPE_CHECKING:
 
 
 def load_model(
-    name: str = "atelier", device: str = "cpu", numerics: Numerics = PLAIN
+    name: str = "atelier",
+    device: str = "cpu",
+    numerics: Numerics = PLAIN,
+    registry: Registry | None = None,
 ) -> LatentDiffusion:
-    """The model registered as `name`, or the one in a diffusers folder or under a hub id, which may
-    end in `@revision`; computed as `numerics` says."""
+    """A latent diffusion model, frozen and in evaluation mode.
+
+    name: as registered, a folder in diffusers layout, or a hub id (`org/name` or
+        `org/name@revision`).
+    device: "cpu" or "cuda". numerics: how its networks compute.
+    registry: where names are looked up; None: among what is installed now.
+
+    Raises ConfigError for an unknown name, PluginError if the model cannot be loaded.
+    """
     try:
         if is_source(name):
             from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
             model = LatentDiffusion.from_pretrained(name, device)
         else:
-            factory = load_target("model", name, Registry().entry("models", name).value)
-            model = factory()
-            if device != "cpu":  # where factories make them
+            entry = (registry or Registry()).entry("models", name)
+            model = load_target("model", name, entry.value)()
+            if device != "cpu":  # factories make models on the CPU
                 model.to(device)
         if numerics != PLAIN or device != "cpu":
             model = model.with_numerics(numerics)
@@ -42,17 +52,15 @@ def load_model(
 
 
 def model_digest(registry: Registry, name: str) -> str:
-    """The digest of a model's weights and settings.
-
-    An entry point with a `digest()` of its own is asked first: it need not load the model for that.
-    """
+    """The digest of a model's weights and settings, from the registered factory's own `digest()`
+    if it has one, which need not load the model. Raises ConfigError or PluginError."""
     if is_source(name):
         return folder_digest(Path(name)) if Path(name).is_dir() else f"hub:{name}"
     factory = load_target("model", name, registry.entry("models", name).value)
-    cheap = getattr(factory, "digest", None)
-    if cheap is None:
-        return str(load_model(name).digest)
+    digest = getattr(factory, "digest", None)
+    if digest is None:
+        return str(load_model(name, registry=registry).digest)
     try:
-        return str(cheap())
+        return str(digest())
     except Exception as error:
         raise plugin_error("model", name, "has no digest", error) from error

@@ -1,4 +1,4 @@
-"""Parameters of a component: every one decided, in the type of its default."""
+"""Parameters of a component: given values and defaults, each in the type of its default."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from impress_bench.benchmark.spec import Value, parse_value
 def bind_parameters(
     kind: str, name: str, factory: Callable[..., Any], given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """All parameters of `factory`, from `given` and its defaults."""
+    """All parameters of `factory`, from `given` and its defaults.
+
+    Raises ConfigError for an unknown, missing or mistyped one, PluginError if `factory` has no
+    readable signature or a default that JSON cannot hold.
+    """
     try:
         signature = inspect.signature(factory)
     except (TypeError, ValueError) as error:
@@ -44,7 +48,7 @@ def bind_parameters(
 
 
 def _coerce(what: str, value: Any, default: Any) -> Any:
-    """`value` in the type of `default`, so that `p=1` and `p=1.0` are one setting."""
+    """`value` in the type of `default`, so that `p=1` and `p=1.0` are the same setting."""
     wanted: type[Value] | None = None
     for candidate in (bool, int, float, str):
         if isinstance(default, candidate):
@@ -62,7 +66,7 @@ def _coerce(what: str, value: Any, default: Any) -> Any:
 def task_parameters(
     name: str, factory: Callable[..., Any], given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The settings of a task, validated by its own pydantic model."""
+    """The settings of a task, validated by its own pydantic model. Raises ConfigError."""
     from pydantic import ValidationError
 
     settings = factory.Settings  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
-"""Plugins: what is installed, and from a name and parameters to a component.
+"""The installed plugins, and how a spec becomes a component.
 
-The built-in ones come through the same entry points as everybody's; nothing here knows a name.
+Built-in plugins are registered by entry points as third parties' are; no name is special here.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ KINDS = {
 
 
 Settings = Mapping[str, Mapping[str, Any]]
-#: What may be said of any protection or purifier, and is no parameter of its own.
+#: A setting of every protection and purifier, beside its own parameters.
 SURROGATE = "surrogate"
 HOLDERS = ("protections", "purifiers")
 DECIDED_KEYS = {"parameters", "requires", "injects", "files", "shown", "title"}
@@ -55,33 +55,34 @@ DECIDED_KEYS = {"parameters", "requires", "injects", "files", "shown", "title"}
 class Registry:
     """The installed plugins at one moment.
 
-    `memo`, a folder, remembers what resolving a component gave for its exact source, so that a run
-    whose results are all stored imports neither plugins nor torch. With `apart`, plugins of other
-    packages are asked in processes of their own; if these have an interpreter of their own, what is
-    installed beside that one is registered too.
+    cache: a folder that keeps the parameters of resolved components by their exact code, so that a
+        run whose results are all stored imports neither plugins nor torch. None: no cache.
+    isolated: how third-party plugins are asked for their parameters in processes of their own; with
+        an interpreter of their own, what is installed beside it is registered too. None: they are
+        asked in this process.
     """
 
-    def __init__(self, memo: Path | None = None, apart: PluginProcess | None = None) -> None:
+    def __init__(self, cache: Path | None = None, isolated: PluginProcess | None = None) -> None:
         self.index = SourceIndex()
-        self._memo = memo
-        self._apart = apart
-        python = apart.python if apart is not None else ""
+        self._cache = cache
+        self._isolated = isolated
+        python = isolated.python if isolated is not None else ""
         self._elsewhere = OtherEnvironment(python) if python else None
 
     @cached_property
     def entries(self) -> dict[str, dict[str, list[EntryPoint]]]:
         """Entry points by kind and name; more than one for a name is a conflict."""
-        found: dict[str, dict[str, list[EntryPoint]]] = {group: {} for group in KINDS}
-        for group, named in found.items():
+        entries: dict[str, dict[str, list[EntryPoint]]] = {group: {} for group in KINDS}
+        for group, named in entries.items():
             for entry in entry_points(group=f"impress_bench.{group}"):
                 named.setdefault(entry.name, []).append(entry)
         if self._elsewhere is not None:
             for group, others in self._elsewhere.entries().items():
-                found[group] |= others
-        return found
+                entries[group] |= others
+        return entries
 
     def entry(self, group: str, name: str) -> EntryPoint:
-        """The one entry point called `name`, or a `ConfigError`."""
+        """The entry point called `name`. Raises ConfigError if there is none, or several."""
         named = self.entries[group]
         if name not in named:
             raise ConfigError(unknown(KINDS[group], name, sorted(named)))
@@ -90,9 +91,10 @@ class Registry:
         return named[name][0]
 
     def resolve(self, group: str, spec: Spec, settings: Settings | None = None) -> Component:
-        """Decide every parameter: the spec's over `settings`, by group and name, over the defaults.
+        """The component of a spec: its parameters are the spec's, else those in `settings` by group
+        and name, else the defaults.
 
-        Raises `ConfigError` for what the user got wrong, `PluginError` for a broken plugin.
+        Raises ConfigError for a mistake of the user's, PluginError for a broken plugin.
         """
         kind, settings = KINDS[group], settings or {}
         if spec.adaptations and kind != "protection":
@@ -107,7 +109,7 @@ class Registry:
         given = {**settings.get(group, {}).get(spec.name, {}), **dict(spec.parameters)}
         surrogate = str(given.pop(SURROGATE, "")) if group in HOLDERS else ""
         for part in then:
-            _holds_none(part, "a chain holds one model; name it in the first")
+            _refuse_surrogate(part, "a chain holds one model; name it in the first")
         name, version, code = self._provenance(kind, entry)
         if then:
             code = code.joined(self.index.code(CHAIN.partition(":")[0]))
@@ -115,12 +117,12 @@ class Registry:
             kind, spec.name, str(spec), entry.value, name, version, code.digest, given,
             libraries=code.libraries, adaptations=adaptations, then=then, surrogate=surrogate,
         )  # fmt: skip
-        memo = self._memo_path({**draft.identity(), "label": str(spec), "python": sys.version})
-        decided = _read_memo(memo)
+        cached = self._cached({**draft.identity(), "label": str(spec), "python": sys.version})
+        decided = _read_decided(cached)
         if decided is None:
-            decided = self._asked(draft, settings)
-            if memo is not None:
-                write_atomically(memo, canonical_json(decided).encode())
+            decided = self._decided(draft, settings)
+            if cached is not None:
+                write_atomically(cached, canonical_json(decided).encode())
         return replace(
             draft,
             parameters=decided["parameters"],
@@ -131,14 +133,15 @@ class Registry:
             title=decided["title"],
         )
 
-    def _asked(self, draft: Component, settings: Settings) -> dict[str, Any]:
-        """What only the plugin itself can tell, in this process or apart."""
-        if self._apart is None or draft.ours:
+    def _decided(self, draft: Component, settings: Settings) -> dict[str, Any]:
+        """As `decide`, in this process or an isolated one."""
+        if self._isolated is None or draft.ours:
             return self.decide(draft, settings)
-        return self._apart.decide(draft, settings)
+        return self._isolated.decide(draft, settings)
 
     def decide(self, draft: Component, settings: Settings) -> dict[str, Any]:
-        """Ask a plugin in this process: its parameters, what it requires and injects."""
+        """What only the plugin's own code defines: parameters with their defaults, required
+        protections, injected plugins, files, title. Imports the plugin."""
         factory = load_target(draft.kind, draft.label, draft.target)
         bind = task_parameters if draft.kind == "task" else partial(bind_parameters, draft.kind)
         known = hooks(factory, PluginHooks)
@@ -151,7 +154,7 @@ class Registry:
         }
         if SURROGATE in decided["parameters"] and draft.kind != "task":
             plugin = f"{draft.kind} {draft.label}"
-            message = f"has a parameter {SURROGATE!r}, a word of the benchmark's; rename it"
+            message = f"has a parameter {SURROGATE!r}, which the benchmark reserves; rename it"
             raise PluginError(plugin, message)
         drafted = replace(
             draft,
@@ -162,13 +165,13 @@ class Registry:
 
     def _injected(self, decided: Mapping[str, Any], settings: Settings) -> dict[str, Component]:
         """The plugins that parameters name."""
-        found = {
+        injected = {
             key: self.resolve(group, parse_spec(decided["parameters"][key]), settings)
             for key, group in decided["injects"].items()
         }
-        for part in found.values():
-            _holds_none(part, "holds the model of what it is a part of; name that one's")
-        return found
+        for part in injected.values():
+            _refuse_surrogate(part, "set it on the plugin that this is a part of")
+        return injected
 
     def _provenance(self, kind: str, entry: EntryPoint) -> tuple[str, str, Code]:
         """Name and version of an entry point's distribution, and the code that it runs."""
@@ -185,31 +188,32 @@ class Registry:
             return "unknown", "unknown", code
         return distribution.name, distribution.version, code
 
-    def _memo_path(self, inputs: Mapping[str, Any]) -> Path | None:
-        if self._memo is None:
+    def _cached(self, inputs: Mapping[str, Any]) -> Path | None:
+        """The file that caches what was decided on these inputs."""
+        if self._cache is None:
             return None
-        return self._memo / f"{sha256(canonical_json(inputs).encode())}.json"
+        return self._cache / f"{sha256(canonical_json(inputs).encode())}.json"
 
 
 def conflict(kind: str, entries: list[EntryPoint]) -> str:
-    """What is wrong with several entry points of one name; empty for one."""
+    """The message on several entry points of one name; empty for one."""
     if len(entries) == 1:
         return ""
     owners = " and ".join(sorted(entry.dist.name if entry.dist else "?" for entry in entries))
     return f"{kind} {entries[0].name!r} is registered by {owners}; uninstall one of them"
 
 
-def _holds_none(part: Component, way_out: str) -> None:
+def _refuse_surrogate(part: Component, way_out: str) -> None:
     if part.surrogate:
         raise ConfigError(f"{part.label}: {SURROGATE}={part.surrogate}: {way_out}")
 
 
-def _read_memo(path: Path | None) -> dict[str, Any] | None:
-    """What was resolved before; a damaged file counts as none."""
+def _read_decided(path: Path | None) -> dict[str, Any] | None:
+    """What a file says was decided; None if it is missing or damaged."""
     if path is None or not path.is_file():
         return None
     try:
-        found: dict[str, Any] = json.loads(path.read_bytes())
+        decided: dict[str, Any] = json.loads(path.read_bytes())
     except ValueError:
         return None
-    return found if set(found) == DECIDED_KEYS else None
+    return decided if set(decided) == DECIDED_KEYS else None

@@ -1,4 +1,4 @@
-"""A package for a plugin of one's own: installable, conforming, with a test and a workflow."""
+"""Writes the package of a new plugin: installable, conforming, with a test and a CI workflow."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 def scaffold(kind: str, name: str, into: Path) -> list[Path]:
     """Write the package of a "protection" or "purifier" into the folder `into`/`name`.
 
-    Returns the files. Raises ConfigError for a name that cannot be a distribution's and a module's,
-    or where the folder is there already.
+    Returns the files. Raises ConfigError if `name` cannot be the name of a distribution and a
+    module, or if the folder exists.
     """
     if not _NAME.fullmatch(name):
-        raise ConfigError(f"{name!r} is no name: write lower-case words with hyphens, my-cloak")
+        raise ConfigError(f"{name!r} is no name: write lower-case words with hyphens")
     folder = into / name
     if folder.exists():
-        raise ConfigError(f"{folder} is there already; choose another name or --into")
+        raise ConfigError(f"{folder} exists; choose another name or --into")
     module = name.replace("-", "_")
     words = {
         "kind": kind,

@@ -55,6 +55,7 @@ class SourceIndex:
         self._imports: dict[str, tuple[Import, ...]] = {}
         self._digests: dict[str, str] = {}
         self._homes: dict[str, dict[str, str]] = {}
+        self._codes: dict[tuple[str, str], Code] = {}
 
     def module(self, name: str) -> Module | None:
         """The module called `name`, or None; a `SyntaxError` where its source is not Python."""
@@ -72,6 +73,12 @@ class SourceIndex:
     def code(self, name: str, distribution: Distribution | None = None) -> Code:
         """The code of the module `name`, which `distribution` brings: the digest of what it
         reaches, and the versions of the libraries that this imports or `distribution` requires."""
+        place = name, distribution.name if distribution is not None else ""
+        if place not in self._codes:
+            self._codes[place] = self._code(name, distribution)
+        return self._codes[place]
+
+    def _code(self, name: str, distribution: Distribution | None) -> Code:
         tops = top_levels(distribution) if distribution is not None else frozenset[str]()
         members, used, theirs = self._reached(name, tops)
         own = {canonicalize_name(distribution.name)} if distribution is not None else set()

@@ -21,19 +21,19 @@ from impress_bench.benchmark.harness.storage.atomic_files import write_atomicall
 
 TEXT = """# Costs
 
-Seconds of wall time, on the machine in provenance.json, and passes through the networks for each
-image of a result: forward / backward. Encoder and decoder are the VAE's; what is run again to spare
-memory counts again.
+Seconds of wall time, on the machine in provenance.json, and passes through the networks per image
+of a result: forward / backward. Encoder and decoder are the VAE's; a pass that checkpointing
+repeats counts again.
 
-Peak MiB is the most memory that there was while one of the stages ran: on a GPU what torch had
-allocated, on the CPU what was resident of the whole process, torch and the models included. It is
-empty where it was not measured.
+Peak MiB is the peak memory while one of the stages ran: on a GPU what torch had allocated, on the
+CPU the resident set of the whole process, torch and the models included. It is empty where it was
+not measured.
 """
 
 
 @dataclass
 class Cost:
-    """What stages took together; of their peaks the highest, None if none was measured."""
+    """The cost of several stages: sums, and the highest peak (None: none was measured)."""
 
     stages: int = 0
     seconds: float = 0.0
@@ -45,7 +45,7 @@ class Cost:
         self.passes = Counter(self.passes)
 
     def add(self, other: Outcome | Cost) -> None:
-        """One stage more, or what several took."""
+        """Add the cost of one stage, or of several."""
         self.stages += other.stages if isinstance(other, Cost) else 1
         self.seconds += other.seconds or 0.0
         self.images += other.images
@@ -54,7 +54,7 @@ class Cost:
         self.peak_bytes = max(peaks, default=None)
 
     def as_dict(self) -> dict[str, Any]:
-        """For scripts."""
+        """As costs.json has it."""
         return {
             "stages": self.stages,
             "seconds": round(self.seconds, 3),
@@ -64,7 +64,7 @@ class Cost:
         }
 
     def row(self) -> list[str]:
-        """For people."""
+        """As the table in costs.md has it."""
         mean = self.seconds / self.stages
         peak = "" if self.peak_bytes is None else f"{self.peak_bytes / 2**20:.0f}"
         seconds = [f"{self.seconds:.1f}", f"{mean:.2f}"]
@@ -81,7 +81,7 @@ Costs = dict[str, dict[str, Cost]]
 
 
 def costs_of(plan: Plan, outcomes: Mapping[str, Outcome]) -> Costs:
-    """What a run has cost so far, by kind of stage and by component."""
+    """The cost of a run so far, by kind of stage and by component."""
     costs: Costs = {"kinds": {}, "components": {}}
     for key, stage in plan.stages.items():
         outcome = outcomes.get(key)
@@ -93,7 +93,7 @@ def costs_of(plan: Plan, outcomes: Mapping[str, Outcome]) -> Costs:
 
 
 def load_costs(folders: Iterable[Path]) -> Costs:
-    """What several runs have cost together. Raises ConfigError."""
+    """The cost of several runs together. Raises ConfigError."""
     costs: Costs = {"kinds": {}, "components": {}}
     for folder in folders:
         try:

@@ -1,4 +1,4 @@
-"""Runs that may be parts of one: what a folder holds, and whether two come from the same source."""
+"""Reads a run folder, and compares the provenance of two runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from impress_bench.benchmark.harness.storage.keys import LIBRARIES
 
 Origin = dict[str, Any]
 
-#: What parts may differ in: their share of the work, and how it was guarded and spread.
+#: Fields of a preset in which parts of one run may differ: their share of the work, and limits.
 NARROWED = (
     "tasks", "protections", "purifiers", "metrics", "seeds", "subjects", "matrix", "everything",
     "isolate", "plugin_python", "time_limit_s", "memory_limit_gb", "resources", "needs",
@@ -26,7 +26,7 @@ SHARED = ("key_schema", "device", "dtype", "models")
 
 @dataclass(frozen=True)
 class Part:
-    """A run's folder, what it was made of and what it measured."""
+    """A run's folder: the provenance of the runs in it, the data of its boards, and its tables."""
 
     folder: Path
     origins: list[Origin]
@@ -35,7 +35,7 @@ class Part:
 
 
 def read_part(folder: Path) -> Part:
-    """What a run, or runs merged before, left in a folder. Raises ConfigError."""
+    """Read the folder of a run, or of merged runs. Raises ConfigError."""
     try:
         document = json.loads((folder / "provenance.json").read_bytes())
         meta = document.pop("boards")
@@ -48,8 +48,9 @@ def read_part(folder: Path) -> Part:
 
 
 def difference(one: Origin, other: Origin, libraries: bool = True) -> str:
-    """In what two runs differ that decides results, or nothing: the versions of libraries if asked,
-    models, the preset but for what narrows it, and the code and parameters of what both ran."""
+    """The first difference between two runs that may alter results, "" if there is none: models,
+    preset fields other than `NARROWED`, code and parameters of the components that both ran, and
+    the versions of libraries if `libraries`."""
     return next(_differences(one, other, libraries), "")
 
 
@@ -58,7 +59,7 @@ def _differences(one: Origin, other: Origin, libraries: bool) -> Iterator[str]:
         yield from _unlike(name, one[name], other[name])
     if "pack" in one and "pack" in other:  # older parts do not say
         yield from _unlike("pack", one["pack"], other["pack"])
-    # What an older part does not have is a default.
+    # A field that an older run's preset lacks has its default.
     these, those = (
         Preset.model_validate(origin["preset"]).model_dump(mode="json") for origin in (one, other)
     )
@@ -95,5 +96,5 @@ def _unlike(what: str, one: Any, other: Any) -> Iterator[str]:
 
 
 def _version(packages: dict[str, str], name: str) -> str | None:
-    """Names of distributions differ in case."""
+    """The version of a distribution, whose name may differ in case."""
     return next((version for given, version in packages.items() if given.lower() == name), None)

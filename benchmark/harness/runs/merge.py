@@ -1,9 +1,9 @@
-"""Several runs of one preset as one, such as an artist a machine or some rows a day.
+"""Merges several runs of one preset, such as one per machine or one per day.
 
-Each part is a run that was narrowed (`--tasks`, `--subjects`, `--protections`, `--purifiers`,
-`--seeds`). They must agree in everything else that results depend on, and in what they measured
-twice; only of controls, which every part runs, the first counts. What parts that shared a store
-reused of each other counts in the costs of each.
+Each part is a run narrowed by `--tasks`, `--subjects`, `--protections`, `--purifiers` or `--seeds`.
+Parts must agree in everything else that results depend on, and in every cell that two of them
+measured; only of controls, which every part runs, the first part counts. Stages that a part reused
+from another's store count in the costs of both.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from impress_bench.benchmark.harness.storage.atomic_files import make_folder, wr
 from impress_bench.leaderboard import write_boards
 from impress_bench.leaderboard.write import COLUMNS
 
-#: What a frame holds of a place; the other columns say where that is.
+#: Columns of results; the others name the place that they belong to.
 MEASURED = ("value", "state", "reason", "linf", "l2", "lpips")
-#: Two machines may sum in another order.
+#: Relative tolerance: two machines may sum in different orders.
 CLOSE = 1e-9
 
 
 def merge(folders: Sequence[str | Path], out: str | Path) -> list[Path]:
     """Write the boards, tables and costs of all `folders` together into `out`, which may be one of
-    them. Raises ConfigError for parts that do not belong together."""
+    them. Returns the boards. Raises ConfigError for parts that do not belong together."""
     parts: list[Part] = []
     for folder in folders:
         part = read_part(Path(folder))
@@ -54,20 +54,19 @@ def merge(folders: Sequence[str | Path], out: str | Path) -> list[Path]:
 
 
 def _agree(parts: Sequence[Part], new: Part) -> None:
-    """Refuse a part whose results come from unlike code, settings or models."""
+    """Raise ConfigError for a part with other code, settings or models than the others."""
     for part in parts:
         for one in part.origins:
             for other in new.origins:
-                if told := difference(one, other):
+                if unlike := difference(one, other):
                     raise ConfigError(
-                        f"{part.folder} and {new.folder} differ in {told}; only parts of one"
+                        f"{part.folder} and {new.folder} differ in {unlike}; only parts of one"
                         " preset, run with the same code, can be merged"
                     )
 
 
 def _uncovered(parts: Sequence[Part]) -> list[Part]:
-    """The parts but for those whose runs are all in another one, or in a later equal one: what a
-    run has cost counts once."""
+    """Drops parts that are contained in another part, so that no cost is counted twice."""
     return [
         part
         for at, part in enumerate(parts)
@@ -81,7 +80,7 @@ def _uncovered(parts: Sequence[Part]) -> list[Part]:
 
 
 def _united(metas: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What boards need, in the order in which the parts were named."""
+    """The data of the boards, rows in the order of the parts."""
     united: dict[str, Any] = dict(metas[0])
     for name in ("protections", "purifiers"):
         united[name] = list(dict.fromkeys(value for meta in metas for value in meta[name]))
@@ -96,32 +95,33 @@ def _united(metas: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _once(items: Iterable[Any]) -> list[Any]:
-    """Each item once; metrics are tables, and no key of a dictionary."""
-    found: list[Any] = []
+    """Each item once, in order; items need not be hashable."""
+    unique: list[Any] = []
     for item in items:
-        if item not in found:
-            found.append(item)
-    return found
+        if item not in unique:
+            unique.append(item)
+    return unique
 
 
 def _frame(name: str, parts: Sequence[Part]) -> pd.DataFrame:
-    """One frame of all parts: what was run beats what was not, and what was done what failed."""
+    """One table of all parts. Of rows of one place, `done` wins over a failure, and a failure over
+    `missing`. Raises ConfigError if two parts measured different values."""
     where = [column for column in COLUMNS[name] if column not in MEASURED]
-    found: dict[Hashable, tuple[Part, Any]] = {}
+    rows: dict[Hashable, tuple[Part, Any]] = {}
     for part in parts:
         frame: pd.DataFrame = getattr(part.frames, name)
         places = frame[where].itertuples(index=False, name=None)
         for place, row in zip(places, frame.itertuples(index=False), strict=True):
-            if place not in found or _rank(row) > _rank(found[place][1]):
-                found[place] = (part, row)
-            elif _contradicts(row, found[place][1]):
-                told = ", ".join(filter(None, map(str, place)))
+            if place not in rows or _rank(row) > _rank(rows[place][1]):
+                rows[place] = (part, row)
+            elif _contradicts(row, rows[place][1]):
+                where_text = ", ".join(filter(None, map(str, place)))
                 raise ConfigError(
-                    f"{found[place][0].folder} and {part.folder} both measured {told}, with"
+                    f"{rows[place][0].folder} and {part.folder} both measured {where_text}, with"
                     " different results; narrow one of them"
                 )
     columns = getattr(parts[0].frames, name).columns
-    merged = pd.DataFrame([row for _, row in found.values()], columns=columns)
+    merged = pd.DataFrame([row for _, row in rows.values()], columns=columns)
     return _without_failed(merged) if name == "protections" else merged
 
 
@@ -131,7 +131,7 @@ def _rank(row: Any) -> int:
 
 
 def _contradicts(one: Any, other: Any) -> bool:
-    """Whether two rows of one place that were both done hold unlike numbers."""
+    """Whether two rows of one place, both `done`, hold different numbers."""
     if _rank(one) < 2 or _rank(other) < 2 or str(one.protection).startswith("control:"):
         return False
     return not all(
@@ -141,16 +141,15 @@ def _contradicts(one: Any, other: Any) -> bool:
 
 
 def _without_failed(protections: pd.DataFrame) -> pd.DataFrame:
-    """A protection that failed in one part and was done in another was done: its row that names no
-    image goes."""
+    """Drops the row of a failed protection, which names no image, if another part has images."""
     where = ["task", "subject", "protection"]
     done = protections.groupby(where)["image"].transform(lambda images: (images != "").any())
     return protections[(protections["image"] != "") | ~done.astype(bool)].reset_index(drop=True)
 
 
 def _pictures(parts: Sequence[Part], target: Path) -> dict[str, str]:
-    """Copy the strips of all parts, and say which caption belongs to which; two unlike strips of
-    one name, such as other rows of the same subjects, are both kept."""
+    """Copy the strips of all parts; their captions by file name. Two different strips of one name,
+    such as other rows of the same subjects, are both kept."""
     captions: dict[str, str] = {}
     taken: dict[str, bytes] = {}
     for part in parts:

@@ -1,4 +1,4 @@
-"""What a run ran on: code, packages, hardware, models, seeds and the preset itself."""
+"""The provenance of a run: code, packages, hardware, models, seeds and the preset."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from impress_bench.benchmark.models.digest import folder_digest
 
 
 def provenance(plan: Plan) -> dict[str, Any]:
-    """A plain document; written beside the results, never into boards."""
+    """The provenance as plain values. Written beside the results, never into boards."""
     packages = {item.name: item.version for item in distributions()}
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -41,13 +41,13 @@ def provenance(plan: Plan) -> dict[str, Any]:
 
 
 def _decided(component: Component) -> dict[str, Any]:
-    """What of a component decides a result, its own surrogate's weights with it."""
+    """The identity of a component, with the digest of its surrogate if it has one."""
     surrogate = component.surrogate_digest
     return component.identity() | ({"surrogate": surrogate} if surrogate else {})
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Commit and dirty flag of the checkout that holds `folder`; None outside of one."""
+    """Commit and dirty flag of the checkout that contains `folder`; None outside of one."""
     commit = _git(folder, "rev-parse", "HEAD")
     changes = _git(folder, "status", "--porcelain", "--untracked-files=normal")
     tracked = _git(folder, "ls-files", "--error-unmatch", "provenance.py")
@@ -57,7 +57,7 @@ def git_state(folder: Path) -> dict[str, Any] | None:
 
 
 def hardware() -> dict[str, Any]:
-    """Processor, cores and memory, as far as the system tells."""
+    """Processor, cores and memory, as far as the system reports them."""
     return {
         "system": platform.platform(),
         "processor": _first_match(Path("/proc/cpuinfo"), "model name") or platform.processor(),

@@ -1,4 +1,4 @@
-"""What can be had of a run without running it: a forecast, its boards again, its pictures again."""
+"""Forecasts of a run, and its boards and pictures written again, without running it."""
 
 from __future__ import annotations
 
@@ -24,19 +24,21 @@ def forecast_run(
     preset: Preset,
     store: str | Path | None = None,
     patience: float = 5.0,
-    tell: Callable[[str], None] = lambda message: None,
+    notify: Callable[[str], None] = lambda message: None,
     workers: int | None = None,
 ) -> Forecast:
-    """What `run` would do with the same preset and store; nothing of it is run but the first
-    `patience` seconds of stages of which nobody knows how long they take."""
+    """What `run` would do with the same preset and store, and how long it would take.
+
+    One stage per kind of work of unknown duration is run for its first `patience` seconds.
+    """
     root = make_folder(Path(store) if store is not None else default_root(), "--store")
     plan = plan_run(preset, root)
     count = workers or default_workers(preset)
-    return forecast(plan, Store(root, tell), Timings(root), patience, tell, count)
+    return forecast(plan, Store(root, notify), Timings(root), patience, notify, count)
 
 
 def report(folder: str | Path) -> list[Path]:
-    """Write the boards of a run again, from the tables it stored."""
+    """Write the boards of a run again, from the tables in its folder. Raises ConfigError."""
     folder = Path(folder)
     try:
         meta = json.loads((folder / "provenance.json").read_bytes())["boards"]
@@ -55,8 +57,11 @@ def redraw(
     selection: Mapping[str, Any] | None = None,
     flags: Mapping[str, str] | None = None,
 ) -> list[Path]:
-    """Draw the picture strips of a run again, into `out` (default: the run's folder), from what the
-    store holds; `selection` replaces values of its preset, to show fewer rows or subjects."""
+    """Draw the picture strips of a run again, into `out` (default: the run's folder).
+
+    `selection` replaces values of its preset, to show fewer rows or subjects; `flags` maps them to
+    the flags that gave them. Raises ConfigError if the store has none of the images.
+    """
     folder = Path(folder)
     try:
         document = json.loads((folder / "provenance.json").read_bytes())
@@ -74,7 +79,7 @@ def redraw(
     written = write_figures(plan, Store(root), board_meta(plan), target)
     if not written:
         raise ConfigError(
-            f"--store: {root} holds nothing that {folder} was made of; name the store that it was"
-            " run with, and note that results belong to one version of the code"
+            f"--store: {root} holds no result of {folder}; name the store that it was run with,"
+            " and note that results belong to one version of the code"
         )
     return written

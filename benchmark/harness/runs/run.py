@@ -1,4 +1,4 @@
-"""Run a preset: plan, execute, collect, and write what RUN holds.
+"""Runs a preset: plan, execute, collect, and write the run's folder.
 
 ```
 RUN/boards/…   RUN/cells.parquet   RUN/protections.parquet   RUN/inspections.parquet
@@ -24,7 +24,7 @@ from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.execution.base import Executor
 from impress_bench.benchmark.harness.execution.local import LocalExecutor
 from impress_bench.benchmark.harness.execution.progress import Reporter
-from impress_bench.benchmark.harness.execution.workers import default_workers, helpers
+from impress_bench.benchmark.harness.execution.workers import default_workers, worker_processes
 from impress_bench.benchmark.harness.planning.plan import Plan
 from impress_bench.benchmark.harness.planning.planner import plan_run
 from impress_bench.benchmark.harness.runs.costs import costs_of, save_costs
@@ -37,25 +37,25 @@ from impress_bench.benchmark.harness.storage.store import Store, StoreError, def
 from impress_bench.benchmark.sandbox.confine import missing_walls
 from impress_bench.leaderboard import write_boards
 
-#: Boards are written anew after this long, so that they can be read while it runs.
+#: Interval in seconds at which boards are rewritten during a run.
 REFRESH_S = 30.0
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """Where a run left its results, and the tables they were written from."""
+    """The folder of a run, and the tables that its boards were written from."""
 
     out: Path
     cells: pd.DataFrame
     protections: pd.DataFrame
     inspections: pd.DataFrame
     boards: list[Path]
-    #: How many stages were executed, reused, failed and blocked.
+    #: Numbers of stages by verb: executed, reused, failed, blocked.
     stages: dict[str, int] = field(default_factory=dict)
 
     @property
     def states(self) -> dict[str, int]:
-        """How many cells ended in which state; one with a metric that failed has failed."""
+        """Numbers of cells by state; a cell has failed if one of its metrics has."""
         where = ["task", "subject", "protection", "purifier", "seed"]
         ended = self.cells["state"].isin([State.DONE, State.SKIPPED]).sort_values(kind="stable")
         worst = self.cells.loc[ended.index].drop_duplicates(where).sort_index()
@@ -84,12 +84,17 @@ def run(
     executor: str = "local",
     address: str | None = None,
 ) -> RunResult:
-    """Run a preset and write its boards; what the store holds already is not run again.
+    """Run a preset and write its boards. Stored results are reused.
 
-    `out` defaults to runs/<preset>, `store` to `store.default_root()`, `workers`, the number of
-    processes, to as many as there are cores for the preset's threads. With `executor="ray"` stages
-    go to the Ray cluster at `address`, by default to one of this machine's own. An interrupt writes
-    the boards of what is done and is raised again.
+    preset: a `Preset`, the name of a shipped one, or a TOML file.
+    out: the folder to write; default: runs/<preset>.
+    store: the folder of the store; default: `store.default_root()`.
+    reporter: receives progress; default: none.
+    workers: number of processes; default: one per `threads` cores, or one per GPU.
+    executor: "local", or "ray" for the Ray cluster at `address` (default: one on this machine).
+
+    Raises ConfigError for a mistake in the preset, StoreError if the store cannot be written. An
+    interrupt writes the boards of what is done, and is raised again.
     """
     preset = preset if isinstance(preset, Preset) else load_preset(preset)
     reporter = reporter or Reporter()
@@ -154,7 +159,7 @@ class _Run:
         return missing_walls()
 
     def _make_executor(self, name: str, address: str | None) -> Executor:
-        parts = (self._store, self._reporter, self._note, self._settled)
+        parts = (self._store, self._reporter, self._note, self._on_outcome)
         if name == "ray" and self._missing():
             from impress_bench.benchmark.harness.execution.ray_cluster import RayExecutor
 
@@ -164,23 +169,23 @@ class _Run:
         return LocalExecutor(*parts, self._workers)
 
     def _execute(self) -> None:
-        """With as many helpers as there is work for: a run that is stored needs none."""
+        """Run the plan, with no more workers than there are missing stages."""
         if not isinstance(self._executor, LocalExecutor):
             self._executor.run(self.plan)
             return
         count = min(self._workers, self._missing()) - 1
         preset, root = self.plan.preset, self._store.root
-        with helpers(preset, root, str(self._store.run), count) as group:
+        with worker_processes(preset, root, str(self._store.run), count) as group:
             self._executor.run(self.plan)
-            for complaint in group.complaints():
-                self._warn(complaint)
+            for message in group.failures():
+                self._warn(message)
 
     def _missing(self) -> int:
-        """How many stages are not stored yet."""
+        """The number of stages that are not stored yet."""
         return len(self.plan.stages) - len(self.plan.stored(self._store))
 
-    def _settled(self, stage: Stage) -> None:
-        """Keep the boards readable while it runs."""
+    def _on_outcome(self, stage: Stage) -> None:
+        """Rewrite the boards from time to time."""
         self._fresh |= self._executor.outcomes[stage.key].verb == "executed"
         if self._fresh and time.monotonic() - self._written > REFRESH_S:
             self._write()
@@ -200,4 +205,4 @@ class _Run:
 
     def _warn(self, message: str) -> None:
         self._note(message)
-        self._reporter.tell(message)
+        self._reporter.message(message)

@@ -1,4 +1,4 @@
-"""Picture strips: what was given to the exploit, and what it made of it, a condition a row."""
+"""Picture strips: images before and after the exploit, one row per condition."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def strip_captions(plan: Plan) -> dict[str, str]:
 
 
 def write_figures(plan: Plan, store: Store, meta: Mapping[str, object], folder: Path) -> list[Path]:
-    """Figures 1, 4 and 5 of the paper for all subjects whose cells are stored.
+    """Write the strips of all subjects (Figures 1, 4 and 5 of the paper) into `folder`/figures.
 
-    Images that are missing stay empty tiles.
+    Images that are not stored stay empty tiles. Returns the files.
     """
     layout, written = Layout(meta), []
     first_seed = min(plan.preset.seeds)
@@ -46,9 +46,9 @@ def write_figures(plan: Plan, store: Store, meta: Mapping[str, object], folder: 
             given: list[Picture | None] = []
             made: list[Picture | None] = []
             for conditions in here:
-                found = conditions.get(condition)
-                given += _pictures(store, found.purified if found else None, shape.given)
-                made += _pictures(store, found.exploited if found else None, shape.made)
+                planned = conditions.get(condition)
+                given += _pictures(store, planned.purified if planned else None, shape.given)
+                made += _pictures(store, planned.exploited if planned else None, shape.made)
             if any(tile is not None for tile in given + made):
                 rows.append((layout.condition(*condition), given + made))
         if rows:
@@ -62,7 +62,7 @@ def write_figures(plan: Plan, store: Store, meta: Mapping[str, object], folder: 
 
 
 def _pages(plan: Plan) -> Iterator[tuple[PlannedTask, tuple[str, ...]]]:
-    """The planned subjects that share a strip."""
+    """Tasks, and the subjects that share a strip."""
     for task in plan.tasks:
         planned = dict.fromkeys(
             cell.place.subject for cell in plan.cells if cell.place.task == task.name

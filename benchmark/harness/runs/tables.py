@@ -1,4 +1,4 @@
-"""Outcomes as tables: what boards, figures and notebooks read."""
+"""Outcomes as tables, which boards, pictures and notebooks read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Outcomes = Mapping[str, Outcome]
 
 
 class Frames(NamedTuple):
-    """The tables of a run, as its folder names them."""
+    """The tables of a run, named as the files in its folder."""
 
     cells: pd.DataFrame
     protections: pd.DataFrame
@@ -35,7 +35,7 @@ class Frames(NamedTuple):
 
 
 def frames_of(plan: Plan, outcomes: Outcomes) -> Frames:
-    """What a run has measured so far."""
+    """The tables of the outcomes so far."""
     return Frames(
         cells_frame(plan, outcomes),
         protections_frame(plan, outcomes),
@@ -45,7 +45,7 @@ def frames_of(plan: Plan, outcomes: Outcomes) -> Frames:
 
 
 def cells_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
-    """One row per metric of every cell; a cell that has not come to its score yet is `missing`."""
+    """One row per metric of every cell; a cell without an outcome yet has the state `missing`."""
     metrics = {task.name: [metric.name for metric in task.metrics] for task in plan.tasks}
     rows: list[tuple[Any, ...]] = []
     for cell in plan.cells:
@@ -61,7 +61,7 @@ def cells_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
 
 
 def protections_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
-    """How far each protection moved each image; one row without numbers for one that failed."""
+    """Distances per protection and image; a protection that failed has one row without numbers."""
     rows: list[tuple[Any, ...]] = []
     nothing = (float("nan"),) * len(NORMS)
     for cell in plan.protections:
@@ -80,7 +80,7 @@ def protections_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
 
 
 def inspections_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
-    """The measures of every inspected image."""
+    """The measures of every inspected image, one row each."""
     rows: list[tuple[Any, ...]] = []
     for cell, stage in plan.inspections:
         outcome = outcomes.get(stage.key)
@@ -95,7 +95,7 @@ def inspections_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
 
 
 def notes_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
-    """What protections found out about each image while they worked."""
+    """What protections recorded about each image by `context.note`."""
     rows: list[tuple[Any, ...]] = []
     for cell in plan.protections:
         outcome = outcomes.get(cell.protected.key) if cell.protected else None
@@ -109,7 +109,7 @@ def notes_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
 
 
 def save_frames(frames: Frames, folder: Path) -> None:
-    """Write what `load_frames` reads."""
+    """Write the tables as Parquet files, for `load_frames`."""
     for name, frame in frames._asdict().items():
         buffer = io.BytesIO()
         frame.to_parquet(buffer, index=False)
@@ -122,7 +122,7 @@ def load_frames(folder: Path) -> Frames:
 
 
 def board_meta(plan: Plan) -> dict[str, Any]:
-    """What boards need besides the tables: titles and the order of display."""
+    """What boards need besides the tables, such as titles and the order of rows."""
     preset = plan.preset
     return {
         "preset": preset.name,
@@ -147,11 +147,11 @@ def board_meta(plan: Plan) -> dict[str, Any]:
 
 def _titles(plan: Plan) -> dict[str, str]:
     """Titles of tasks and plugins by registered name."""
-    found = {name: title for task in plan.tasks for name, title in task.component.titles().items()}
-    components = {id(part): part for stage in plan.stages for part in stage.plugins}
+    titles = {name: title for task in plan.tasks for name, title in task.component.titles().items()}
+    components = {id(part): part for stage in plan.stages.values() for part in stage.plugins}
     for component in components.values():
-        found |= component.titles()
-    return dict(sorted(found.items()))
+        titles |= component.titles()
+    return dict(sorted(titles.items()))
 
 
 def _ending(cell: Cell, outcomes: Outcomes) -> tuple[State, str, Mapping[str, float]]:
@@ -167,7 +167,7 @@ def _ending(cell: Cell, outcomes: Outcomes) -> tuple[State, str, Mapping[str, fl
 def _measured(
     name: str, stage: Stage | PluginError, outcomes: Outcomes
 ) -> tuple[State, str, Mapping[str, float]]:
-    """How a further metric of a cell ended, whatever became of the task's own."""
+    """How a metric that the preset adds ended, which may differ from the task's own."""
     if isinstance(stage, PluginError):
         return stage.state, str(stage), {}
     outcome = outcomes.get(stage.key)

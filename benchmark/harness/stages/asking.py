@@ -109,7 +109,7 @@ def ask_metric(component: Component, images: ImageSet, reference: ImageSet | Non
         return [float(value) for value in answer]
     except (TypeError, ValueError) as error:
         plugin = f"{component.kind} {component.label}"
-        raise PluginError(plugin, f"returned no value an image: {error}") from error
+        raise PluginError(plugin, f"did not return one value per image: {error}") from error
 
 
 def _ask_purifier(question: Question, context: Context, device: str) -> Answer:

@@ -1,4 +1,4 @@
-"""What a stage is, and the one way in which it is performed whoever runs it."""
+"""The base class of stages, and the function that every executor performs them with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Place(NamedTuple):
-    """Where in the matrix a stage was first needed; for people, no part of its key."""
+    """Where in the matrix a stage is first needed; for messages, not part of its key."""
 
     task: str
     subject: str
@@ -38,8 +38,8 @@ class Place(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """What all stages of a subject share. `task_name` is what the task calls itself, under which
-    noise is derived."""
+    """What all stages of a subject share. `task_name` is the task's own `name`, from which the
+    seeds of noise are derived."""
 
     task: Component
     task_name: str
@@ -49,11 +49,10 @@ class Scene(NamedTuple):
     numerics: str = "float32"
 
 
-# Not frozen, because a plan makes millions of them and freezing more than doubles what one costs;
-# nobody changes one all the same.
+# Not frozen: a plan makes millions of them, and a frozen one takes twice as long to make.
 @dataclass(eq=False, kw_only=True, slots=True)
 class Stage(ABC):
-    """One step."""
+    """One step of a plan, with a result of its own. Not to be changed once made."""
 
     place: Place
     scene: Scene
@@ -82,7 +81,7 @@ class Stage(ABC):
 
     @property
     def conditions(self) -> tuple[int, str, str]:
-        """Threads, type of device and numerics: what is the same for all of a run."""
+        """Threads, type of device and numerics, the same for all stages of a run."""
         return self.scene.threads, self.scene.device, self.scene.numerics
 
     @property
@@ -91,36 +90,37 @@ class Stage(ABC):
 
     @property
     def plugins(self) -> tuple[Component, ...]:
-        """The protection or purifier whose code it runs, if any."""
+        """The protection, purifier or metric whose code it runs, if any."""
         return ()
 
     @property
     @abstractmethod
     def component(self) -> str:
-        """Whose time this is and who is to blame: `protection glaze[p=0.05]`."""
+        """The component that costs and errors are assigned to: `protection glaze[p=0.05]`."""
 
     @property
     def coordinates(self) -> tuple[str | int, ...]:
-        """What the global random state is seeded with while it runs."""
+        """The coordinates that seed the global random state while it runs."""
         return self.kind, self.task_name, self.subject
 
     @property
     def likeness(self) -> Hashable | None:
-        """Equal for stages of a plan that differ in subject, inputs and place alone; None where it
-        is not worth telling. Components are meant by identity: a plan has each once."""
+        """Stages with an equal `likeness` share a key template: they differ only in subject, inputs
+        and place. None: compute the key directly. Components are compared by identity, since a plan
+        has each once."""
         return None
 
     @abstractmethod
     def parts(self) -> Mapping[str, Any]:
-        """What the result depends on besides the inputs."""
+        """What the result depends on besides task, subject, inputs and conditions: plain values."""
 
     @abstractmethod
     def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
-        """Compute the result from those of `inputs`."""
+        """Compute the result from the results of `inputs`."""
 
     @property
     def document(self) -> dict[str, Any]:
-        """What the key digests."""
+        """The document that the key digests."""
         parts = {"task": self.task_name, "subject": self.subject, **self.parts()}
         keys = {name: stage.key for name, stage in self.inputs.items()}
         return key_inputs(self.kind, parts, keys, *self.conditions)
@@ -131,9 +131,9 @@ class Stage(ABC):
             self._key = key_of(self.document)
         return self._key
 
-    def find_key(self, patterns: dict[Hashable, KeyPattern]) -> str:
-        """The key, by the pattern that stages of one subject with this likeness share; the first of
-        them writes it down."""
+    def shared_key(self, patterns: dict[Hashable, KeyPattern]) -> str:
+        """The key, by the template that stages of one subject with this likeness share; the first
+        of them adds it to `patterns`."""
         likeness = self.likeness
         if likeness is None:
             return self.key
@@ -145,7 +145,7 @@ class Stage(ABC):
 
 
 def perform(stage: Stage, inputs: Mapping[str, Result], env: Environment) -> Result:
-    """Run a stage; whatever goes wrong in it becomes a `PluginError` that names the plugin."""
+    """Run a stage. Raises PluginError, which names the plugin, for any exception in it."""
     try:
         with env.stage(stage.threads, *stage.coordinates):
             return stage.run(inputs, env)

@@ -1,4 +1,4 @@
-"""What a running stage has besides its inputs: models, randomness of its own, threads, a clock."""
+"""What a running stage has besides its inputs: models, random state, threads, a time limit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.plugins.models import load_model
+from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.stages.memory import PeakMemory
 from impress_bench.benchmark.harness.stages.passes import Passes
 from impress_bench.benchmark.harness.storage.keys import canonical_json, derive_seed
@@ -27,7 +28,10 @@ class TimeLimitExceeded(Exception):
 
 
 class Environment:
-    """Shared by the stages that one process runs, so that a model is loaded once."""
+    """Models and tasks of the stages that one process runs, each loaded once.
+
+    models: names by role. report: called with the progress of a stage.
+    """
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class Environment:
         self.device = device
         self._numerics = numerics
         self._names = dict(models)
+        self._registry = Registry()
         self._loaded: dict[str, LatentDiffusion] = {}
         self._tasks: dict[str, Task] = {}
         self._time_limit_s = time_limit_s
@@ -55,36 +60,35 @@ class Environment:
 
     @property
     def peak_bytes(self) -> int | None:
-        """The most memory that there was since the latest stage began; None if not measured."""
+        """Peak memory since the latest stage began; None if it is not measured."""
         return self._memory.bytes
 
     def model(self, role: str, surrogate: str = "") -> LatentDiffusion:
-        """The model of a role, or the `surrogate` that a component names for itself, loaded on
-        first use."""
+        """The model of a role, or a component's own `surrogate`, loaded on first use."""
         name = surrogate or self._names[role]
         if name not in self._loaded:
-            self._loaded[name] = load_model(name, self.device, self._numerics)
+            self._loaded[name] = load_model(name, self.device, self._numerics, self._registry)
             self._passes.watch_model(self._loaded[name])
         return self._loaded[name]
 
     def task(self, component: Component) -> Task:
-        """A task, created on first use: it may keep what it loads."""
+        """A task, created on first use and kept, with whatever it has loaded."""
         name = canonical_json(component.identity())
         if name not in self._tasks:
             self._tasks[name] = component.create()
         return self._tasks[name]
 
     def progress(self, done: int, total: int) -> None:
-        """Handed to plugins and tasks; the time limit takes effect here."""
+        """Reports progress; handed to plugins and tasks. Raises TimeLimitExceeded."""
         self._report(done, total)
         self._check_time()
 
     @contextmanager
     def stage(self, threads: int, *coordinates: str | int) -> Iterator[None]:
-        """Run a stage under its time limit, its threads and random state that nobody else touches.
+        """Run a stage with its time limit, threads and random state.
 
-        Plugins draw from the generator they are given; libraries they call may draw from the global
-        ones, which are therefore seeded by the stage's coordinates and restored afterwards.
+        Plugins draw from the generator they are given. Libraries that they call may draw from the
+        global ones, which are seeded by the stage's coordinates and restored afterwards.
         """
         import numpy as np
         import torch
@@ -118,8 +122,8 @@ class Environment:
 
 
 def generator(role: str, task: str, subject: str, seed: int = 0) -> torch.Generator:
-    """The randomness of one stage, from what it is for and nothing else; drawn on the CPU, so that
-    it is the same on every device."""
+    """The generator of one stage, seeded by its coordinates alone; on the CPU, so that its draws
+    are the same for every device."""
     import torch
 
     return torch.Generator().manual_seed(derive_seed(role, task, subject, seed))

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from impress_bench.benchmark.contract import PluginError
-from impress_bench.benchmark.harness.stages.base import (
-    Stage,
-    images_of,
-    one_per_image,
-)
+from impress_bench.benchmark.harness.stages.base import Stage, images_of, one_per_image
 from impress_bench.benchmark.harness.stages.environment import Environment, generator
 from impress_bench.benchmark.harness.storage.image_codec import to_tensor
 from impress_bench.benchmark.harness.storage.result import Result
@@ -19,7 +15,7 @@ from impress_bench.benchmark.harness.storage.result import Result
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Inspect(Stage):
-    """How consistent images are with a model's image space, beside their originals."""
+    """How consistent images are with a model's image space, compared with their originals."""
 
     kind = "inspect"
     original: Stage
@@ -47,16 +43,25 @@ class Inspect(Stage):
         }
 
     def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
-        from impress_bench.benchmark.models.inconsistency import measure
+        import torch
 
-        images = images_of(inputs["images"])
+        from impress_bench.benchmark.models.inconsistency import measure
+        from impress_bench.benchmark.pixels import to_pixels
+
+        images, model = images_of(inputs["images"]), env.model("target")
         noise = generator("inspect", self.task_name, self.subject)
         originals = to_tensor(images_of(inputs["original"]), env.device)
-        measures = measure(env.model("target"), to_tensor(images, env.device), originals, noise)
-        measures |= env.task(self.task).inspect(self.subject, images)
+        pixels = to_tensor(images, env.device)
+        with torch.no_grad():
+            decoded = model.reconstruct(pixels).clamp(0, 1)
+        measures = measure(model, pixels, decoded, originals, noise)
+        seen = replace(images, images=to_pixels(decoded))
+        measures |= env.task(self.task).inspect(self.subject, images, seen)
         record: dict[str, Any] = {"names": list(images.names), "measures": {}}
         for name, values in measures.items():
             if not one_per_image(values, images):
-                raise PluginError(self.component, f"{name} is no finite value an image: {values}")
+                raise PluginError(
+                    self.component, f"{name} is not one finite value per image: {values}"
+                )
             record["measures"][name] = [float(value) for value in values]
         return Result(record=record)

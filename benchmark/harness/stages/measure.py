@@ -16,7 +16,7 @@ from impress_bench.benchmark.harness.storage.result import Result
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Measure(Stage):
-    """A metric of an exploit, beside the exploit of the clean images where it asks for that."""
+    """A metric of an exploit, with the exploit of the clean images if the metric needs it."""
 
     kind = "measure"
     exploited: Stage
@@ -54,5 +54,5 @@ class Measure(Stage):
     def judge(self, inputs: Mapping[str, Result], values: Sequence[float]) -> Result:
         """The result: the mean of the images' values."""
         if not one_per_image(values, images_of(inputs["exploited"])):
-            raise PluginError(self.component, f"is no finite value an image: {values[:5]}")
+            raise PluginError(self.component, f"is not one finite value per image: {values[:5]}")
         return Result(record={"value": sum(values) / len(values)})

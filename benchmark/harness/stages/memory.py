@@ -1,33 +1,32 @@
-"""The most memory that there was while a stage ran.
+"""Peak memory while a stage runs.
 
-On a GPU that is what torch had allocated there at once. On the CPU it is what was resident of the
-whole process: torch is in it, the models that are loaded, and what earlier stages left behind; a
-program that a plugin starts (`exec:`) is not, which is a process of its own. Linux alone lets a
-process begin its peak anew; elsewhere nothing is measured.
+On a GPU: the most that torch had allocated. On the CPU: the resident set of the whole process,
+which includes torch, loaded models and what earlier stages left behind, but not a program that a
+plugin starts (`exec:`). Only Linux lets a process reset its peak; elsewhere nothing is measured.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-#: Linux: "5" written to the one makes of VmHWM in the other, the peak, what is resident now.
+#: Linux: writing "5" to the first resets VmHWM, the peak, in the second to what is resident now.
 CLEAR, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 class PeakMemory:
-    """The peak of this process since it was last begun, on the device that its stages run on."""
+    """The peak memory of this process since `begin`, on the device that its stages run on."""
 
     def __init__(self, device: str) -> None:
         self._device = device
         self._begun = False
 
     def begin(self) -> None:
-        """Forget what was before; where the system does not allow that, there is no peak."""
+        """Reset the peak; if the system does not allow that, nothing is measured."""
         self._begun = _begin_on_gpu() if self._device == "cuda" else _begin_on_cpu()
 
     @property
     def bytes(self) -> int | None:
-        """The peak, or None where nothing was measured."""
+        """The peak, or None if it was not measured."""
         if not self._begun:
             return None
         return _peak_on_gpu() if self._device == "cuda" else _peak_on_cpu()
@@ -36,7 +35,7 @@ class PeakMemory:
 def _begin_on_gpu() -> bool:
     import torch
 
-    if _gpu_in_use():  # else torch refuses, and nothing is allocated yet
+    if _gpu_in_use():  # torch refuses before CUDA is initialised, when nothing is allocated
         torch.cuda.reset_peak_memory_stats()
     return True
 

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from impress_bench.benchmark.harness.stages.base import (
-    Stage,
-)
+from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.stages.environment import Environment
 from impress_bench.benchmark.harness.storage.result import Result
 

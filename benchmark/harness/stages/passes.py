@@ -1,6 +1,6 @@
-"""How many images pass through a model's networks, forward and backward: what an attack costs.
+"""Counts the images that pass through a model's networks, forward and backward.
 
-Seconds depend on the machine, passes do not.
+The cost of an attack that does not depend on the machine, as seconds do.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ NETWORKS = ("encoder", "decoder", "unet", "lpips")
 
 
 class Passes:
-    """Counts images, not calls: one call on a batch of eight is eight passes."""
+    """Passes by network and direction. A call on a batch of eight images is eight passes."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self._watched: list[Module] = []
 
     def watch_model(self, model: Any) -> None:
-        """Count the passes of a `LatentDiffusion`'s networks, and of LPIPS; copies made of them
-        later, for fine-tuning, count too. A model without a pipeline has none to count."""
+        """Count the passes of a `LatentDiffusion`'s networks and of LPIPS, and those of copies made
+        later for fine-tuning. A model without a pipeline is not counted."""
         import torch
 
         from impress_bench.metrics.lpips import _network
@@ -41,7 +41,7 @@ class Passes:
         self.watch("lpips", _network("alex", torch.float32, model.device).net)
 
     def watch(self, name: str, network: Module) -> None:
-        """Count the passes of one network, each network once."""
+        """Count the passes of one network. Watching it twice changes nothing."""
         if not any(network is other for other in self._watched):
             self._watched.append(network)
             network.register_forward_pre_hook(_forward(name, self.counts), with_kwargs=True)
@@ -49,8 +49,8 @@ class Passes:
 
 
 def _forward(name: str, counts: Counter[str]) -> Callable[[Module, tuple[Any, ...], Any], None]:
-    # Counted as it begins: what checkpointing runs again ends as soon as all is there that the way
-    # back needs, and never returns.
+    # Counted in the pre-hook: a checkpoint recomputation stops once every saved tensor is restored,
+    # so a forward hook would never fire.
     def count(network: Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
         images: Tensor = next(iter((*inputs, *named.values())))
         counts[f"{name} forward"] += len(images)
@@ -64,7 +64,7 @@ def _backward(name: str, counts: Counter[str]) -> Callable[[Module, tuple[Any, .
         answer = answer[0] if isinstance(answer, tuple) else answer
         images = len(answer)
         if answer.requires_grad:
-            # Not into the gradient: only that it came by.
+            # Returns None, which leaves the gradient as it is.
             answer.register_hook(  # type: ignore[no-untyped-call]
                 lambda _: counts.update({f"{name} backward": images})
             )

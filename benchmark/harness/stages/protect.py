@@ -1,6 +1,6 @@
-"""The stage that protects: a plugin's answer, measured again and held against its budget.
+"""The stage that protects: a plugin's answer, measured again and compared with its budget.
 
-A protection gets titles, masks and the results it asked for, and nothing of the task.
+A protection gets titles, masks and the results that it requires, and nothing else of the task.
 """
 
 from __future__ import annotations
@@ -68,7 +68,6 @@ class Protect(Stage):
         try:
             measured = _distances(clean, images, answer.lpips)
             _check_per_image("note", answer.notes, clean)
-            _check_units(answer.budget)
         except ValueError as error:
             raise PluginError(self.component, f"returned no valid result: {error}") from error
         verdict = self._verdict(measured, answer.budget, answer.reason)
@@ -77,9 +76,9 @@ class Protect(Stage):
     def _verdict(
         self, measured: Mapping[str, list[float]], budget: Budget, worst: str
     ) -> dict[str, Any]:
-        """Over-budget is an outcome: measured, kept, and no cell is scored on it.
+        """States per image and together. An over-budget result is stored, but never scored.
 
-        Not every plugin judges itself; `worst` is the complaint of one that did.
+        `worst` is the message of a plugin that found itself over its budget, else empty.
         """
         states = []
         for index in range(len(measured["linf"])):
@@ -115,18 +114,11 @@ def _lpips(clean: ImageSet, images: ImageSet) -> list[float]:
         return [float(value) for value in lpips_budget(to_tensor(images), to_tensor(clean))]
 
 
-def _check_units(budget: Budget) -> None:
-    """Raise ValueError for a budget on [0, 255], which would bound nothing."""
-    if budget.linf is not None and budget.linf > 1:
-        told = f"its budget linf is {budget.linf:g} on images in [0, 1]"
-        raise ValueError(f"{told}; {budget.linf:g} levels are {budget.linf:g}/255")
-
-
 def _check_per_image(what: str, named: Mapping[str, list[float]], images: ImageSet) -> None:
-    """Raise ValueError unless each list holds a finite number an image."""
+    """Raise ValueError unless each list holds one finite number per image."""
     for name, values in named.items():
         if not one_per_image(values, images):
-            raise ValueError(f"{what} {name} is no finite value an image: {values}")
+            raise ValueError(f"{what} {name} is not one finite value per image: {values}")
 
 
 def _moved(result: Result) -> Moved:

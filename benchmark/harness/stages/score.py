@@ -8,17 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from impress_bench.benchmark.contract import PluginError
-from impress_bench.benchmark.harness.stages.base import (
-    Stage,
-    images_of,
-)
+from impress_bench.benchmark.harness.stages.base import Stage, images_of
 from impress_bench.benchmark.harness.stages.environment import Environment
 from impress_bench.benchmark.harness.storage.result import Result
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Score(Stage):
-    """The metrics of an exploit, beside the exploit of the clean images where the task asks."""
+    """A task's metrics of an exploit, with the exploit of the clean images if the task needs it."""
 
     kind = "score"
     exploited: Stage

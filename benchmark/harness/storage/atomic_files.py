@@ -1,4 +1,4 @@
-"""Writing so that a file is whole or absent, and locks that end, whatever kills the process."""
+"""Atomic and durable writes, and file locks that end with their process."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from weakref import WeakSet
 from impress_bench.benchmark.errors import ConfigError
 
 _locks: WeakSet[IO[str]] = WeakSet()
-# A lock lasts as long as any copy of its open file. A child that a plugin forks gives its copy up;
-# or else a process that dies would leave its stage locked for as long as the child lives.
+# A lock lasts as long as any copy of its open file. A forked child of a plugin closes its copy, or
+# the stage of a process that dies would stay locked for as long as the child lives.
 os.register_at_fork(after_in_child=lambda: [file.close() for file in _locks])
 
 
 def make_folder(path: Path, flag: str) -> Path:
-    """The folder, made if need be; `flag` goes into the message. Raises ConfigError."""
+    """The folder, made if there is none. Raises ConfigError, which names `flag`."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -26,7 +26,7 @@ def make_folder(path: Path, flag: str) -> Path:
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Write and wait until the disk has it."""
+    """Write a file and wait until it is on the disk."""
     with path.open("wb") as file:
         file.write(data)
         file.flush()
@@ -34,7 +34,7 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file that others see whole or not at all."""
+    """Write a file that readers see whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -54,7 +54,8 @@ def sync_folder(path: Path) -> None:
 
 
 def take_lock(file: IO[str]) -> bool:
-    """Lock an open file until it is closed or the process ends; False at once if another has it."""
+    """Lock an open file until it is closed or the process ends. False, at once, if another process
+    holds the lock."""
     _locks.add(file)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

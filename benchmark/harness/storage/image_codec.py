@@ -1,6 +1,6 @@
-"""Image sets as PNG files, and as tensors for those who compute.
+"""Image sets as PNG files, which keep 8-bit values exactly, and as tensors.
 
-PNG is what gets published and what keeps 8-bit values exactly; stages exchange nothing else.
+Stages exchange 8-bit images alone, as an artist would publish them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def decode(files: Mapping[str, bytes]) -> ImageSet:
 
 
 def check(images: ImageSet) -> None:
-    """Raise a `ValueError` unless the set is what `ImageSet` promises."""
+    """Raise ValueError unless dtype, shapes, names, titles and masks fit `ImageSet`."""
     pixels, count = images.images, len(images.names)
     if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] != 3 or not pixels.size:
         raise ValueError(f"images must be uint8 (N, H, W, 3), not {pixels.dtype} {pixels.shape}")
@@ -71,9 +71,10 @@ def to_tensor(images: ImageSet, device: str = "cpu") -> torch.Tensor:
 
 
 def from_tensor(images: torch.Tensor, like: ImageSet) -> ImageSet:
-    """An image set with the names and titles of `like`; refuses what is not 8-bit in [0, 1].
+    """An image set with the names, titles and masks of `like`.
 
-    Rounding here would change a perturbation after its plugin measured it.
+    Raises ValueError unless `images` (B, 3, H, W) are finite multiples of 1/255 in [0, 1]: rounding
+    here would change a perturbation after its plugin measured it.
     """
     import torch
 

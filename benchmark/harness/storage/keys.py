@@ -1,4 +1,4 @@
-"""Keys of results: what a stage's outcome depends on, as a SHA-256 over canonical JSON."""
+"""Keys of results: SHA-256 over canonical JSON of everything that a result depends on."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Any
 
 #: Raised whenever stages or the layout of stored objects change in a way that alters results.
 SCHEMA = 1
-#: Third-party packages whose version may alter numbers (Pillow: JPEG and resizing).
+#: Distributions that the harness itself computes with; a component adds those of its own code.
 LIBRARIES = ("torch", "torchvision", "diffusers", "transformers", "numpy", "pillow")
 
 
 def canonical_json(value: Any) -> str:
-    """One text per value: sorted keys, no spaces, shortest floats, no NaN."""
+    """The same text for equal values: sorted keys, no spaces, shortest floats. Raises ValueError
+    for NaN and infinity."""
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
@@ -46,10 +47,10 @@ def key_inputs(
     device: str = "cpu",
     numerics: str = "float32",
 ) -> dict[str, Any]:
-    """The document that a key digests and that the store keeps beside the result.
+    """The document that a key digests, kept in the store beside the result.
 
-    Thread count, numerics and type of device are part of it because sums change in the last bits
-    with their order.
+    Thread count, numerics and type of device are part of it because the order of summation changes
+    the last bits of a result.
     """
     return {
         "schema": SCHEMA,
@@ -68,13 +69,13 @@ def key_of(document: Mapping[str, Any]) -> str:
 
 
 class KeyPattern:
-    """`key_of` for documents that differ from a first one in the keys of their inputs alone: what
-    they share is written as JSON once. Names of inputs must need no escaping."""
+    """A key template: `key_of` for documents that differ only in the keys of their inputs, whose
+    common part is written as JSON once. Names of inputs must need no escaping in JSON."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.names = sorted(document["inputs"])
         blank = canonical_json({**document, "inputs": {}})
-        # Nothing that sorts before "inputs" is free text, so that the first is the one meant.
+        # No free text sorts before "inputs", so the first occurrence is the right one.
         before, _, after = blank.partition('"inputs":{}')
         inputs = ",".join(f'"{name}":"%s"' for name in self.names)
         self._head = f'{before}"inputs":{{{inputs}}}'
@@ -86,6 +87,6 @@ class KeyPattern:
 
 
 def derive_seed(*coordinates: str | int) -> int:
-    """A seed in [0, 2**32) from what it is for; the same on every machine and in any order."""
+    """A seed in [0, 2**32) from the coordinates of its use, the same on every machine."""
     digest = hashlib.sha256(canonical_json(list(coordinates)).encode()).digest()
     return int.from_bytes(digest[:4], "big")

@@ -1,4 +1,4 @@
-"""What a stage hands on, and what of it the store keeps."""
+"""Results of stages, in memory and as files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from impress_bench.benchmark.harness.storage.keys import canonical_json
 
 
 class Result(NamedTuple):
-    """What a stage hands on: 8-bit images, a record of plain values, or both."""
+    """The result of a stage: 8-bit images, a record of plain values, or both."""
 
     images: ImageSet | None = None
     record: Mapping[str, Any] | None = None
@@ -27,7 +27,7 @@ class Stored:
 
     @property
     def seconds(self) -> float:
-        """How long the stage took when it was executed."""
+        """Seconds that the stage took when it was executed."""
         return float(self.manifest["seconds"])
 
     @property
@@ -37,18 +37,18 @@ class Stored:
 
     @property
     def peak_bytes(self) -> int | None:
-        """The most memory that there was while it was executed; None if that was not measured."""
+        """Peak memory while it was executed; None if it was not measured."""
         peak = self.manifest.get("peak_bytes")
         return None if peak is None else int(peak)
 
     @property
     def images(self) -> int:
-        """How many images the result holds."""
+        """The number of images in the result."""
         return sum(name.startswith("images/") for name in self.files)
 
     @property
     def run(self) -> str | None:
-        """Which run executed it."""
+        """The run that executed it."""
         return self.manifest.get("run")
 
     def record(self) -> Mapping[str, Any] | None:

@@ -1,15 +1,16 @@
-"""The content-addressed store: what a stage gave, under the digest of all that it depends on.
+"""The content-addressed store: results of stages, under the digest of all that they depend on.
 
 ```
 objects/ab/ab12…/manifest.json      what the key digests, and the SHA-256 of every file beside it
 objects/ab/ab12…/images/*.png, meta.json, record.json
 failures/ab12….json                 why a stage failed last time; read by the run that it failed in
 resolved/                           parameters of components (see the registry)
+timings/                            how long stages took, for estimates
 locks/, tmp/                        of running processes
 ```
 
-An object appears whole, by a rename, or not at all. Processes may share a store: a lock for each
-key tells the second to do something else and then to find what the first made.
+An object appears whole, by a rename, or not at all. Processes may share a store: a stage has a lock
+by its key, and a process that does not get it takes another stage and reuses the result later.
 """
 
 from __future__ import annotations
@@ -46,26 +47,27 @@ def default_root() -> Path:
 
 
 class Store:
-    """Objects by key. `tell` hears of damaged ones, each once. `run` marks the objects that the
+    """Objects by key. `warn` gets a message per damaged object. `run` marks the objects that the
     processes of one run make."""
 
     def __init__(
         self,
         root: Path,
-        tell: Callable[[str], None] = lambda message: None,
+        warn: Callable[[str], None] = lambda message: None,
         run: str | None = None,
     ) -> None:
         self.root = root
         self.run = run
-        self._tell = tell
-        self._told: set[str] = set()
+        self._warn = warn
+        self._warned: set[str] = set()
         with self._writing():
             for name in ("objects", "failures", "locks", "tmp"):
                 (root / name).mkdir(parents=True, exist_ok=True)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """A full disk or a read-only folder is the user's to mend, and no stage's failure."""
+        """Raise StoreError for a full disk or a read-only folder, which fails the run and not one
+        stage."""
         try:
             yield
         except OSError as error:
@@ -79,19 +81,19 @@ class Store:
         return self.root / "objects" / key[:2] / key
 
     def holds(self, key: str) -> bool:
-        """Whether an object is there, unread: enough for an estimate, not for a result."""
+        """Whether there is an object, which may be damaged: it is not read."""
         return (self.path(key) / "manifest.json").is_file()
 
     def held(self, keys: Collection[str]) -> set[str]:
-        """Which of the keys `holds` is true of: asks for those alone that have a folder."""
-        found: set[str] = set()
+        """The keys of which `holds` is true. Lists folders instead of looking up every key."""
+        present: set[str] = set()
         for group in os.scandir(self.root / "objects"):
             if group.is_dir():
-                found.update(key for key in os.listdir(group.path) if key in keys)
-        return {key for key in found if self.holds(key)}
+                present.update(key for key in os.listdir(group.path) if key in keys)
+        return {key for key in present if self.holds(key)}
 
     def find(self, key: str) -> Stored | None:
-        """The object under `key` if it is there and sound."""
+        """The object under `key`, or None if there is none or it is damaged."""
         folder = self.path(key)
         if not folder.is_dir():
             return None
@@ -106,9 +108,9 @@ class Store:
             stored = Stored(manifest, files)
             _ = stored.seconds, stored.peak_bytes
         except (OSError, ValueError, KeyError, TypeError) as error:
-            if key not in self._told:
-                self._told.add(key)
-                self._tell(f"damaged {key}: {error}; it is made again")
+            if key not in self._warned:
+                self._warned.add(key)
+                self._warn(f"damaged {key}: {error}; it is made again")
             return None
         return stored
 
@@ -126,8 +128,8 @@ class Store:
         passes: Mapping[str, int] | None = None,
         peak_bytes: int | None = None,
     ) -> None:
-        """Store a result; if a sound one is there already, that one stays. `seconds`, `passes` and
-        `peak_bytes` are what it cost, the last if it was measured. Raises StoreError."""
+        """Store a result, unless there is an undamaged one. `seconds`, `passes` and `peak_bytes`
+        (None: not measured) are what it cost. Raises StoreError."""
         files = files_of(result)
         manifest = {
             "inputs": inputs,
@@ -160,7 +162,7 @@ class Store:
         (self.root / "failures" / f"{key}.json").unlink(missing_ok=True)
 
     def _publish(self, temporary: Path, key: str) -> None:
-        """Rename into place; where another process was first, its object stays."""
+        """Rename into place; if another process was first, its object stays."""
         target = self.path(key)
         try:
             temporary.rename(target)
@@ -170,11 +172,11 @@ class Store:
         sync_folder(target.parent)
 
     def discard(self, key: str) -> None:
-        """Remove an object that is damaged."""
+        """Remove a damaged object."""
         shutil.rmtree(self.path(key), ignore_errors=True)
 
     def fail(self, key: str, inputs: Mapping[str, Any], failure: Mapping[str, Any]) -> None:
-        """Note why a stage failed, for people and for the other processes of this run."""
+        """Record why a stage failed, for the user and the other processes of this run."""
         document = json.dumps(
             {**failure, "inputs": inputs, "run": self.run}, indent=1, sort_keys=True
         )
@@ -182,18 +184,18 @@ class Store:
             write_atomically(self.root / "failures" / f"{key}.json", document.encode())
 
     def failure(self, key: str) -> Mapping[str, Any] | None:
-        """Why a stage failed in another process of this run; a later run tries again."""
+        """Why a stage failed in this run, or None; a later run tries again."""
         path = self.root / "failures" / f"{key}.json"
         try:
-            noted: dict[str, Any] = json.loads(path.read_bytes())
+            recorded: dict[str, Any] = json.loads(path.read_bytes())
         except (OSError, ValueError):
             return None
-        return noted if self.run is not None and noted.get("run") == self.run else None
+        return recorded if self.run is not None and recorded.get("run") == self.run else None
 
     @contextmanager
     def lock(self, key: str) -> Iterator[bool]:
-        """True while no other process works on `key`, False at once where one does. The system
-        frees the lock of a killed one. Raises StoreError."""
+        """Yields True while this process holds the lock of `key`, False at once if another does.
+        The system frees the lock of a killed process. Raises StoreError."""
         path = self.root / "locks" / key
         with self._writing():
             file = path.open("w")

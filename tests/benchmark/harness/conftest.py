@@ -31,7 +31,6 @@ hungry = fake_plugins:Hungry
 matched = fake_plugins:Matched
 careless = fake_plugins:Careless
 loud = fake_plugins:Loud
-levels = fake_plugins:Levels
 miscounting = fake_plugins:Miscounting
 filed = fake_plugins:Filed
 tinted = fake_plugins:Tinted

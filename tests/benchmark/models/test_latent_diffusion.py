@@ -228,7 +228,8 @@ def test_fine_tuning_wants_a_prompt_an_image(model, images):
 
 
 def test_inconsistency_is_measured_an_image(model, images):
-    measured = measure(model, images, images, seeded())
+    decoded = model.reconstruct(images).clamp(0, 1)
+    measured = measure(model, images, decoded, images, seeded())
     decoded = model.reconstruct(images).clamp(0, 1)
     expected = [np.mean((a - b) ** 2) for a, b in zip(decoded.numpy(), images.numpy(), strict=True)]
     assert measured["vae-error"] == pytest.approx(expected, rel=1e-4)

@@ -36,7 +36,7 @@ def silent(done, total):
 def test_victims_and_validation_artists_are_apart(task):
     validation = StyleMimicry(StyleMimicrySettings(split="validation")).subjects()
     assert len(task.subjects()) == 8
-    assert len(validation) == 2
+    assert len(validation) == 5
     assert not set(task.subjects()) & set(validation)
 
 
@@ -105,15 +105,33 @@ def test_score_counts_paintings_ranked_first_and_among_three(task):
     assert 0.3 < scores["clip-top1"] < 0.7
 
 
+def test_own_works_are_nearer_than_another_artist_s(task):
+    """Works that nobody learned from: their scores say so, those of a stranger say the opposite."""
+    subject, stranger = task.subjects()[:2]
+    near, far = (
+        task.score(
+            subject, ImageSet(np.stack([w.image for w in works]), tuple(map(str, range(9)))), None
+        )
+        for works in (
+            world.paintings(world.artist(a), "evaluation", 9) for a in (subject, stranger)
+        )
+    )
+    assert set(near) == {metric.name for metric in task.metrics}
+    for name in ("clip-margin", "clip-centroid"):
+        assert near[name] > 0 > far[name]
+    assert abs(near["clip-distance"]) < 1 < far["clip-distance"]
+
+
 def test_chance_is_one_of_the_styles(task):
     assert task.chance()["clip-top1"] == pytest.approx(1 / len(world.MOVEMENTS))
 
 
 def test_training_images_are_inspected_one_by_one(task):
     subject = task.subjects()[0]
-    seen = task.inspect(subject, task.originals(subject))["own-style"]
-    assert len(seen) == 4
-    assert set(seen) <= {0.0, 1.0}
+    own, (other, *_) = task.originals(subject), task.subjects()[1:]
+    seen = task.inspect(subject, own, task.originals(other))
+    assert len(seen["own-style"]) == len(seen["own-style-decoded"]) == 4
+    assert sum(seen["own-style"]) > sum(seen["own-style-decoded"])
 
 
 def test_exploits_do_not_depend_on_the_judge():
@@ -138,12 +156,18 @@ def test_a_wrong_setting_of_the_judge_is_named():
 LABELS = ("impressionism", "cubism", "woodcut")
 
 
+def no_works(artist):
+    raise AssertionError(f"nobody asks for works of {artist}")
+
+
 def test_any_open_clip_model_may_judge(open_clip_folder):
     """Against its model called by hand: resized, normalised, compared with each label's text."""
     import open_clip
 
-    judge = StyleJudge(JudgeSettings(clip=str(open_clip_folder), labels=LABELS))
-    assert {metric.name for metric in judge.metrics} == {"clip-top1", "clip-top3"}
+    judge = StyleJudge(JudgeSettings(clip=str(open_clip_folder), labels=LABELS), no_works)
+    alone = {"clip-top1", "clip-top3", "clip-margin", "clip-distance"}
+    assert {metric.name for metric in judge.metrics(rivals=False)} == alone
+    assert {metric.name for metric in judge.metrics(rivals=True)} == alone | {"clip-centroid"}
     assert judge.chance()["clip-top1"] == pytest.approx(1 / 3)
     works = world.paintings(world.artists("validation")[0], "heldout", 4)
     images = np.stack([work.image for work in works])
@@ -173,7 +197,7 @@ def test_labels_go_with_the_clip_that_chooses_among_them(open_clip_folder):
 def test_weights_that_need_unpickling_do_not_judge(tmp_path):
     (tmp_path / "open_clip_pytorch_model.bin").write_bytes(b"")
     with pytest.raises(OSError, match="no safetensors weights"):
-        StyleJudge(JudgeSettings(clip=str(tmp_path), labels=LABELS)).scores(
+        StyleJudge(JudgeSettings(clip=str(tmp_path), labels=LABELS), no_works).recognised(
             "cubism", np.zeros((1, 8, 8, 3), np.uint8)
         )
 

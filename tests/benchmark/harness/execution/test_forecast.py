@@ -128,7 +128,7 @@ def timed(bench, kinds, **values):
     preset = bench.preset(**values)
     for stage in make_plan(preset, Registry()).stages.values():
         if stage.kind in kinds:
-            Timings(bench.store).note(stage, ON_GPU[stage.kind][0])
+            Timings(bench.store).record(stage, ON_GPU[stage.kind][0])
     return preset
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 
 import pandas as pd
 
-from impress_bench.benchmark.harness.execution.workers import default_workers, helpers
+from impress_bench.benchmark.harness.execution.workers import default_workers, worker_processes
 
 SLOW = {"FAKE_DELAY": "0.2"}
 
@@ -122,9 +122,9 @@ def test_each_process_has_a_gpu_of_its_own(bench, monkeypatch):
         kill = wait = poll = lambda self: None
 
     monkeypatch.setattr(subprocess, "Popen", Popen)
-    with helpers(preset, bench.store, "run", 3):
+    with worker_processes(preset, bench.store, "run", 3):
         assert started == ["GPU-af5", "7", "3"]
-    with helpers(bench.preset(), bench.store, "run", 1):
+    with worker_processes(bench.preset(), bench.store, "run", 1):
         assert started[3:] == ["3,GPU-af5,7"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert default_workers(preset) == 1

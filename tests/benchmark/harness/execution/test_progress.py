@@ -42,8 +42,8 @@ def test_bars_show_stages_and_steps(bench):
     reporter.start(4)
     reporter.begin(stage)
     reporter.step(3, 7)
-    reporter.tell("a [bracketed] message")
-    reporter.settle(stage, "executed", 1.0, "9 s left")
+    reporter.message("a [bracketed] message")
+    reporter.end(stage, "executed", 1.0, "9 s left")
     reporter.close()
     shown = stream.getvalue()
     assert "a [bracketed] message" in shown

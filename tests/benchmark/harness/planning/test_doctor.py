@@ -12,6 +12,7 @@ import pytest
 from impress_bench.benchmark.atelier import PACK, world
 from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.planning.doctor import examine
+from impress_bench.benchmark.harness.plugins.registry import Registry
 
 MAIN = "from impress_bench.benchmark.cli import main; main()"
 
@@ -33,11 +34,13 @@ def complete(artworks, photos, open_clip_folder, tmp_path):
 
 
 def missing(preset, tmp_path):
-    return [finding for finding in examine(preset, tmp_path / "store") if finding.problem]
+    return [
+        finding for finding in examine(preset, tmp_path / "store", Registry()) if finding.problem
+    ]
 
 
 def test_nothing_is_missing(complete, tmp_path):
-    found = list(examine(complete, tmp_path / "store"))
+    found = list(examine(complete, tmp_path / "store", Registry()))
     assert not [finding for finding in found if finding.problem]
     assert {"device cpu", f"model {tmp_path / 'pack'}", "LPIPS alex"} <= {one.what for one in found}
 
@@ -56,7 +59,7 @@ def drop_titles(artworks):
     ("changes", "what", "problem"),
     [
         ({"device": "cuda"}, "device cuda", "torch sees no GPU"),
-        ({"needs": {"disk_gb": 1e9}}, "disk for", "are free, 1e+09 are wanted"),
+        ({"needs": {"disk_gb": 1e9}}, "disk for", "are free, 1e+09 are needed"),
         ({"purifiers": ["jpg"]}, "purifier jpg", "Did you mean: jpeg"),
         ({"models": {"target": "org/gone@abc"}}, "model org/gone@abc",
          "get it by: hf download org/gone --revision abc"),
@@ -114,7 +117,7 @@ def test_a_small_gpu_is_told(complete, tmp_path, monkeypatch):
     monkeypatch.setattr("torch.cuda.get_device_properties", lambda index: Small)
     wanting = complete.override({}, device="cuda", needs={"gpu_memory_gb": 24})
     (finding,) = missing(wanting, tmp_path)
-    assert "the GPU has 8 GiB and the preset wants 24" in finding.problem
+    assert "the GPU has 8 GiB and the preset needs 24" in finding.problem
 
 
 @pytest.mark.parametrize("preset", ["sd21", "sd15"])

@@ -83,5 +83,5 @@ def test_a_name_that_cannot_be_one_is_refused(tmp_path, name):
 
 def test_nothing_is_overwritten(tmp_path):
     scaffold("purifier", "softener", tmp_path)
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="exists; choose"):
         scaffold("purifier", "softener", tmp_path)

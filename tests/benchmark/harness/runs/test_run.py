@@ -130,7 +130,7 @@ def test_exploit_noise_is_paired(bench):
         (
             "miscounting",
             "failed",
-            "protection miscounting: returned no valid result: note odd is no finite value",
+            "protection miscounting: returned no valid result: note odd is not one finite value",
         ),
         ("raising", "failed", "protection raising: failed in protect (RuntimeError: the paint ran"),
         (

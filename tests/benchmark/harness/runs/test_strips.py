@@ -59,7 +59,7 @@ def test_strips_can_be_drawn_again_with_fewer_rows(bench):
 
 def test_strips_of_nothing_are_a_clear_error(bench, tmp_path):
     result = bench.run()
-    with pytest.raises(ConfigError, match="holds nothing that"):
+    with pytest.raises(ConfigError, match="holds no result of"):
         redraw(result.out, tmp_path / "other store")
     with pytest.raises(ConfigError, match="holds no run"):
         redraw(tmp_path, bench.store)

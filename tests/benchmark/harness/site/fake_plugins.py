@@ -160,15 +160,6 @@ class Loud:
         return published(images, images + 20 / 255)
 
 
-class Levels:
-    """Declares its budget on [0, 255]."""
-
-    budget = Budget(linf=16)
-
-    def __call__(self, images, context):
-        return published(images, 1 - images)
-
-
 class NotANumber:
     """Returns NaN."""
 

@@ -58,7 +58,7 @@ def test_a_broken_metric_costs_its_own_figures(bench):
     found = values(result)
     assert found.loc[alone.index].equals(alone)
     reasons = found.groupby("metric")["reason"].first()
-    assert "is no finite value an image" in reasons["short"]
+    assert "is not one finite value per image" in reasons["short"]
     assert "the ruler broke" in reasons["torn"]
     assert "is no metric" in reasons["odd"]
     states = found.groupby("metric")["state"].unique().map(list)

@@ -45,13 +45,14 @@ Q = 2  # of a surrogate at a time
 
 CASES = {
     "glaze": (
-        protections.Glaze(steps=S, transfer_steps=4, strength=0.5, linf=16 / 255),
-        # The image to redraw, the redrawn one; two steps of redrawing with guidance.
+        protections.Glaze(steps=S, p=0.5, transfer_steps=4, strength=0.5, linf=16 / 255),
+        # The image to redraw, the redrawn one; two steps of redrawing with guidance. Nothing goes
+        # back through a hinge that does not yet hold.
         passes(
             (N * (S + 2), N * S),
             (N, 0),
             (2 * 2 * N, 0),
-            (N * (S + 1) + 2 * N, N * S),
+            (N * (S + 1) + 2 * N, 0),
         ),
     ),
     "photoguard-encoder": (
@@ -110,11 +111,15 @@ CASES = {
         learning(R * 2 * 2 * K, 3 * N + R * 2 * 2 * Q * N, N + R * 2 * 2 * N),
     ),
     "impress": (
-        attacks.Impress(steps=S),
+        attacks.Impress(steps=S, lpips_budget=0.0),
         passes(both(N * S), both(N * S), lpips=(N * (S + 1), N * S)),
     ),
+    "impress, within its budget": (
+        attacks.Impress(steps=S, lpips_budget=2.0),
+        passes(both(N * S), both(N * S), lpips=(N * (S + 1), 0)),
+    ),
     "impress-unrolled": (
-        attacks.UnrolledImpress(steps=S),
+        attacks.UnrolledImpress(steps=S, sigma=0.1, lpips_budget=0.0),
         passes(both(N * S), both(N * S), lpips=(N * (S + 1), N * S)),
     ),
     "diffpure": (

@@ -1,0 +1,28 @@
+"""Prompts, and whether a model can know their words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+#: Characters per token below which a word is spelled and not known: names that a text encoder was
+#: trained on are one token, or a few long ones.
+SPELLED = 2.5
+
+
+def unknown_words(model: LatentDiffusion, prompt: str) -> list[str]:
+    """Words of `prompt` that the model's tokenizer can only spell, so that they mean nothing to it.
+
+    Empty for a model without a tokenizer.
+    """
+    tokenizer = getattr(model.pipeline, "tokenizer", None)
+    if tokenizer is None:
+        return []
+    unknown = []
+    for word in prompt.split():
+        pieces = tokenizer.tokenize(word)
+        if len(pieces) > 1 and len(word) / len(pieces) < SPELLED:
+            unknown.append(word)
+    return unknown
