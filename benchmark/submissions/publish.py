@@ -155,9 +155,12 @@ def _together(
     cells = pd.concat([cells, *[one.cells for one in sent]], ignore_index=True)
     distances = pd.concat([distances, *[one.distances for one in sent]], ignore_index=True)
     ordered = dict(meta)
-    for names, column in (("protections", "protection"), ("purifiers", "purifier")):
+    # A plugin's own title could be that of another row.
+    names = {one.submission.name: one.submission.name for one in sent}
+    ordered["titles"] = {**meta.get("titles", {}), **names}
+    for field, column in (("protections", "protection"), ("purifiers", "purifier")):
         new = [name for one in sent for name in one.cells[column] if name]
-        ordered[names] = list(dict.fromkeys([*meta.get(names, ()), *new]))
+        ordered[field] = list(dict.fromkeys([*meta.get(field, ()), *new]))
     return (
         _first(cells, ("value", "state", "reason")),
         _first(distances, (*NORMS, "state")),

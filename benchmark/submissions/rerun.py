@@ -6,6 +6,7 @@ made on this side. What comes out is what is published; claims that differ are c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pandas as pd
 from packaging.utils import canonicalize_name
 
-from impress_bench.benchmark.contract import State
+from impress_bench.benchmark.contract import NORMS, State
 from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.execution.progress import Reporter
@@ -31,7 +32,7 @@ from impress_bench.benchmark.submissions.repeatability import Repeatability, loa
 AGAIN = "run it again with this version and send in what that measures"
 #: Noise that is as visible as the protection, and what it is crossed with.
 MATCHED, THROUGH = "random-noise[match={}]", ("none", "impress")
-ROW = ["task", "subject", "protection", "image"]
+ROW = ["task", "subject", "protection"]
 
 
 def preset_of(claimed: Claimed, python: str | None) -> Preset:
@@ -102,20 +103,18 @@ def _pinned(claimed: Claimed, origin: dict[str, Any]) -> Iterator[tuple[str, str
 def _cells(
     claimed: Claimed, found: pd.DataFrame, known: Repeatability
 ) -> Iterator[tuple[str, str]]:
-    measured = found.set_index(PLACE)
-    for row in typed(claimed.cells).itertuples(index=False):
-        place = (row.task, row.subject, row.protection, row.purifier, row.seed, row.metric)
-        where = f"{CELLS}: {' '.join(map(str, place))}"
-        if place not in measured.index:
+    measured: dict[Any, dict[Any, Any]] = found.set_index(PLACE).to_dict("index")
+    for row in typed(claimed.cells).to_dict("records"):
+        place = tuple(row[column] for column in PLACE)
+        where, here = f"{CELLS}: {' '.join(map(str, place))}", measured.get(place)
+        if here is None:
             yield where, f"was not measured again; {AGAIN}"
-            continue
-        here = measured.loc[place]
-        if row.state != here["state"]:
-            told = f"is claimed as {row.state} and came out as {here['state']}"
+        elif row["state"] != here["state"]:
+            told = f"is claimed as {row['state']} and came out as {here['state']}"
             yield where, f"{told}: {here['reason']}" if here["reason"] else told
-        elif row.state == State.DONE:
-            told = _apart(float(row.value), float(here["value"]), known.tolerance(row.metric))
-            if told:
+        elif row["state"] == State.DONE:
+            tolerance = known.tolerance(str(row["metric"]))
+            if told := _apart(float(row["value"]), float(here["value"]), tolerance):
                 yield where, told
 
 
@@ -124,16 +123,16 @@ def _distances(
 ) -> Iterator[tuple[str, str]]:
     """The largest distance of each row: which image is which is of no account."""
     ours = typed_distances(claimed.distances)
-    for norm in ("linf", "l2", "lpips"):
-        claims = ours.groupby(ROW[:3])[norm].max()
-        measured = found.groupby(ROW[:3])[norm].max()
+    for norm in NORMS:
+        claims: dict[Any, float] = ours.groupby(ROW)[norm].max().to_dict()
+        measured: dict[Any, float] = found.groupby(ROW)[norm].max().to_dict()
         for place, value in claims.items():
-            where = f"{DISTANCES}: {' '.join(map(str, place))} {norm}"  # type: ignore[arg-type]
-            if place not in measured.index:
+            where = f"{DISTANCES}: {' '.join(map(str, place))} {norm}"
+            here = measured.get(place)
+            if here is None:
                 yield where, f"was not measured again; {AGAIN}"
-            elif value == value and measured[place] == measured[place]:
-                told = _apart(float(value), float(measured[place]), known.tolerance(norm))
-                if told:
+            elif not (math.isnan(value) or math.isnan(here)):
+                if told := _apart(float(value), float(here), known.tolerance(norm)):
                     yield where, told
 
 

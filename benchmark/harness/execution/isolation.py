@@ -41,7 +41,7 @@ class Apart(NamedTuple):
 
     result: Result
     passes: Mapping[str, int]
-    peak_bytes: int
+    peak_bytes: int | None
 
 
 class Isolation:

@@ -27,6 +27,8 @@ LARGEST = 4 * 2**20
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Distance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Short = Annotated[str, Field(max_length=200)]
+#: What ends on a page: no markup, one line.
+Title = Annotated[str, Field(pattern=r"^[\w .,:'()+-]{0,80}$")]
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -82,7 +84,7 @@ class Decided(_Message):
     injects: dict[Short, Short] = Field(max_length=20)
     files: Annotated[list[Short], Field(max_length=20)]
     shown: dict[Short, Any] = Field(max_length=20)
-    title: Short
+    title: Title
 
 
 class Described(_Message):

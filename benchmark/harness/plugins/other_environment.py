@@ -32,7 +32,7 @@ class OtherEnvironment:
     @cached_property
     def installed(self) -> dict[str, Distribution]:
         """Distributions by canonical name, without this package."""
-        found = {canonicalize_name(one.name): one for one in distributions(path=self.folders)}
+        found = {str(canonicalize_name(one.name)): one for one in distributions(path=self.folders)}
         found.pop(canonicalize_name(OURS), None)
         return found
 

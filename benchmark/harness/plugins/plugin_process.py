@@ -92,7 +92,8 @@ class PluginProcess:
             _raise(plugin, answer.failure)
             if answer.decided is None:
                 raise PluginError(plugin, "its process ended and told nothing of its parameters")
-            return answer.decided.model_dump()
+            decided: dict[str, Any] = answer.decided.model_dump()
+            return decided
 
     @contextmanager
     def apply(
@@ -126,9 +127,9 @@ class PluginProcess:
             if path != folder / IMAGES_OUT:
                 path.chmod(0o755 if path.is_dir() else 0o644)
         words = [self.python or sys.executable, "-P", "-m", SERVER, str(folder)]
-        path = [] if self.python else [str(Path(one).resolve()) for one in sys.path if one]
-        environment = {"PYTHONPATH": os.pathsep.join(path)} if path else {}
-        limits, walls = self.limits, self._walls(component, path)
+        places = [] if self.python else [str(Path(one).resolve()) for one in sys.path if one]
+        environment = {"PYTHONPATH": os.pathsep.join(places)} if places else {}
+        limits, walls = self.limits, self._walls(component, places)
         ending = run_confined(
             plugin, words, folder, limits.time_s, limits.memory_gb, walls, environment
         )
@@ -137,12 +138,12 @@ class PluginProcess:
             raise PluginError(plugin, told)
         return ending
 
-    def _walls(self, component: Component, path: Sequence[str]) -> Walls:
+    def _walls(self, component: Component, places: Sequence[str]) -> Walls:
         """Another interpreter's plugin sees its own environment and nothing of this user's."""
         named = tuple(Path(one) for one in _files(component))
         if not self.python:
             models = tuple(one for one in [Path(hub_cache())] if one.exists())
-            needed = (*map(Path, path), *map(Path, _code()), *named, *models)
+            needed = (*map(Path, places), *map(Path, _code()), *named, *models)
             return Walls((*self.hidden, *secrets()), needed=needed)
         theirs = Path(self.python).absolute()
         shown = (theirs.parents[1], theirs.resolve().parents[1], Path(hub_cache()), *named)

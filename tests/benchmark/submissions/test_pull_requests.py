@@ -172,7 +172,7 @@ def test_what_is_large_is_not_taken(repository, tmp_path):
     assert "is larger than 8 MiB" in judged.stdout
 
 
-@pytest.mark.parametrize("base", ["main", "--output=x", "HEAD^"])
+@pytest.mark.parametrize("base", ["main", "HEAD^", "$(id)"])
 def test_commits_are_named_whole(repository, base):
     repository.base = base
     assert "is no commit's whole name" in repository.judge().stdout
