@@ -131,9 +131,11 @@ def _distances(
             here = measured.get(place)
             if here is None:
                 yield where, f"was not measured again; {AGAIN}"
-            elif not (math.isnan(value) or math.isnan(here)):
-                if told := _apart(float(value), float(here), known.tolerance(norm)):
-                    yield where, told
+                continue
+            same = math.isnan(value) or math.isnan(here)
+            told = "" if same else _apart(float(value), float(here), known.tolerance(norm))
+            if told:
+                yield where, told
 
 
 def _apart(claim: float, found: float, tolerance: float) -> str:
