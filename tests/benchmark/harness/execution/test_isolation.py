@@ -7,7 +7,7 @@ import pytest
 
 PLACE = ["task", "subject", "protection", "purifier", "seed", "metric"]
 LIMITS = """
-time_limit_s = 15.0
+time_limit_s = 25.0
 memory_limit_gb = 2.0
 """
 
@@ -16,7 +16,7 @@ PROTECTIONS = {
     "hostile[how=fail]": ("failed", "on purpose"),
     "hostile[how=leave]": ("failed", "SystemExit"),
     "hostile[how=vanish]": ("failed", "left no result"),
-    "hostile[how=hang]": ("timeout", "ran past 15 s"),
+    "hostile[how=hang]": ("timeout", "ran past 25 s"),
     "hostile[how=crash]": ("failed", "died by signal 11"),
     "hostile[how=stop-others]": ("failed", "died by signal 15"),
     "hostile[how=allocate]": ("failed", "Memory"),
@@ -31,7 +31,7 @@ PROTECTIONS = {
     "hostile[how=share-memory]": ("failed", "held more than 2 GiB of memory"),
     "hostile[how=hide-memory]": ("failed", "held more than 2 GiB of memory"),
     "hostile[how=fill-shared-memory]": ("failed", ""),
-    "hostile[how=hold-lock]": ("timeout", "ran past 15 s"),
+    "hostile[how=hold-lock]": ("timeout", "ran past 25 s"),
     "hostile[how=answer-nothing]": ("failed", "returned no valid result: out/000.png"),
     "hostile[how=answer-lies]": ("failed", "left no result (answer.json: lpips: Extra inputs"),
     "hostile[how=answer-infinity]": ("failed", "left no result (answer.json: notes.a.0"),
