@@ -40,9 +40,12 @@ def selection(command: Command) -> Command:
         click.option("--photos", metavar="DIR", help="Photos of your own, their masks in masks/."),
         click.option("--seeds", help="Seeds of the exploit: 0,1,2"),
         click.option(
-            "--isolate",
-            flag_value="true",
-            help="Run plugins of other packages in processes of their own.",
+            "--isolate/--no-isolate",
+            default=None,
+            help="Plugins of other packages work in processes of their own, without a network, this"
+            " environment's variables or a sight of the store; each of their stages starts Python,"
+            " torch and the model again, which takes seconds. Or in this process, with all its"
+            " rights. [default: as the preset says, which is apart]",
         ),
         click.option(
             "--store",
@@ -91,7 +94,7 @@ def pictures(command: Command) -> Command:
     return _with(command, options)
 
 
-def select(preset: Preset, flags: Mapping[str, str | None]) -> Preset:
+def select(preset: Preset, flags: Mapping[str, Any]) -> Preset:
     """The preset with what the flags name instead; errors name the flag."""
     own = {name: folder for name in OWN_IMAGES if (folder := flags.get(name)) is not None}
     values = values_of({name: text for name, text in flags.items() if name not in OWN_IMAGES})
@@ -103,7 +106,7 @@ def select(preset: Preset, flags: Mapping[str, str | None]) -> Preset:
     return preset.override({name: f"--{name}" for name in values}, **values) if values else preset
 
 
-def values_of(flags: Mapping[str, str | None]) -> dict[str, Any]:
+def values_of(flags: Mapping[str, Any]) -> dict[str, Any]:
     """What the flags that were given stand for."""
     return {name: _value(name, text) for name, text in flags.items() if text is not None}
 
@@ -114,11 +117,11 @@ def _with(command: Command, options: list[Callable[[Any], Any]]) -> Command:
     return command
 
 
-def _value(name: str, text: str) -> Any:
+def _value(name: str, text: Any) -> Any:
     from impress_bench.benchmark.spec import parse_specs, split_top_level, unquoted
 
     if name == "isolate":
-        return True
+        return bool(text)
     try:
         if name in ("protections", "purifiers", "metrics", "tasks"):
             return [str(spec) for spec in parse_specs(text)]

@@ -11,6 +11,7 @@ the model only, and nothing is pasted back before images are compared, as in the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
@@ -23,7 +24,7 @@ from pydantic import Field, field_validator
 from impress_bench.benchmark.contract import ImageSet, PluginError, State
 from impress_bench.benchmark.datasets.photo_folders import PhotoFolder
 from impress_bench.benchmark.datasets.photos import AtelierPhotos, Photos
-from impress_bench.benchmark.tasks.base import Strip, Task, TaskSettings
+from impress_bench.benchmark.tasks.base import Range, Strip, Task, TaskSettings
 from impress_bench.benchmark.tasks.templates import checked_template
 from impress_bench.metrics.psnr import INFO as PSNR
 from impress_bench.metrics.ssim import INFO as SSIM
@@ -161,3 +162,11 @@ class MaliciousEditing(Task):
             for name, metric in {"ssim": ssim, "psnr": psnr, "vif-p": vif_p}.items():
                 scores[name + suffix] = float(metric(*pair).mean())
         return scores
+
+    def ranges(self) -> dict[str, Range]:
+        """SSIM is a correlation; PSNR is lowest where every value differs by all of [0, 1], and
+        highest where one value differs by one level; VIFp has no upper bound."""
+        values = 3 * self.settings.resolution**2
+        finest = 20 * math.log10(255) + 10 * math.log10(values)
+        whole = {"ssim": Range(-1, 1), "psnr": Range(0, finest), "vif-p": Range(0)}
+        return {f"{name}{part}": of for name, of in whole.items() for part in ("", "-background")}

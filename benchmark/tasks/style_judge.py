@@ -111,6 +111,14 @@ class StyleJudge:
             MetricInfo("clip-distance", "CMMD to own works", False, over="set"),
         )
 
+    def shown(self, count: int) -> dict[str, int]:
+        """How many of `count` images each metric is a share of."""
+        few = min(count, self.settings.diffusion_images)
+        return {
+            metric.name: few if metric.name.startswith("diffusion-") else count
+            for metric in self.metrics
+        }
+
     def require(self, artist: str, style: str) -> None:
         """Raise PluginError unless `style`, in which `artist` paints, is one that it can see."""
         if style not in (styles := self._styles()):

@@ -20,7 +20,7 @@ from impress_bench.benchmark.datasets.artworks import ArtworkFolder
 from impress_bench.benchmark.datasets.captions import CAPTIONER
 from impress_bench.benchmark.datasets.mimicry import Artists, AtelierArtists
 from impress_bench.benchmark.models import low_rank
-from impress_bench.benchmark.tasks.base import MetricInfo, Strip, Task, TaskSettings
+from impress_bench.benchmark.tasks.base import MetricInfo, Range, Strip, Task, TaskSettings
 from impress_bench.benchmark.tasks.templates import checked_template
 
 if TYPE_CHECKING:
@@ -189,6 +189,11 @@ class StyleMimicry(Task):
             [name for name in artists.names() if name != subject],
         )
         return scores
+
+    def ranges(self) -> dict[str, Range]:
+        """Shares of the painted works, or of those of them that a classifier is shown."""
+        shown = self._judge.shown(self.settings.samples)
+        return {name: Range(0, 1, count) for name, count in shown.items()}
 
     def chance(self) -> dict[str, float]:
         """A guess among all styles."""
