@@ -6,6 +6,7 @@ one folder and to write PNGs of the same names and sizes into another.
 
 from __future__ import annotations
 
+import os
 import shlex
 import tempfile
 from collections.abc import Sequence
@@ -17,9 +18,9 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.contract import PluginError, check_range
 from impress_bench.benchmark.pixels import to_pixels, to_tensor
-from impress_bench.benchmark.sandbox.confine import run_confined
+from impress_bench.benchmark.sandbox.confine import OUTPUT_GB, run_confined
 
 
 @dataclass(frozen=True)
@@ -28,16 +29,21 @@ class Command:
     them, {masks}, white on what an editor keeps.
 
     It runs without a shell, in a process group of its own, for `timeout` seconds at most, with
-    `memory_gb` GiB of memory of its own. Raises ValueError for a line without {in} and {out}.
+    `memory_gb` GiB of memory of its own; no file that it writes grows beyond `output_gb` GiB.
+    Raises ValueError for a line without {in} and {out} and for a limit that is not positive.
     """
 
     line: str
     timeout: float
     memory_gb: float | None = None
+    output_gb: float = OUTPUT_GB
 
     def __post_init__(self) -> None:
         if "{in}" not in self.line or "{out}" not in self.line:
             raise ValueError(f"command {self.line!r} must name the folders {{in}} and {{out}}")
+        check_range(
+            above=0, timeout=self.timeout, memory_gb=self.memory_gb, output_gb=self.output_gb
+        )
 
     def run(self, images: Tensor, masks: Tensor | None = None) -> Tensor:
         """What the command makes of images (B, 3, H, W) in [0, 1], in their dtype.
@@ -59,7 +65,8 @@ class Command:
             words = shlex.split(self.line)
             for name, folder in folders.items():
                 words = [word.replace(f"{{{name}}}", str(folder)) for word in words]
-            run_confined(plugin, words, Path(scratch), self.timeout, self.memory_gb)
+            limits = (self.timeout, self.memory_gb)
+            run_confined(plugin, words, Path(scratch), *limits, output_gb=self.output_gb)
             return read_images(plugin, folders["out"], names, images)
 
 
@@ -68,7 +75,7 @@ class Folder:
     names that the benchmark gives the images."""
 
     def __init__(self, path: str) -> None:
-        self.path = Path(path)
+        self.path = Path(os.path.expanduser(path))
         self.names: tuple[str, ...] = ()
         self.subject = ""
 

@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from impress_bench.benchmark.contract import ImageSet, PluginError, State
 from impress_bench.benchmark.datasets.photo_folders import PhotoFolder
 from impress_bench.benchmark.datasets.photos import AtelierPhotos, Photos
 from impress_bench.benchmark.tasks.base import Range, Strip, Task, TaskSettings
+from impress_bench.benchmark.tasks.templates import checked_template
 from impress_bench.metrics.psnr import INFO as PSNR
 from impress_bench.metrics.ssim import INFO as SSIM
 from impress_bench.metrics.vif_p import INFO as VIF_P
@@ -46,11 +47,19 @@ class MaliciousEditingSettings(TaskSettings):
 
     split: Literal["test", "validation"] = "test"
     photos: str = Field(default="", description="a folder of photos, instead of the atelier's")
-    resolution: int = Field(default=512, ge=8, description="side in pixels of such photos")
+    # VIFp needs sides of 41 pixels, the autoencoder multiples of 8.
+    resolution: int = Field(
+        default=512, ge=48, multiple_of=8, description="side in pixels of such photos"
+    )
     prompt: str = "{sitter} {place}"
     sampling_steps: int = Field(default=100, ge=1)
     guidance_scale: float = Field(default=7.5, ge=1)
     eta: float = Field(default=1.0, ge=0, le=1, description="DDIM noise of the editor")
+
+    @field_validator("prompt")
+    @classmethod
+    def _template(cls, prompt: str) -> str:
+        return checked_template(prompt, ("sitter", "place"))
 
 
 class MaliciousEditing(Task):
@@ -74,7 +83,7 @@ class MaliciousEditing(Task):
     def __init__(self, settings: MaliciousEditingSettings) -> None:
         super().__init__(settings)
         self._photos: Photos = (
-            PhotoFolder(Path(settings.photos), settings.resolution)
+            PhotoFolder(Path(settings.photos).expanduser(), settings.resolution)
             if settings.photos
             else AtelierPhotos(settings.split)
         )

@@ -89,6 +89,8 @@ class PluginProcess:
         with scratch_folder() as folder:
             self._run(plugin, folder, draft, job)
             answer = _answer(plugin, folder, Described)
+            if answer.failure is not None and answer.failure.kind == "config":
+                raise ConfigError(answer.failure.message)
             _raise(plugin, answer.failure)
             if answer.decided is None:
                 raise PluginError(plugin, "its process ended and told nothing of its parameters")
@@ -175,8 +177,6 @@ def _raise(plugin: str, failure: Failure | None) -> None:
     """What the other process raised, with its traceback as a note."""
     if failure is None:
         return
-    if failure.kind == "config":
-        raise ConfigError(failure.message)
     error = PluginError(plugin, failure.message, State(failure.state))
     if failure.trace:
         error.add_note(failure.trace)

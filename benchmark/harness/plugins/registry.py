@@ -161,6 +161,8 @@ class Registry:
             parameters=decided["parameters"],
             injected=self._injected(decided, settings),
         )
+        if draft.parameters and draft.kind != "task":
+            _refuse_what_it_refuses(drafted)
         return {**decided, "requires": requires_of(drafted)}
 
     def _injected(self, decided: Mapping[str, Any], settings: Settings) -> dict[str, Component]:
@@ -206,6 +208,16 @@ def conflict(kind: str, entries: list[EntryPoint]) -> str:
 def _refuse_surrogate(part: Component, way_out: str) -> None:
     if part.surrogate:
         raise ConfigError(f"{part.label}: {SURROGATE}={part.surrogate}: {way_out}")
+
+
+def _refuse_what_it_refuses(component: Component) -> None:
+    """A value that a plugin itself does not take is the user's to mend, before any work is done.
+    What else is wrong with a plugin is found where it runs, and costs its own cells."""
+    try:
+        component.create()
+    except PluginError as error:
+        if isinstance(error.__cause__, ValueError):
+            raise ConfigError(str(error)) from None
 
 
 def _read_decided(path: Path | None) -> dict[str, Any] | None:
