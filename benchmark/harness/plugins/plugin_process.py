@@ -161,9 +161,7 @@ def _files(component: Component) -> list[str]:
 
 def _code() -> list[str]:
     """Where this package lies, and the interpreter that runs it."""
-    import impress_bench.benchmark
-
-    return [sys.prefix, sys.base_prefix, *impress_bench.benchmark.__path__]
+    return [sys.prefix, sys.base_prefix, str(Path(__file__).parents[2])]
 
 
 def _answer(plugin: str, folder: Path, model: Any) -> Any:
