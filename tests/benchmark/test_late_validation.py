@@ -13,8 +13,8 @@ from PIL import Image
 from impress_bench.benchmark.cli import main
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.datasets.artworks import ArtworkFolder
-from impress_bench.benchmark.external import run_limited
 from impress_bench.benchmark.harness.plugins.parameters import bind_parameters
+from impress_bench.benchmark.sandbox.confine import run_confined
 
 PRESET = """
 extends = "quick"
@@ -176,11 +176,11 @@ PRINTS = "sleep 0.5; exec head -c 2000000 /dev/zero"
 def test_what_a_command_writes_is_bounded_and_the_bound_said(tmp_path, monkeypatch, words):
     """The bound is set once the command runs, so that it waits a little."""
     monkeypatch.chdir(tmp_path)
-    run_limited("exec:x", words, tmp_path, 60, None, output_gb=0.01)
+    run_confined("exec:x", words, tmp_path, 60, None, output_gb=0.01)
     with pytest.raises(
         PluginError, match=r"may have 0\.001 GiB; exec's parameter output_gb raises"
     ):
-        run_limited("exec:x", words, tmp_path, 60, None, output_gb=0.001)
+        run_confined("exec:x", words, tmp_path, 60, None, output_gb=0.001)
 
 
 def test_windows_is_told_where_it_runs():
