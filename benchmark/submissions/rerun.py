@@ -34,6 +34,8 @@ AGAIN = "run it again with this version and send in what that measures"
 #: Noise that is as visible as the protection, and what it is crossed with.
 MATCHED, THROUGH = "random-noise[match={}]", ("none", "impress")
 ROW = ["task", "subject", "protection"]
+#: The least by which distances of 8-bit images differ: one value by one level.
+STEPS = {"linf": 1 / 255, "l2": 1 / 255}
 
 
 def preset_of(claimed: Claimed, python: str | None) -> Preset:
@@ -137,7 +139,8 @@ def _distances(
                 yield where, f"was not measured again; {AGAIN}"
                 continue
             same = math.isnan(value) or math.isnan(here)
-            told = "" if same else _apart(float(value), float(here), known.tolerance(norm))
+            tolerance = known.tolerance(norm, STEPS.get(norm, 0.0))
+            told = "" if same else _apart(float(value), float(here), tolerance)
             if told:
                 yield where, told
 

@@ -77,6 +77,8 @@ def test_another_end_is_named(claimed, again):
 
 def test_distances_must_come_out_too(claimed, again):
     change(again, "protections", "protection == 'sample-cloak'", linf=1 / 255, lpips=9e-5)
+    assert told(claimed, again) == []
+    change(again, "protections", "protection == 'sample-cloak'", linf=1 / 255)
     complaints = told(claimed, again)
     assert len(complaints) == 2
     assert all("linf" in line for line in complaints)
