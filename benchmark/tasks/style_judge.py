@@ -112,11 +112,12 @@ class StyleJudge:
         )
 
     def shown(self, count: int) -> dict[str, int]:
-        """How many of `count` images each metric is a share of."""
+        """How many of `count` images each metric that is a share is one of."""
         few = min(count, self.settings.diffusion_images)
         return {
             metric.name: few if metric.name.startswith("diffusion-") else count
-            for metric in self.metrics
+            for metric in self.metrics(rivals=False)
+            if metric.percent
         }
 
     def require(self, artist: str, style: str) -> None:

@@ -89,6 +89,8 @@ class PluginProcess:
         with scratch_folder() as folder:
             self._run(plugin, folder, draft, job)
             answer = _answer(plugin, folder, Described)
+            if answer.failure is not None and answer.failure.kind == "config":
+                raise ConfigError(answer.failure.message)
             _raise(plugin, answer.failure)
             if answer.decided is None:
                 raise PluginError(plugin, "its process ended and told nothing of its parameters")
@@ -158,7 +160,7 @@ def _files(component: Component) -> list[str]:
 
 
 def _code() -> list[str]:
-    """The folders of the interpreter that runs this, and of `impress_bench.benchmark`."""
+    """Where this package lies, and the interpreter that runs it."""
     return [sys.prefix, sys.base_prefix, str(Path(__file__).parents[2])]
 
 
@@ -173,8 +175,6 @@ def _raise(plugin: str, failure: Failure | None) -> None:
     """What the other process raised, with its traceback as a note."""
     if failure is None:
         return
-    if failure.kind == "config":
-        raise ConfigError(failure.message)
     error = PluginError(plugin, failure.message, State(failure.state))
     if failure.trace:
         error.add_note(failure.trace)
