@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
 
+#: Differences of two cosines; and 1000 times twice the most by which the kernel
+#: exp(-d^2 / 200) of points at d of at most 2 can differ.
+RANGES = {
+    "clip-margin": Range(-2, 2),
+    "clip-centroid": Range(-2, 2),
+    "clip-distance": Range(-39.7, 39.7),
+}
 JUDGE = "impress_bench.benchmark.tasks.style_judge:StyleJudge"
 
 
@@ -191,9 +198,13 @@ class StyleMimicry(Task):
         return scores
 
     def ranges(self) -> dict[str, Range]:
-        """Shares of the painted works, or of those of them that a classifier is shown."""
+        """Shares of the painted works, or of those of them that a classifier is shown; of the
+        others what unit embeddings allow."""
         shown = self._judge.shown(self.settings.samples)
-        return {name: Range(0, 1, count) for name, count in shown.items()}
+        shares = {name: Range(0, 1, count) for name, count in shown.items()}
+        return {
+            metric.name: RANGES.get(metric.name) or shares[metric.name] for metric in self.metrics
+        }
 
     def chance(self) -> dict[str, float]:
         """A guess among all styles."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -159,9 +160,9 @@ def _files(component: Component) -> list[str]:
 
 def _code() -> list[str]:
     """Where this package lies, and the interpreter that runs it."""
-    import impress_bench.benchmark
-
-    return [sys.prefix, sys.base_prefix, *impress_bench.benchmark.__path__]
+    package = find_spec("impress_bench.benchmark")
+    assert package is not None
+    return [sys.prefix, sys.base_prefix, *(package.submodule_search_locations or ())]
 
 
 def _answer(plugin: str, folder: Path, model: Any) -> Any:
