@@ -23,7 +23,7 @@ BASELINES = {"protection": "identity", "purifier": "none"}
 
 
 class Measured(NamedTuple):
-    """What a run measures of a task. `subjects` and `metrics` are None where only the data tells."""
+    """What a run measures of a task; None where only its data, which is not here, tells that."""
 
     subjects: tuple[str, ...] | None
     metrics: tuple[str, ...] | None

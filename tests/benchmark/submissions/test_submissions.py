@@ -156,10 +156,10 @@ def test_what_cannot_be_found_out_is_asked_for(measured, plugins, tmp_path):
 
 
 def test_claims_without_data_here_are_checked_as_far_as_they_can_be():
-    """Nobody here has the photos and artists of the paper's models."""
+    """Nobody here has the artists of the paper's models."""
     offer = offered("sd21")
     assert {task.subjects for task in offer.tasks.values()} == {None}
-    assert offer.tasks["malicious-editing"].ranges["ssim"].excludes(2.0)
+    assert offer.tasks["style-mimicry"].ranges["clip-top1"].excludes(2.0)
     assert list(offer.places("protection", ["my-cloak"])) == []
 
 
