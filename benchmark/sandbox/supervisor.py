@@ -250,7 +250,8 @@ def give_up_rights(library: Any, told: dict[str, Any]) -> None:
     library.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     for capability in range(64):
         library.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
-    if os.getuid() == 0 and all(is_open(path) for path in told["needed"]):
+    another = told["another_user"] and all(is_open(path) for path in told["needed"])
+    if os.getuid() == 0 and another:
         for path in told["writable"]:
             os.chown(path, NOBODY, NOBODY)
         os.setgroups([])
