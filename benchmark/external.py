@@ -67,14 +67,8 @@ class Command:
             words = shlex.split(self.line)
             for name, folder in folders.items():
                 words = [word.replace(f"{{{name}}}", str(folder)) for word in words]
-            run_confined(
-                plugin,
-                words,
-                Path(scratch),
-                self.timeout,
-                self.memory_gb,
-                output_gb=self.output_gb,
-            )
+            limits = (self.timeout, self.memory_gb)
+            run_confined(plugin, words, Path(scratch), *limits, output_gb=self.output_gb)
             return read_images(plugin, folders["out"], names, images)
 
 

@@ -181,15 +181,15 @@ def _places(claimed: Claimed, offer: Offered) -> Iterator[Told]:
 
 
 def _with_subjects(offer: Offered, cells: pd.DataFrame) -> Offered:
-    """Where nobody here knows the subjects of a task, those that are claimed."""
-    tasks = {
-        name: task
-        if task.subjects is not None
-        else task._replace(
-            subjects=tuple(dict.fromkeys(cells.loc[cells["task"] == name, "subject"]))
-        )
-        for name, task in offer.tasks.items()
-    }
+    """Where nobody here knows the subjects or metrics of a task, those that are claimed."""
+    tasks = dict(offer.tasks)
+    for name, task in offer.tasks.items():
+        own = cells[cells["task"] == name]
+        if task.subjects is None:
+            task = task._replace(subjects=tuple(dict.fromkeys(own["subject"])))
+        if task.metrics is None:
+            task = task._replace(metrics=tuple(dict.fromkeys(own["metric"])))
+        tasks[name] = task
     return offer._replace(tasks=tasks)
 
 

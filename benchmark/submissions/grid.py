@@ -23,10 +23,10 @@ BASELINES = {"protection": "identity", "purifier": "none"}
 
 
 class Measured(NamedTuple):
-    """What a run measures of a task. `subjects` is None where only the data tells."""
+    """What a run measures of a task; None where only its data, which is not here, tells that."""
 
     subjects: tuple[str, ...] | None
-    metrics: tuple[str, ...]
+    metrics: tuple[str, ...] | None
     controls: tuple[str, ...]
     ranges: dict[str, Range]
 
@@ -58,7 +58,7 @@ class Offered(NamedTuple):
             for subject in task.subjects or ():
                 for protection, purifier in pairs:
                     for seed in map(str, self.preset.seeds):
-                        for metric in task.metrics:
+                        for metric in task.metrics or ():
                             yield name, subject, protection, purifier, seed, metric
 
 
@@ -78,13 +78,25 @@ def offered(name: str) -> Offered:
     tasks = {
         task.name: Measured(
             tuple(subjects[task.name]) if task.name in subjects else None,
-            tuple(metric.name for metric in task.metrics),
+            _metrics(task),
             tuple(CONTROL.format(control) for control in task.task.controls),
             task.task.ranges(),
         )
         for task in plan.tasks
     }
-    return Offered(preset, tasks, board_meta(plan))
+    try:
+        meta = board_meta(plan)
+    except PluginError:
+        meta = {"title": preset.title, "preset": name}
+    return Offered(preset, tasks, meta)
+
+
+def _metrics(task: PlannedTask) -> tuple[str, ...] | None:
+    """Names of a task's metrics; None where only the data tells."""
+    try:
+        return tuple(metric.name for metric in task.metrics)
+    except PluginError:
+        return None
 
 
 def _without_data(preset: Preset, registry: Registry) -> Plan:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,6 +89,8 @@ class PluginProcess:
         with scratch_folder() as folder:
             self._run(plugin, folder, draft, job)
             answer = _answer(plugin, folder, Described)
+            if answer.failure is not None and answer.failure.kind == "config":
+                raise ConfigError(answer.failure.message)
             _raise(plugin, answer.failure)
             if answer.decided is None:
                 raise PluginError(plugin, "its process ended and told nothing of its parameters")
@@ -160,9 +161,7 @@ def _files(component: Component) -> list[str]:
 
 def _code() -> list[str]:
     """Where this package lies, and the interpreter that runs it."""
-    package = find_spec("impress_bench.benchmark")
-    assert package is not None
-    return [sys.prefix, sys.base_prefix, *(package.submodule_search_locations or ())]
+    return [sys.prefix, sys.base_prefix, str(Path(__file__).parents[2])]
 
 
 def _answer(plugin: str, folder: Path, model: Any) -> Any:
@@ -176,8 +175,6 @@ def _raise(plugin: str, failure: Failure | None) -> None:
     """What the other process raised, with its traceback as a note."""
     if failure is None:
         return
-    if failure.kind == "config":
-        raise ConfigError(failure.message)
     error = PluginError(plugin, failure.message, State(failure.state))
     if failure.trace:
         error.add_note(failure.trace)
