@@ -6,12 +6,14 @@ column of its own under its own name; `meta["roles"]` renames the parts that com
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
+from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.metric import SHARE, MetricInfo
+from impress_bench.benchmark.spec import Spec, parse_spec
 
 CONTROL = "control:"
 
@@ -60,20 +62,20 @@ ROLES: dict[str, Any] = {
 PERCENT_TASKS = ("style-mimicry",)
 
 
+@lru_cache(maxsize=16_384)
+def parsed(name: str) -> Spec:
+    """The parts of a name as boards have it; what is no spec, such as a control's name, is a spec
+    of that name alone."""
+    try:
+        return parse_spec(name)
+    except ConfigError:
+        return Spec(name)
+
+
 def base(name: str) -> str:
-    """The registered name in a specification: `glaze` of `glaze+consistency[weight=1]`."""
-    return re.split(r"[\[+]", name, maxsplit=1)[0]
-
-
-def adapted(name: str) -> tuple[str, str] | None:
-    """What the last adaptation of a specification is applied to, and that adaptation's registered
-    name: `glaze[p=1]` and `consistency` of `glaze[p=1]+consistency[weight=1]`; None without one."""
-    depth, place = 0, None
-    for index, character in enumerate(name):
-        depth += (character == "[") - (character == "]")
-        if character == "+" and depth == 0:
-            place = index
-    return None if place is None else (name[:place], base(name[place + 1 :]))
+    """A name without parameters and adaptations: `glaze` of `glaze[p=1]+o-pgd`; of a chain the
+    whole chain, so that what follows a purifier is not mistaken for it."""
+    return parsed(name).base
 
 
 @dataclass(frozen=True)
@@ -96,22 +98,22 @@ class Layout:
 
     def matched(self, noise: str) -> str | None:
         """The protection that noise is as visible as: the one it names, or the run's reference."""
-        if named := re.search(r"[\[,]match=([^,\]]+)", noise):
-            return named[1]
+        named = parsed(noise).parameter("match")
+        if named is not None:
+            return str(parsed(str(named)))
         return self.meta.get("reference_protection") if noise == base(noise) else None
 
     def title(self, name: str) -> str:
-        """What a reader sees: the known part translated, parameters kept."""
+        """What a reader sees: registered names translated, parameters and adaptations as written.
+
+        A chain is read from left to right: `Noise [std=0.05] > IMPRESS`.
+        """
         titles = {**TITLES, **self.meta.get("titles", {})}
         if name in titles:
             return str(titles[name])
         if name.startswith(CONTROL):
             return name.removeprefix(CONTROL).replace("-", " ").capitalize()
-        known = titles.get(base(name))
-        if known is None:
-            return name
-        rest = name[len(base(name)) :]
-        return f"{known} {rest}" if rest.startswith("[") else f"{known}{rest}"
+        return " > ".join(_link_title(link, titles) for link in parsed(name).links)
 
     def condition(self, protection: str, purifier: str) -> str:
         """A protection and what was done about it: `GLAZE, JPG`."""
@@ -142,6 +144,16 @@ class Layout:
         """Purifiers in display order, doing nothing first."""
         names = ordered(observed, self.meta.get("purifiers", TITLES))
         return sorted(names, key=lambda name: base(name) != self.role("no_purifier"))
+
+
+def _link_title(link: Spec, titles: Mapping[str, Any]) -> str:
+    """The title of one component, with a space before its parameters."""
+    text = str(link)
+    known = titles.get(link.name)
+    if known is None:
+        return text
+    rest = text.removeprefix(link.name)
+    return f"{known} {rest}" if rest.startswith("[") else f"{known}{rest}"
 
 
 def ordered(observed: Iterable[str], order: Iterable[str]) -> list[str]:

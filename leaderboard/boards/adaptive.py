@@ -22,7 +22,7 @@ from impress_bench.leaderboard.boards.paper import (
 )
 from impress_bench.leaderboard.boards.variants import Task, measured, variants
 from impress_bench.leaderboard.entries import ABSENT, Key, Record, entry_records
-from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.layout import Layout, parsed
 from impress_bench.leaderboard.render import Block, Board, Notes, entry_text
 
 PAIR_TEXT = (
@@ -128,6 +128,6 @@ def _printed(
 ) -> list[list[str]]:
     """The paper's own line where the model is the paper's."""
     figures = table.figures.get(metric.name) if layout.meta.get("paper") else None
-    if figures is None or base.partition("[")[0] not in ("glaze", "photoguard-diffusion"):
+    if figures is None or parsed(base).family not in ("glaze", "photoguard-diffusion"):
         return []
     return [[f"{metric.title}, the paper {footnotes.mark(ADAPTIVE_SOURCE)}", *figures]]

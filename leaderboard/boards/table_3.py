@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from fractions import Fraction
 
 import pandas as pd
 
@@ -12,7 +10,7 @@ from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.boards.paper import ADAPTIVE_SOURCE, TABLE_3
 from impress_bench.leaderboard.boards.variants import measured, variants
 from impress_bench.leaderboard.entries import ABSENT, Key, entry_records
-from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.layout import Layout, parsed
 from impress_bench.leaderboard.render import Block, Board, Notes, entry_text
 
 NAME = "table-3"
@@ -58,9 +56,11 @@ def build(cells: pd.DataFrame, notes: pd.DataFrame, layout: Layout) -> Board | N
 
 
 def _weight(name: str) -> float:
-    """The weight that a name gives; the default is not known here and sorts first."""
-    found = re.findall(r"[\[,]weight=([^,\]]+)", name)
-    return float(Fraction(found[-1])) if found else 0.0
+    """The weight that the last adaptation of a name gives; a default is not known here and sorts
+    first, as does a name without adaptations."""
+    adaptations = parsed(name).adaptations
+    weight = adaptations[-1].parameter("weight") if adaptations else None
+    return float(weight) if weight is not None else 0.0
 
 
 def _share(notes: pd.DataFrame, name: str) -> str:
@@ -74,7 +74,7 @@ def _theirs(
 ) -> list[list[str]]:
     """The paper's two lines of Table 3 where the model is the paper's."""
     figures = TABLE_3.get(metric.name) if layout.meta.get("paper") else None
-    if figures is None or columns[0].partition("[")[0] != "glaze":
+    if figures is None or parsed(columns[0]).family != "glaze":
         return []
     mark, weights = footnotes.mark(ADAPTIVE_SOURCE), [_weight(name) for name in columns]
     return [

@@ -15,7 +15,7 @@ import pandas as pd
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.boards import comparisons
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, collect, entry_records
-from impress_bench.leaderboard.layout import Layout, adapted, base
+from impress_bench.leaderboard.layout import Layout, base, parsed
 from impress_bench.leaderboard.render import Block, Board, Notes, entry_text
 
 
@@ -60,7 +60,7 @@ def build(table: TaskTable, cells: pd.DataFrame, layout: Layout) -> Board | None
     records: list[Record] = []
     shown = [name for name in protections if layout.kind(name) == "protection"]
     # Adapted protections have Tables 3 to 6; they come here if there is nothing else.
-    for protection in [name for name in shown if adapted(name) is None] or shown:
+    for protection in [name for name in shown if not parsed(name).adaptations] or shown:
         columns = _columns(table, layout, protection, protections, purifiers)
         protected = (protection, layout.role("no_purifier"))
         lines = comparisons.compare(table.name, entries, layout, columns, protected, metrics)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Entry, Key, collect
-from impress_bench.leaderboard.layout import Layout, adapted
+from impress_bench.leaderboard.layout import Layout, parsed
 
 
 class Task(NamedTuple):
@@ -41,7 +41,7 @@ def variants(task: Task, role: str, layout: Layout) -> dict[str, list[str]]:
     adaptation = layout.role(role)
     found: dict[str, list[str]] = {}
     for name in task.protections:
-        parts = adapted(name)
-        if parts is not None and parts[1] == adaptation:
-            found.setdefault(parts[0], []).append(name)
+        spec = parsed(name)
+        if spec.adapted is not None and spec.adaptations[-1].name == adaptation:
+            found.setdefault(str(spec.adapted), []).append(name)
     return found

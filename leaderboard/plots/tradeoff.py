@@ -6,7 +6,6 @@ below and to the left of another protects better and shows less, where scores ar
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ from matplotlib.figure import Figure
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Key, collect
-from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.layout import Layout, parsed
 
 COLOURS = ("#b5382a", "#2166ac", "#4d9221", "#c98b1b", "#7b3294", "#4d4d4d", "#01665e", "#c51b7d")
 
@@ -69,13 +68,6 @@ def points_of(
     return points
 
 
-def family(protection: str) -> str:
-    """What a protection is called at any budget: `glaze+o-pgd` of `glaze[p=0.1]+o-pgd[tau=1]`."""
-    while "[" in protection:
-        protection = re.sub(r"\[[^\[\]]*\]", "", protection)
-    return protection
-
-
 def _draw(points: list[Point], layout: Layout, metric: MetricInfo, path: Path) -> None:
     """A panel without a purifier and one with the reference purifier, where that was run."""
     purifiers = [
@@ -86,7 +78,7 @@ def _draw(points: list[Point], layout: Layout, metric: MetricInfo, path: Path) -
     figure = Figure((4.2 * len(purifiers) + 2.6, 3.8), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(purifiers), sharex=True, sharey=True, squeeze=False)[0]
-    families = list(dict.fromkeys(family(point.protection) for point in points))
+    families = list(dict.fromkeys(parsed(point.protection).family for point in points))
     for axes, purifier in zip(panels, purifiers, strict=True):
         _panel(axes, points, purifier, families, layout, metric)
         axes.set_title(layout.title(purifier), fontsize=10)
@@ -111,7 +103,7 @@ def _panel(
         own = sorted(
             (point.visibility, scale * point.scores[purifier])
             for point in points
-            if family(point.protection) == name and purifier in point.scores
+            if parsed(point.protection).family == name and purifier in point.scores
         )
         axes.plot(
             [x for x, _ in own],

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from impress_bench.leaderboard import write_boards
-from impress_bench.leaderboard.layout import adapted
 
 EMPTY = pd.DataFrame()
 WEAK, STRONG = "glaze+consistency[weight=1]", "glaze+consistency[chain=ldm,weight=40]"
@@ -49,19 +48,6 @@ def grid(folder: Path, name: str, heading: str) -> list[list[str]]:
     part = text.split(f"## {heading}\n")[1].split("\n## ")[0]
     lines = [line for line in part.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-
-
-@pytest.mark.parametrize(
-    ("name", "parts"),
-    [
-        ("glaze", None),
-        ("glaze[match=a+b]", None),
-        ("glaze[p=1]+consistency[weight=1]", ("glaze[p=1]", "consistency")),
-        ("a+consistency+o-pgd[tau=1]", ("a+consistency", "o-pgd")),
-    ],
-)
-def test_the_last_adaptation_is_read_off_the_name(name: str, parts: Any) -> None:
-    assert adapted(name) == parts
 
 
 def test_table_3_sweeps_weights_in_their_order(

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from impress_bench.leaderboard import Layout, write_boards
-from impress_bench.leaderboard.plots.tradeoff import family, points_of
+from impress_bench.leaderboard.plots.tradeoff import points_of
 
 EMPTY = pd.DataFrame()
 WEAK, STRONG = "glaze[linf=8/255]", "glaze[linf=16/255]"
@@ -49,11 +49,6 @@ def test_points_are_means_over_subjects(swept: Any, meta: Any) -> None:
     assert points[WEAK].scores == {"none": pytest.approx(0.65)}
     assert points[STRONG].scores == {"none": pytest.approx(0.4), "impress": pytest.approx(0.7)}
     assert points["identity"].visibility == 0
-
-
-def test_a_family_is_a_protection_at_any_budget() -> None:
-    assert family("glaze[p=0.1,q=a[b=1]]+o-pgd[tau=1]") == "glaze+o-pgd"
-    assert family(WEAK) == family(STRONG) == "glaze"
 
 
 def test_the_picture_is_drawn_and_shown(swept: Any, meta: Any, tmp_path: Path) -> None:
