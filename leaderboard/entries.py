@@ -66,7 +66,8 @@ class Entry:
         return summarize(list(self.by_subject.values()))
 
 
-COLUMNS = ("subject", "protection", "purifier", "metric", "value", "state", "reason")
+#: What `collect` reads of a table whose values are scores or were given that form.
+READ = ("subject", "protection", "purifier", "metric", "value", "state", "reason")
 ABSENT = Entry(reason="not run")
 
 
@@ -84,7 +85,7 @@ def collect(
     `measured`.
     """
     rows = frame[frame["task"] == task]
-    columns = [_column(rows, name) for name in COLUMNS]
+    columns = [_column(rows, name) for name in READ]
     subjects = {str(subject) for subject in set(columns[0])}
     known = sorted({str(name) for name in set(columns[3]) if _given(name)} | set(metrics))
     grouped: dict[Key, list[tuple[str, str, str, float]]] = {}

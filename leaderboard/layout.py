@@ -14,8 +14,7 @@ from typing import Any
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.metric import SHARE, MetricInfo
 from impress_bench.benchmark.spec import Spec, parse_spec
-
-CONTROL = "control:"
+from impress_bench.leaderboard.schema import CONTROL, is_control
 
 TITLES = {
     "identity": "Clean",
@@ -90,7 +89,7 @@ class Layout:
 
     def kind(self, protection: str) -> str:
         """`control`, `clean`, `noise` or `protection`."""
-        if protection.startswith(CONTROL):
+        if is_control(protection):
             return "control"
         if base(protection) == self.role("clean"):
             return "clean"
@@ -111,7 +110,7 @@ class Layout:
         titles = {**TITLES, **self.meta.get("titles", {})}
         if name in titles:
             return str(titles[name])
-        if name.startswith(CONTROL):
+        if is_control(name):
             return name.removeprefix(CONTROL).replace("-", " ").capitalize()
         return " > ".join(_link_title(link, titles) for link in parsed(name).links)
 

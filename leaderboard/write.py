@@ -25,15 +25,9 @@ from impress_bench.leaderboard.pages.overview import overview
 from impress_bench.leaderboard.plots.inconsistency import plot_inconsistency
 from impress_bench.leaderboard.plots.tradeoff import plot_tradeoff
 from impress_bench.leaderboard.render import Board, write_board, write_text
+from impress_bench.leaderboard.schema import TABLES
 
 FORMATS = ("md", "csv", "json")
-KEY = ["task", "subject", "protection", "purifier", "seed", "metric"]
-COLUMNS = {
-    "cells": [*KEY, "value", "state", "reason"],
-    "protections": ["task", "subject", "protection", "image", "linf", "l2", "lpips", "state"],
-    "inspections": ["task", "subject", "protection", "purifier", "image", "measure", "value"],
-    "notes": ["task", "subject", "protection", "image", "note", "value"],
-}
 
 
 def write_boards(
@@ -47,7 +41,7 @@ def write_boards(
 ) -> list[Path]:
     """Write every board that the frames can fill, and say which files.
 
-    Boards go to `out_dir/boards`, pictures to `out_dir/figures`. Frames may be empty; `COLUMNS`
+    Boards go to `out_dir/boards`, pictures to `out_dir/figures`. Frames may be empty; `schema`
     says what they hold. Every key of `meta` is optional: preset, title, model,
     model_is_miniature, model_note (what a reader must know of it), settings_frozen, chance
     (level a metric), metrics (a list a task of name, title, higher_is_better and percent),
@@ -110,13 +104,10 @@ def _checked(
 ) -> list[pd.DataFrame]:
     """The frames with all their columns; a frame may be empty or left out."""
     given = (cells, protections, inspections, pd.DataFrame() if notes is None else notes)
-    frames = dict(zip(COLUMNS, given, strict=True))
+    frames = dict(zip(TABLES, given, strict=True))
     for name, frame in frames.items():
         _check(name, frame)
-    return [
-        frame if len(frame.columns) else pd.DataFrame(columns=COLUMNS[name])
-        for name, frame in frames.items()
-    ]
+    return [frame if len(frame.columns) else TABLES[name].frame() for name, frame in frames.items()]
 
 
 def _wanted(board: Board, meta: Mapping[str, Any]) -> bool:
@@ -127,9 +118,10 @@ def _wanted(board: Board, meta: Mapping[str, Any]) -> bool:
 
 def _check(name: str, frame: pd.DataFrame) -> None:
     """Refuse frames with missing columns, and cells measured twice: unlike runs never merge."""
-    missing = sorted(set(COLUMNS[name]) - set(frame.columns)) if len(frame.columns) else []
+    columns, place = TABLES[name].columns, list(TABLES[name].place)
+    missing = sorted(set(columns) - set(frame.columns)) if len(frame.columns) else []
     if missing:
-        raise ValueError(f"{name} lacks the columns {missing}; it needs {COLUMNS[name]}")
-    if name == "cells" and len(frame) and frame.duplicated(KEY).any():
-        twice = frame.loc[frame.duplicated(KEY), KEY].iloc[0].to_dict()
+        raise ValueError(f"{name} lacks the columns {missing}; it needs {columns}")
+    if name == "cells" and len(frame) and frame.duplicated(place).any():
+        twice = frame.loc[frame.duplicated(place), place].iloc[0].to_dict()
         raise ValueError(f"cells holds {twice} more than once; boards never merge runs")

@@ -15,11 +15,10 @@ import pandas as pd
 
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.errors import ConfigError
-from impress_bench.benchmark.harness.runs.tables import CELLS as COLUMNS
 from impress_bench.benchmark.spec import parse_spec
+from impress_bench.leaderboard.schema import CELLS
 
-PLACE = ["task", "subject", "protection", "purifier", "seed", "metric"]
-HEADER = ",".join(COLUMNS)
+HEADER = ",".join(CELLS.columns)
 SPEC = r"[a-z0-9][\w\-+=.,/\[\]>: ]*"
 #: What each column may hold; the reason is free, but one printable line.
 PATTERNS = {
@@ -48,11 +47,11 @@ def parse_cells(content: bytes) -> pd.DataFrame:
         raise ValueError(f"its first line is {header[:LONGEST]!r}, not {HEADER!r}")
     _, *rows = csv.reader(io.StringIO(text, newline=""))
     for at, row in enumerate(rows, start=2):
-        if len(row) != len(COLUMNS):
-            raise ValueError(f"line {at} has {len(row)} columns, not {len(COLUMNS)}")
+        if len(row) != len(CELLS.columns):
+            raise ValueError(f"line {at} has {len(row)} columns, not {len(CELLS.columns)}")
     if not rows:
         raise ValueError("it claims nothing")
-    return pd.DataFrame(rows, columns=list(COLUMNS), dtype=str)
+    return pd.DataFrame(rows, columns=CELLS.columns, dtype=str)
 
 
 def typed(cells: pd.DataFrame) -> pd.DataFrame:
@@ -66,8 +65,8 @@ def check_form(cells: pd.DataFrame, kind: str, name: str) -> Iterator[tuple[str,
     complaints = 0
     seen: set[tuple[str, ...]] = set()
     for at, row in enumerate(cells.itertuples(index=False), start=2):
-        values = dict(zip(COLUMNS, row, strict=True))
-        place = tuple(values[column] for column in PLACE)
+        values = dict(zip(CELLS.columns, row, strict=True))
+        place = tuple(values[column] for column in CELLS.place)
         try:
             _check(values, kind, name)
             if place in seen:

@@ -21,6 +21,7 @@ from impress_bench.benchmark.submissions.reading import find_submissions, read
 from impress_bench.leaderboard import write_boards
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.pages.index import Section, index
+from impress_bench.leaderboard.schema import CELLS
 from impress_bench.leaderboard.write import build_boards
 
 
@@ -87,12 +88,11 @@ def _together(
     """Cells and display order with the submissions behind what was there; what a submission
     measured that is there already stays as it is."""
     cells = pd.concat([cells, *[one.cells for one in sent]], ignore_index=True)
-    where = [column for column in cells if column not in ("value", "state", "reason")]
     ordered = dict(meta)
     for names, column in (("protections", "protection"), ("purifiers", "purifier")):
         new = [name for one in sent for name in one.cells[column]]
         ordered[names] = list(dict.fromkeys([*meta[names], *new]))
-    return cells.drop_duplicates(where, ignore_index=True), ordered
+    return cells.drop_duplicates(list(CELLS.place), ignore_index=True), ordered
 
 
 def _facts(origins: Sequence[Mapping[str, Any]], sent: Sequence[Sent]) -> list[str]:

@@ -16,8 +16,9 @@ from impress_bench.benchmark.harness.execution.progress import Reporter
 from impress_bench.benchmark.harness.runs.run import run
 from impress_bench.benchmark.submissions.model import CELLS, Submission
 from impress_bench.benchmark.submissions.reading import Complaint
+from impress_bench.leaderboard import schema
 
-CELL = ["task", "subject", "protection", "purifier", "seed"]
+CELL = list(schema.CELL)
 #: How far a share of images may be from the claim, and any other figure: a part of it and a little
 #: more. Another processor rounds otherwise, and an image may fall into another class.
 SHARE, PART, MORE = 0.1, 0.02, 0.01

@@ -19,6 +19,7 @@ from impress_bench.benchmark.harness.storage.atomic_files import make_folder, wr
 from impress_bench.benchmark.harness.storage.keys import sha256
 from impress_bench.benchmark.spec import parse_spec
 from impress_bench.benchmark.submissions.model import CELLS, PROVENANCE, SUBMISSION
+from impress_bench.leaderboard.schema import is_control
 
 #: What of a run's provenance is sent in: nothing that names a person's machine or folders.
 ORIGIN = ("started", "python", "packages", "key_schema", "device", "dtype", "models", "seeds",
@@ -95,7 +96,7 @@ def _claimed(part: Part, kind: str, name: str) -> pd.DataFrame:
     """The cells of a plugin, with whatever parameters and adaptations; what was not run and further
     metrics are no claims."""
     cells, further = part.frames.cells, set(part.origins[0]["preset"].get("metrics", ()))
-    cells = cells[~cells["protection"].str.startswith("control:")]
+    cells = cells[~cells["protection"].map(is_control)]
     cells = cells[(cells["state"] != State.MISSING) & ~cells["metric"].isin(further)]
     reasons = cells["reason"].map(lambda reason: " ".join(reason.split())[:2000])
     return cells.assign(reason=reasons)[[parse_spec(text).name == name for text in cells[kind]]]

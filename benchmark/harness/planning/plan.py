@@ -15,9 +15,6 @@ from impress_bench.benchmark.harness.storage.store import Store
 from impress_bench.benchmark.spec import Spec
 from impress_bench.benchmark.tasks.base import MetricInfo, Task
 
-#: How a task's control is written where cells name a protection; its purifier is empty.
-CONTROL = "control:{}"
-
 
 class Cell(NamedTuple):
     """Task x subject x protection x purifier x seed, and the stages that lead to its scores.

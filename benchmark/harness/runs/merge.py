@@ -23,10 +23,8 @@ from impress_bench.benchmark.harness.runs.folder import Part, difference, read_p
 from impress_bench.benchmark.harness.runs.tables import Frames, save_frames
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
 from impress_bench.leaderboard import write_boards
-from impress_bench.leaderboard.write import COLUMNS
+from impress_bench.leaderboard.schema import TABLES, is_control
 
-#: Columns of results; the others name the place that they belong to.
-MEASURED = ("value", "state", "reason", "linf", "l2", "lpips")
 #: Relative tolerance: two machines may sum in different orders.
 CLOSE = 1e-9
 
@@ -106,7 +104,7 @@ def _once(items: Iterable[Any]) -> list[Any]:
 def _frame(name: str, parts: Sequence[Part]) -> pd.DataFrame:
     """One table of all parts. Of rows of one place, `done` wins over a failure, and a failure over
     `missing`. Raises ConfigError if two parts measured different values."""
-    where = [column for column in COLUMNS[name] if column not in MEASURED]
+    where = list(TABLES[name].place)
     rows: dict[Hashable, tuple[Part, Any]] = {}
     for part in parts:
         frame: pd.DataFrame = getattr(part.frames, name)
@@ -132,7 +130,7 @@ def _rank(row: Any) -> int:
 
 def _contradicts(one: Any, other: Any) -> bool:
     """Whether two rows of one place, both `done`, hold different numbers."""
-    if _rank(one) < 2 or _rank(other) < 2 or str(one.protection).startswith("control:"):
+    if _rank(one) < 2 or _rank(other) < 2 or is_control(str(one.protection)):
         return False
     return not all(
         a == b or (isinstance(a, float) and (a != a or math.isclose(a, b, rel_tol=CLOSE)))

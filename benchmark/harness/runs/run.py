@@ -35,6 +35,7 @@ from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
 from impress_bench.benchmark.harness.storage.store import Store, StoreError, default_root
 from impress_bench.leaderboard import write_boards
+from impress_bench.leaderboard.schema import CELL
 
 #: Interval in seconds at which boards are rewritten during a run.
 REFRESH_S = 30.0
@@ -55,15 +56,14 @@ class RunResult:
     @property
     def states(self) -> dict[str, int]:
         """Numbers of cells by state; a cell has failed if one of its metrics has."""
-        where = ["task", "subject", "protection", "purifier", "seed"]
         ended = self.cells["state"].isin([State.DONE, State.SKIPPED]).sort_values(kind="stable")
-        worst = self.cells.loc[ended.index].drop_duplicates(where).sort_index()
+        worst = self.cells.loc[ended.index].drop_duplicates(list(CELL)).sort_index()
         return dict(worst["state"].value_counts(sort=False))
 
     @property
     def failures(self) -> list[dict[str, Any]]:
         """The cells that neither finished nor were skipped, with their reasons."""
-        where = ["task", "subject", "protection", "purifier", "seed", "state", "reason"]
+        where = [*CELL, "state", "reason"]
         failed = self.cells[~self.cells["state"].isin([State.DONE, State.SKIPPED])]
         rows = failed[where].drop_duplicates().itertuples(index=False)
         return [dict(zip(where, row, strict=True)) for row in rows]

@@ -11,16 +11,10 @@ import pandas as pd
 
 from impress_bench.benchmark.contract import NORMS, PluginError, State
 from impress_bench.benchmark.harness.execution.stage_runner import Outcome
-from impress_bench.benchmark.harness.planning.plan import CONTROL, Cell, Plan
+from impress_bench.benchmark.harness.planning.plan import Cell, Plan
 from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.atomic_files import write_atomically
-
-CELLS = (
-    "task", "subject", "protection", "purifier", "seed", "metric", "value", "state", "reason"
-)  # fmt: skip
-PROTECTIONS = ("task", "subject", "protection", "image", *NORMS, "state")
-INSPECTIONS = ("task", "subject", "protection", "purifier", "image", "measure", "value")
-NOTES = ("task", "subject", "protection", "image", "note", "value")
+from impress_bench.leaderboard.schema import CELLS, INSPECTIONS, NOTES, PROTECTIONS, control
 
 Outcomes = Mapping[str, Outcome]
 
@@ -57,7 +51,7 @@ def cells_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
             if metric in cell.measured:
                 state, reason, scores = _measured(metric, cell.measured[metric], outcomes)
             rows.append((*where, metric, scores.get(metric, float("nan")), str(state), reason))
-    return pd.DataFrame(rows, columns=list(CELLS))
+    return CELLS.frame(rows)
 
 
 def protections_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
@@ -76,7 +70,7 @@ def protections_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
             rows.append((*where, "", *nothing, str(outcome.state)))
         elif cell.protected is None and cell.failure is not None:
             rows.append((*where, "", *nothing, str(cell.failure.state)))
-    return pd.DataFrame(rows, columns=list(PROTECTIONS))
+    return PROTECTIONS.frame(rows)
 
 
 def inspections_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
@@ -91,7 +85,7 @@ def inspections_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
             for name, value in zip(outcome.record["names"], values, strict=True):
                 where = (place.task, place.subject, place.protection, place.purifier)
                 rows.append((*where, name, measure, value))
-    return pd.DataFrame(rows, columns=list(INSPECTIONS))
+    return INSPECTIONS.frame(rows)
 
 
 def notes_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
@@ -105,7 +99,7 @@ def notes_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
         for note, values in outcome.record["notes"].items():
             for name, value in zip(outcome.record["names"], values, strict=True):
                 rows.append((place.task, place.subject, place.protection, name, note, value))
-    return pd.DataFrame(rows, columns=list(NOTES))
+    return NOTES.frame(rows)
 
 
 def save_frames(frames: Frames, folder: Path) -> None:
@@ -130,7 +124,7 @@ def board_meta(plan: Plan) -> dict[str, Any]:
         "model": preset.models.target,
         "metrics": {task.name: [metric.stored() for metric in task.metrics] for task in plan.tasks},
         "controls": {
-            task.name: [CONTROL.format(name) for name in task.task.controls] for task in plan.tasks
+            task.name: [control(name) for name in task.task.controls] for task in plan.tasks
         },
         "chance": {
             name: value for task in plan.tasks for name, value in task.task.chance().items()
