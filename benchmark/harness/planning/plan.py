@@ -53,17 +53,12 @@ class PlannedTask:
     @property
     def metrics(self) -> list[MetricInfo]:
         """The task's own, then those that the preset adds."""
-        shown = {
-            name: {} if isinstance(metric, PluginError) else metric.shown
-            for name, metric in self.further.items()
+        declared = {
+            name: {} if isinstance(found, PluginError) else found.shown
+            for name, found in self.further.items()
         }
-        return [
-            *self.task.metrics,
-            *[
-                MetricInfo(name, of.get("title", name), of.get("higher_is_better", True))
-                for name, of in shown.items()
-            ],
-        ]
+        further = [MetricInfo.read({**shown, "name": name}) for name, shown in declared.items()]
+        return [*self.task.metrics, *further]
 
     @property
     def name(self) -> str:
