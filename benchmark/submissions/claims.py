@@ -15,9 +15,10 @@ from impress_bench.benchmark.harness.planning.planner import make_plan
 from impress_bench.benchmark.harness.plugins.component import OURS
 from impress_bench.benchmark.harness.plugins.models import model_digest
 from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.runs.board_meta import board_meta
 from impress_bench.benchmark.harness.runs.folder import NARROWED
-from impress_bench.benchmark.harness.runs.tables import board_meta
 from impress_bench.benchmark.submissions.model import CELLS, PROVENANCE, SUBMISSION, Submission
+from impress_bench.leaderboard.meta import BoardMeta
 
 #: File, field and what is wrong with it.
 Told = tuple[str, str, str]
@@ -29,7 +30,7 @@ class Offered(NamedTuple):
 
     subjects: dict[str, set[str]]
     metrics: dict[str, set[str]]
-    meta: dict[str, Any]
+    meta: BoardMeta
 
 
 @lru_cache(maxsize=8)

@@ -20,6 +20,7 @@ from impress_bench.benchmark.submissions.model import Submission
 from impress_bench.benchmark.submissions.reading import find_submissions, read
 from impress_bench.leaderboard import write_boards
 from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.pages.index import Section, index
 from impress_bench.leaderboard.schema import CELLS
 from impress_bench.leaderboard.write import build_boards
@@ -83,16 +84,17 @@ def _accepted(folder: Path) -> Sent:
 
 
 def _together(
-    cells: pd.DataFrame, meta: Mapping[str, Any], sent: Sequence[Sent]
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+    cells: pd.DataFrame, meta: BoardMeta, sent: Sequence[Sent]
+) -> tuple[pd.DataFrame, BoardMeta]:
     """Cells and display order with the submissions behind what was there; what a submission
     measured that is there already stays as it is."""
     cells = pd.concat([cells, *[one.cells for one in sent]], ignore_index=True)
-    ordered = dict(meta)
+    ordered = {}
     for names, column in (("protections", "protection"), ("purifiers", "purifier")):
         new = [name for one in sent for name in one.cells[column]]
-        ordered[names] = list(dict.fromkeys([*meta[names], *new]))
-    return cells.drop_duplicates(list(CELLS.place), ignore_index=True), ordered
+        ordered[names] = list(dict.fromkeys([*getattr(meta, names), *new]))
+    cells = cells.drop_duplicates(list(CELLS.place), ignore_index=True)
+    return cells, meta.model_copy(update=ordered)
 
 
 def _facts(origins: Sequence[Mapping[str, Any]], sent: Sequence[Sent]) -> list[str]:

@@ -13,6 +13,7 @@ import pandas as pd
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.execution.progress import Reporter
+from impress_bench.benchmark.harness.runs.board_meta import read_meta
 from impress_bench.benchmark.harness.runs.run import run
 from impress_bench.benchmark.submissions.model import CELLS, Submission
 from impress_bench.benchmark.submissions.reading import Complaint
@@ -49,7 +50,8 @@ def rerun(
             isolate=True,
         )
         result = run(preset, scratch / "run", scratch / "store", reporter)
-        shares = json.loads((result.out / "provenance.json").read_bytes())["boards"]["chance"]
+        meta = read_meta(json.loads((result.out / "provenance.json").read_bytes()))
+        shares = {metric.name for metric in meta.metrics[task] if metric.percent}
         found = result.cells[result.cells["protection"] == protection].set_index("metric")
         place = " ".join((task, subject, protection, purifier, f"seed={cell_seed}"))
         chosen = (done[CELL] == [task, subject, protection, purifier, cell_seed]).all(axis=1)

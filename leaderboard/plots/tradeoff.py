@@ -1,7 +1,8 @@
-"""Robustness against visibility: what each protection achieves for how much it shows.
+"""Scatter plots of robustness against visibility: what a protection achieves at which visibility.
 
-A protection run at several budgets draws a curve; one run at one budget is a point of it. What lies
-below and to the left of another protects better and shows less, where scores are the exploit's.
+A protection that was run at several budgets is drawn as a curve, one at a single budget as a point.
+Scores are the exploit's, so a point below and to the left of another protects better and is less
+visible.
 """
 
 from __future__ import annotations
@@ -32,7 +33,14 @@ class Point(NamedTuple):
 def plot_tradeoff(
     cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout, folder: Path
 ) -> dict[Path, str]:
-    """Draw a picture a task and say what each shows; none for a task with a single protection."""
+    """Draws one picture per task that has at least two protections.
+
+    Parameters:
+        cells, protections: Tables with the columns that `schema` declares.
+        folder: Where pictures are written.
+
+    Returns the caption of each picture by its path.
+    """
     drawn = {}
     for task in sorted(set(cells["task"])):
         metrics = layout.metrics(task, {key.metric for key in collect(cells, task)})
@@ -50,11 +58,11 @@ def plot_tradeoff(
 def points_of(
     cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout, task: str, metric: MetricInfo
 ) -> list[Point]:
-    """Every protection of a task whose visibility and score are known, controls left out."""
+    """Every protection of a task whose visibility and score are known; controls have neither."""
     scores = collect(cells, task)
     shown = protections[(protections["task"] == task) & (protections["state"] == "done")]
     visible = shown.groupby(["protection", "subject"])["lpips"].mean().groupby("protection").mean()
-    purifiers = (layout.role("no_purifier"), layout.role("purifier"))
+    purifiers = (layout.roles.no_purifier, layout.roles.purifier)
     points = []
     for name in layout.protections(str(name) for name in visible.index):
         means = {
@@ -69,10 +77,10 @@ def points_of(
 
 
 def _draw(points: list[Point], layout: Layout, metric: MetricInfo, path: Path) -> None:
-    """A panel without a purifier and one with the reference purifier, where that was run."""
+    """One panel without a purifier, and one with the reference purifier if that was run."""
     purifiers = [
         purifier
-        for purifier in (layout.role("no_purifier"), layout.role("purifier"))
+        for purifier in (layout.roles.no_purifier, layout.roles.purifier)
         if any(purifier in point.scores for point in points)
     ]
     figure = Figure((4.2 * len(purifiers) + 2.6, 3.8), layout="constrained")
@@ -82,7 +90,7 @@ def _draw(points: list[Point], layout: Layout, metric: MetricInfo, path: Path) -
     for axes, purifier in zip(panels, purifiers, strict=True):
         _panel(axes, points, purifier, families, layout, metric)
         axes.set_title(layout.title(purifier), fontsize=10)
-    panels[0].set_ylabel(metric.title + (" (%)" if metric.percent else ""))
+    panels[0].set_ylabel(metric.title + (f" ({metric.unit})" if metric.unit else ""))
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", fontsize=8, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)

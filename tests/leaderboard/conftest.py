@@ -11,6 +11,24 @@ import pytest
 from impress_bench.leaderboard.schema import CELLS, INSPECTIONS, PROTECTIONS
 
 TASK = "style-mimicry"
+#: As a run of the built-in plugins would store them.
+TITLES = {
+    "identity": "Clean",
+    "random-noise": "Random noise",
+    "glaze": "GLAZE",
+    "photoguard-diffusion": "PhotoGuard (diffusion)",
+    "consistency": "Consistency",
+    "o-pgd": "O-PGD",
+    "none": "No purifier",
+    "jpeg": "JPG",
+    "gaussian-noise": "Noise",
+    "resize": "Resize",
+    "impress": "IMPRESS",
+    "style-mimicry": "Style mimicry",
+    "malicious-editing": "Malicious editing",
+    "control:no-fine-tuning": "No fine-tuning",
+    "control:other-seed": "Clean photo, another seed",
+}
 
 
 def cells_of(conditions: Mapping[tuple[str, str], Sequence[Any]]) -> pd.DataFrame:
@@ -86,6 +104,10 @@ def meta() -> dict[str, Any]:
         "purifiers": ["none", "jpeg", "resize", "slow", "impress"],
         "reference_protection": "glaze",
         "settings": {"steps": 40},
+        "titles": dict(TITLES),
+        "inspections": [
+            {"name": "own-style", "title": "In its own style", "higher_is_better": None}
+        ],
     }
 
 

@@ -11,6 +11,7 @@ import pytest
 from impress_bench.benchmark import spec
 from impress_bench.leaderboard import Layout, write_boards
 from impress_bench.leaderboard.layout import base, parsed
+from impress_bench.leaderboard.meta import BoardMeta
 
 EMPTY = pd.DataFrame()
 NOISE = "random-noise[match=glaze[p=0.05]]"
@@ -29,7 +30,7 @@ NOISE = "random-noise[match=glaze[p=0.05]]"
 def test_noise_is_matched_to_the_protection_it_names(
     meta: Any, noise: str, protection: str | None
 ) -> None:
-    assert Layout(meta).matched(noise) == protection
+    assert Layout(BoardMeta.of(meta)).matched(noise) == protection
 
 
 def test_noise_matched_to_a_protection_with_parameters_gives_a_verdict(
@@ -57,7 +58,7 @@ def test_a_chain_is_not_its_first_purifier(build_cells: Any, meta: Any, tmp_path
     board = (tmp_path / "boards/table-1.md").read_text(encoding="utf-8")
     assert "| IMPRESS − IMPRESS [steps=5] > JPG" in board
     assert "| IMPRESS − No purifier > JPG" in board
-    assert Layout(meta).condition("glaze", "none>jpeg") == "GLAZE, No purifier > JPG"
+    assert Layout(BoardMeta.of(meta)).condition("glaze", "none>jpeg") == "GLAZE, No purifier > JPG"
 
 
 @pytest.mark.parametrize(
@@ -65,13 +66,13 @@ def test_a_chain_is_not_its_first_purifier(build_cells: Any, meta: Any, tmp_path
     [
         ("gaussian-noise[std=0.05]>impress", "Noise [std=0.05] > IMPRESS"),
         ("jpeg[quality=15]", "JPG [quality=15]"),
-        ("glaze[p=1]+consistency[weight=1]", "GLAZE [p=1]+consistency[weight=1]"),
+        ("glaze[p=1]+consistency[weight=1]", "GLAZE [p=1] + Consistency [weight=1]"),
         ("my-cloak[p=1]", "my-cloak[p=1]"),
         ("control:no-such-thing", "No such thing"),
     ],
 )
 def test_titles(meta: Any, name: str, title: str) -> None:
-    assert Layout(meta).title(name) == title
+    assert Layout(BoardMeta.of(meta)).title(name) == title
 
 
 def test_each_name_is_parsed_once(meta: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +81,7 @@ def test_each_name_is_parsed_once(meta: Any, monkeypatch: pytest.MonkeyPatch) ->
     spec.parse_spec.cache_clear()
     split, calls = spec.split_top_level, []
     monkeypatch.setattr(spec, "split_top_level", lambda *a: calls.append(a) or split(*a))
-    layout = Layout(meta)
+    layout = Layout(BoardMeta.of(meta))
     names = [f"glaze[steps={i}]" for i in range(40)]
     for name in names * 2500:
         layout.kind(name)

@@ -27,10 +27,11 @@ from impress_bench.benchmark.harness.execution.progress import Reporter
 from impress_bench.benchmark.harness.execution.workers import default_workers, worker_processes
 from impress_bench.benchmark.harness.planning.plan import Plan
 from impress_bench.benchmark.harness.planning.planner import plan_run
+from impress_bench.benchmark.harness.runs.board_meta import board_meta
 from impress_bench.benchmark.harness.runs.costs import costs_of, save_costs
 from impress_bench.benchmark.harness.runs.provenance import provenance
 from impress_bench.benchmark.harness.runs.strips import strip_captions, write_figures
-from impress_bench.benchmark.harness.runs.tables import board_meta, frames_of, save_frames
+from impress_bench.benchmark.harness.runs.tables import frames_of, save_frames
 from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
 from impress_bench.benchmark.harness.storage.store import Store, StoreError, default_root
@@ -119,8 +120,7 @@ class _Run:
     ) -> None:
         self.plan = plan
         self.folder = folder
-        self.meta = board_meta(plan)
-        self.meta["figures"] = strip_captions(plan)
+        self.meta = board_meta(plan).model_copy(update={"figures": strip_captions(plan)})
         self._log = log
         self._reporter = reporter
         self._store = Store(root, self._warn, run=uuid.uuid4().hex)
@@ -130,7 +130,7 @@ class _Run:
         self._fresh = False
 
     def run(self) -> RunResult:
-        origin = {**provenance(self.plan), "boards": self.meta}
+        origin = {**provenance(self.plan), "boards": self.meta.stored()}
         document = json.dumps(origin, indent=1, ensure_ascii=False).encode()
         write_atomically(self.folder / "provenance.json", document)
         self._note(f"run {self.plan.preset.name} {origin['started']}")

@@ -14,7 +14,7 @@ from impress_bench.benchmark.harness.execution.stage_runner import Outcome
 from impress_bench.benchmark.harness.planning.plan import Cell, Plan
 from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.atomic_files import write_atomically
-from impress_bench.leaderboard.schema import CELLS, INSPECTIONS, NOTES, PROTECTIONS, control
+from impress_bench.leaderboard.schema import CELLS, INSPECTIONS, NOTES, PROTECTIONS
 
 Outcomes = Mapping[str, Outcome]
 
@@ -113,39 +113,6 @@ def save_frames(frames: Frames, folder: Path) -> None:
 def load_frames(folder: Path) -> Frames:
     """The tables of a run. Raises OSError or ValueError."""
     return Frames(*(pd.read_parquet(folder / f"{name}.parquet") for name in Frames._fields))
-
-
-def board_meta(plan: Plan) -> dict[str, Any]:
-    """What boards need besides the tables, such as titles and the order of rows."""
-    preset = plan.preset
-    return {
-        "preset": preset.name,
-        "title": preset.title,
-        "model": preset.models.target,
-        "metrics": {task.name: [metric.stored() for metric in task.metrics] for task in plan.tasks},
-        "controls": {
-            task.name: [control(name) for name in task.task.controls] for task in plan.tasks
-        },
-        "chance": {
-            name: value for task in plan.tasks for name, value in task.task.chance().items()
-        },
-        "protections": [str(spec) for spec in preset.specs("protections")],
-        "purifiers": [str(spec) for spec in preset.specs("purifiers")],
-        "titles": _titles(plan),
-        "settings": preset.settings.model_dump(mode="json"),
-        "boards": preset.boards,
-        "paper": preset.paper,
-        **preset.display,
-    }
-
-
-def _titles(plan: Plan) -> dict[str, str]:
-    """Titles of tasks and plugins by registered name."""
-    titles = {name: title for task in plan.tasks for name, title in task.component.titles().items()}
-    components = {id(part): part for stage in plan.stages.values() for part in stage.plugins}
-    for component in components.values():
-        titles |= component.titles()
-    return dict(sorted(titles.items()))
 
 
 def _ending(cell: Cell, outcomes: Outcomes) -> tuple[State, str, Mapping[str, float]]:

@@ -7,8 +7,9 @@ import pytest
 from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.planning.planner import make_plan
 from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.runs.board_meta import board_meta
 from impress_bench.benchmark.harness.runs.provenance import provenance
-from impress_bench.benchmark.harness.runs.tables import board_meta, frames_of, save_frames
+from impress_bench.benchmark.harness.runs.tables import frames_of, save_frames
 
 
 def _made_up(folder, protections, start):
@@ -21,7 +22,7 @@ def _made_up(folder, protections, start):
     frames.cells["state"], frames.cells["reason"] = "done", ""
     folder.mkdir(parents=True)
     save_frames(frames, folder)
-    document = {**provenance(plan), "boards": board_meta(plan)}
+    document = {**provenance(plan), "boards": board_meta(plan).stored()}
     (folder / "provenance.json").write_text(json.dumps(document))
     return folder
 

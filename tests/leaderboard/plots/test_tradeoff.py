@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from impress_bench.leaderboard import Layout, write_boards
+from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.plots.tradeoff import points_of
 
 EMPTY = pd.DataFrame()
@@ -42,7 +43,7 @@ def swept(build_cells: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def test_points_are_means_over_subjects(swept: Any, meta: Any) -> None:
-    layout = Layout(meta)
+    layout = Layout(BoardMeta.of(meta))
     metric = layout.metrics("style-mimicry", ["clip-top3"])[0]
     points = {p.protection: p for p in points_of(*swept, layout, "style-mimicry", metric)}
     assert points[WEAK].visibility == pytest.approx(0.04)
