@@ -8,13 +8,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from impress_bench.benchmark.contract import PluginError, PluginHooks, hooks
-from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.errors import ConfigError, unknown
 from impress_bench.benchmark.harness.planning.plan import Plan
 from impress_bench.benchmark.harness.plugins.component import OURS, load_target, readable
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.stages.inspect import MEASURES
 from impress_bench.benchmark.spec import parse_spec
-from impress_bench.leaderboard.meta import BoardMeta
+from impress_bench.leaderboard.meta import BoardMeta, Roles
 from impress_bench.leaderboard.schema import control
 
 
@@ -45,8 +45,13 @@ def board_meta(plan: Plan) -> BoardMeta:
         return BoardMeta.of(fields)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{preset.where('display')}: {key}: {first['msg']}") from None
+        *within, key = map(str, first["loc"])
+        if first["type"] == "extra_forbidden":
+            table = Roles if within else BoardMeta
+            message = unknown("key", key, table.model_fields)
+        else:
+            message = f"{'.'.join([*within, key])}: {first['msg']}"
+        raise ConfigError(f"{'.'.join([preset.where('display'), *within])}: {message}") from None
 
 
 def read_meta(document: Mapping[str, Any]) -> BoardMeta:
