@@ -264,7 +264,7 @@ def test_notes_reach_the_tables_and_a_board(bench):
     assert set(notes["protection"]) == {"shift"}
     assert set(notes["image"]) == {"one", "two"}
     assert notes["value"].between(0.3, 0.7).all()
-    assert "| shift" in (result.out / "boards" / "diagnostics.md").read_text()
+    assert "| Shift" in (result.out / "boards" / "diagnostics.md").read_text()
 
 
 def test_matrix_block_runs_nothing_else(bench):
