@@ -226,7 +226,8 @@ def test_matrix_of_another_task(cells: Any, meta: Any, tmp_path: Path) -> None:
     ]
     write_boards(pd.concat([cells, edits]), EMPTY, EMPTY, meta, tmp_path)
     board = text(tmp_path, "matrix-malicious-editing")
-    assert board.startswith("# Malicious editing: every protection, every purifier\n\n3 subjects.")
+    assert board.startswith("# Malicious editing: every protection, every purifier\n\n")
+    assert "\n\n3 subjects. Mean" in board
     assert rows(board)[2] == ["Clean", "14.2 ± 0.0"]
 
 
