@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from impress_bench.benchmark.contract import PluginError, State
+from impress_bench.benchmark.contract import ImageSet, PluginError, State
 from impress_bench.benchmark.harness.plugins.component import Component
+from impress_bench.benchmark.harness.stages.asking import ask_metric
 from impress_bench.benchmark.harness.stages.base import Stage, images_of, one_per_image
 from impress_bench.benchmark.harness.stages.environment import Environment
-from impress_bench.benchmark.harness.storage.image_codec import to_tensor
 from impress_bench.benchmark.harness.storage.result import Result
 
 
@@ -48,49 +48,38 @@ class Measure(Stage):
     def parts(self) -> Mapping[str, Any]:
         return {"component": self.metric.identity()}
 
-    def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
-        import torch
+    def images(self, inputs: Mapping[str, Result]) -> tuple[ImageSet, ImageSet | None]:
+        """What the metric is given: the images, and what they are compared with.
 
+        Raises PluginError, for a skipped cell, if sets are the same or too small for the metric.
+        """
         exploited = images_of(inputs["exploited"])
         reference = None if self.reference is None else images_of(inputs["reference"])
-        of_sets = self.metric.shown["over"] == "set"
-        if of_sets:
+        if self._of_sets:
             self._check_sets(len(exploited.names), 0 if reference is None else len(reference.names))
-        metric = self.metric.create()
-        with torch.no_grad():
-            answer = metric(
-                to_tensor(exploited), None if reference is None else to_tensor(reference)
-            )
-        if of_sets:
-            return Result(record={"value": self._one(answer), "images": len(exploited.names)})
-        try:
-            values = [float(value) for value in answer]
-        except (TypeError, ValueError) as error:
-            raise PluginError(
-                self.component, f"did not return one value per image: {error}"
-            ) from error
-        if not one_per_image(values, exploited):
+        return exploited, reference
+
+    def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
+        return self.judge(inputs, ask_metric(self.metric, *self.images(inputs)))
+
+    def judge(self, inputs: Mapping[str, Result], values: Sequence[float]) -> Result:
+        """The result: the mean of the images' values, or the one value of a set."""
+        if self._of_sets:
+            if len(values) != 1 or not math.isfinite(values[0]):
+                raise PluginError(self.component, f"is not one finite value: {values[:5]}")
+        elif not one_per_image(values, images_of(inputs["exploited"])):
             raise PluginError(self.component, f"is not one finite value per image: {values[:5]}")
         return Result(record={"value": sum(values) / len(values)})
 
+    @property
+    def _of_sets(self) -> bool:
+        return bool(self.metric.shown["over"] == "set")
+
     def _check_sets(self, painted: int, compared: int) -> None:
-        """Raises PluginError, for a skipped cell, if the sets are one and the same or too small."""
         if self.reference is not None and self.reference.key == self.exploited.key:
             message = "these are the images that others are compared with"
             raise PluginError(self.component, message, State.SKIPPED)
-        if min(painted, compared) < self.metric.shown["minimum"]:
-            message = (
-                f"needs {self.metric.shown['minimum']} images in each set, not {painted} and"
-                f" {compared}"
-            )
+        minimum = self.metric.shown["minimum"]
+        if min(painted, compared) < minimum:
+            message = f"needs {minimum} images in each set, not {painted} and {compared}"
             raise PluginError(self.component, message, State.SKIPPED)
-
-    def _one(self, answer: Any) -> float:
-        """The value of a set. Raises PluginError unless it is one finite number."""
-        try:
-            value = float(answer)
-        except (TypeError, ValueError) as error:
-            raise PluginError(self.component, f"returned no single value: {error}") from error
-        if not math.isfinite(value):
-            raise PluginError(self.component, f"is no finite value: {value}")
-        return value
