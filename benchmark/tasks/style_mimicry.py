@@ -7,7 +7,7 @@ chosen; held-out is the default, since a model may repeat its training images un
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -89,7 +89,18 @@ class StyleMimicry(Task):
 
     name: ClassVar[str] = "style-mimicry"
     judge: ClassVar[str] = JUDGE
-    controls: ClassVar[tuple[str, ...]] = ("own-works", "no-fine-tuning", "other-movement")
+    title: ClassVar[str] = "Style mimicry"
+    inspections: ClassVar[tuple[MetricInfo, ...]] = (
+        MetricInfo("own-style", "Training image still in its own style", higher_is_better=None),
+        MetricInfo(
+            "own-style-decoded", "Its reconstruction still in its own style", higher_is_better=None
+        ),
+    )
+    controls: ClassVar[Mapping[str, str]] = {
+        "own-works": "The artist's own held-out works",
+        "no-fine-tuning": "No fine-tuning",
+        "other-movement": "Fine-tuned on another movement",
+    }
     own_images: ClassVar[str | None] = "own-works"
     strip: ClassVar[Strip] = Strip(1, 4, 6, "Learned from", "Painted after learning")
     files: ClassVar[tuple[str, ...]] = ("artworks", "judging.clip", "judging.diffusion_model")
