@@ -46,7 +46,8 @@ class Walls:
 
     `hidden` folders are empty to it but for what is `shown`; it writes to its scratch folder and to
     `writable` alone. `needed` must be readable to anybody, or the command runs as this user, with
-    no rights beyond those of a file's owner. With `network`, it has one.
+    no rights beyond those of a file's owner; so it does without `another_user`, which files that it
+    changes may belong to. With `network`, it has one.
     """
 
     hidden: tuple[Path, ...] = ()
@@ -54,6 +55,7 @@ class Walls:
     writable: tuple[Path, ...] = ()
     needed: tuple[Path, ...] = ()
     network: bool = False
+    another_user: bool = True
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ def run_confined(
         "writable": [str(path.resolve()) for path in (scratch, *bounds.writable)],
         "hidden": [str(path.resolve()) for path in (scratch.parent, *bounds.hidden)],
         "shown": [str(path.resolve()) for path in bounds.shown],
+        "another_user": bounds.another_user,
         "needed": [str(path) for path in (shutil.which(words[0]) or words[0], *bounds.needed)],
         "report": writing,
     }
