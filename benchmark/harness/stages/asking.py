@@ -142,7 +142,7 @@ def _ask_protection(question: Question, context: Context, device: str) -> Answer
     try:
         answer = plugin(to_tensor(images, device), context)
     except PluginError as error:
-        answer, reason = getattr(error, "measured", None), str(error)
+        answer, reason = error.measured, str(error)
         if answer is None or error.state is not State.OVER_BUDGET:
             raise
     try:
