@@ -65,8 +65,8 @@ class Chosen:
         """What `+o-pgd` starts from is the very protection that it adapts, registered or not."""
         part = self.plugin
         while part is not None:
-            if getattr(part, "label", None) == name and hasattr(part, "base"):
-                return replace(self, label=name, plugin=part.base)
+            if name in (parts := getattr(part, "required_parts", {})):
+                return replace(self, label=name, plugin=parts[name])
             part = getattr(part, "base", None)
         plugin = _created(self.registry, "protection", parse_spec(name), self.settings)
         return replace(self, label=name, plugin=plugin)
