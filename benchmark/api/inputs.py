@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from impress_bench.benchmark.contract import ImageSet
+from impress_bench.benchmark.datasets.masks import WHITE, read_mask
 from impress_bench.benchmark.datasets.pictures import (
     SUFFIXES,
+    UNREAD,
     UnreadablePictureError,
     read_picture,
 )
 from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.junk import is_junk
 
 Array = NDArray[np.generic]
 One = Array | torch.Tensor | Image.Image | str | Path
@@ -60,32 +63,54 @@ def read_masks(masks: Images, images: ImageSet) -> NDArray[np.bool_]:
     """Masks as bool (N, H, W), true where they are white (at least half): what an editor keeps.
 
     Parameters:
-        masks: As for `read_images`, or boolean or floating arrays (H, W) or (N, H, W); a folder
-            needs a mask of the name of every image.
+        masks: Arrays or tensors (H, W) or (N, H, W), boolean, uint8 or floating in [0, 1]; PIL
+            images, files, or a list of these; or a folder with a mask of the name of each image.
         images: What they are masks of.
 
-    Raises ConfigError for a missing mask and for sizes other than those of the images.
+    Raises ConfigError for a missing mask, one of another size, and one that keeps everything or
+    nothing.
     """
-    if isinstance(masks, np.ndarray | torch.Tensor):
-        given = masks.detach().cpu().numpy() if isinstance(masks, torch.Tensor) else masks
-        if given.dtype == bool or given.shape[-2:] == images.images.shape[1:3]:
-            scale = 255 if given.dtype == np.uint8 else 1
-            kept = np.asarray(given, np.float64).reshape(-1, *given.shape[-2:]) / scale >= 0.5
-            return _as_many(kept, images)
-    found = read_images(masks)
     if isinstance(masks, str | Path) and Path(masks).is_dir():
-        at = {name: index for index, name in enumerate(found.names)}
-        if lacking := [name for name in images.names if name not in at]:
+        found = {path.stem: path for path in _image_files(Path(masks), "masks")}
+        if lacking := [name for name in images.names if name not in found]:
             raise ConfigError(f"masks: {masks} has none for {', '.join(lacking)}")
-        order = [at[name] for name in images.names]
-        return _as_many(found.images[order].mean(axis=3) >= 127.5, images)
-    return _as_many(found.images.mean(axis=3) >= 127.5, images)
+        kept = [_mask(found[name]) for name in images.names]
+    elif isinstance(masks, Sequence) and not isinstance(masks, str):
+        kept = [each for one in masks for each in _mask(one)]
+    else:
+        kept = list(_mask(masks))
+    shapes = {one.shape[-2:] for one in kept}
+    if len(kept) != len(images.names) or shapes != {images.images.shape[1:3]}:
+        given = ", ".join(f"{height} x {width}" for height, width in sorted(shapes))
+        height, width = images.images.shape[1:3]
+        raise ConfigError(
+            f"masks: {len(kept)} of {given} for {len(images.names)} images of {height} x {width}"
+        )
+    masked = np.concatenate([one.reshape(-1, *one.shape[-2:]) for one in kept])
+    for name, one in zip(images.names, masked, strict=True):
+        if one.all() or not one.any():
+            what = "everything" if one.all() else "nothing"
+            raise ConfigError(
+                f"masks: that of {name} keeps {what}; it must be white on the head and black"
+                " elsewhere"
+            )
+    return masked
 
 
-def _as_many(kept: NDArray[np.bool_], images: ImageSet) -> NDArray[np.bool_]:
-    wanted = images.images.shape[:3]
-    if kept.shape != wanted:
-        raise ConfigError(f"masks: their shape is {kept.shape}, that of the images {wanted}")
+def _mask(mask: One) -> NDArray[np.bool_]:
+    """One mask or several, (N, H, W)."""
+    if isinstance(mask, str | Path):
+        try:
+            return read_mask(Path(mask))[None]
+        except (UnreadablePictureError, OSError) as error:
+            raise ConfigError(f"masks: {mask} {error}") from None
+    if isinstance(mask, Image.Image):
+        return (_pil(mask).mean(axis=2) >= WHITE)[None]
+    values = mask.detach().cpu().numpy() if isinstance(mask, torch.Tensor) else np.asarray(mask)
+    if values.ndim not in (2, 3):
+        raise ConfigError(f"masks: an array must be (H, W) or (N, H, W), not {values.shape}")
+    scale = 255 if values.dtype == np.uint8 else 1
+    kept: NDArray[np.bool_] = values.reshape(-1, *values.shape[-2:]).astype(float) / scale >= 0.5
     return kept
 
 
@@ -119,12 +144,7 @@ def _unique(names: Sequence[str]) -> tuple[str, ...]:
 def _files(path: Path) -> list[tuple[str, Pixels]]:
     if not path.exists():
         raise ConfigError(f"images: {path} does not exist")
-    files = [path]
-    if path.is_dir():
-        inside = sorted(file for file in path.iterdir() if not file.name.startswith("."))
-        files = [file for file in inside if file.suffix.lower() in SUFFIXES]
-        if not files:
-            raise ConfigError(f"images: {path} holds no image ({', '.join(sorted(SUFFIXES))})")
+    files = _image_files(path, "images") if path.is_dir() else [path]
     found = []
     for file in files:
         try:
@@ -135,6 +155,18 @@ def _files(path: Path) -> list[tuple[str, Pixels]]:
             _refuse_transparency(str(file), picture.alpha)
         found.append((file.stem, picture.rgb))
     return found
+
+
+def _image_files(folder: Path, what: str) -> list[Path]:
+    """The image files of a folder. Raises ConfigError if there is none, and for images of kinds
+    that are not read, which would be missing otherwise."""
+    inside = [path for path in sorted(folder.iterdir()) if not is_junk(path.name)]
+    if unread := [path for path in inside if path.suffix.lower() in UNREAD]:
+        raise ConfigError(f"{what}: {unread[0]}: {unread[0].suffix} is not read; convert it to PNG")
+    files = [path for path in inside if path.suffix.lower() in SUFFIXES]
+    if not files:
+        raise ConfigError(f"{what}: {folder} holds no image ({', '.join(sorted(SUFFIXES))})")
+    return files
 
 
 def _pil(image: Image.Image) -> Pixels:

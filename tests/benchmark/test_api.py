@@ -133,6 +133,10 @@ def test_what_cannot_be_read_names_the_remedy(images, complaint):
 def test_broken_files_and_empty_folders_are_named(tmp_path):
     with pytest.raises(ConfigError, match="holds no image"):
         read_images(tmp_path)
+    (tmp_path / "phone.heic").write_bytes(b"heic")
+    with pytest.raises(ConfigError, match=r"phone\.heic: \.heic is not read; convert it"):
+        read_images(tmp_path)
+    (tmp_path / "phone.heic").unlink()
     (tmp_path / "torn.png").write_bytes(b"\x89PNG torn")
     with pytest.raises(ConfigError, match=r"torn\.png: no image format"):
         read_images(tmp_path)
@@ -152,8 +156,13 @@ def test_masks_in_every_form_keep_the_same(pixels, tmp_path):
     np.testing.assert_array_equal(read_masks(tmp_path, ordered), kept)
     with pytest.raises(ConfigError, match="none for 000"):
         read_masks(tmp_path, named)
-    with pytest.raises(ConfigError, match="their shape is"):
+    with pytest.raises(ConfigError, match=r"masks: 1 of 16 x 16 for 2 images"):
         read_masks(kept[:1], named)
+    with pytest.raises(ConfigError, match="that of 001 keeps nothing"):
+        read_masks(np.stack([kept[0], ~(kept[0] | True)]), named)
+    with pytest.raises(ConfigError, match=r"a\.png the file is empty"):
+        (tmp_path / "a.png").write_bytes(b"")
+        read_masks(tmp_path, ordered)
 
 
 def _pil(pixels):
@@ -208,7 +217,9 @@ def test_a_name_of_both_kinds_is_built_by_kind():
 
 def test_protect_is_the_plugin_called_by_hand(pixels, model):
     plugin = Offset()
-    result = protect(pixels, plugin, model=model, titles=["a", "b"], masks=np.ones((2, 16, 16)))
+    result = protect(
+        pixels, plugin, model=model, titles=["a", "b"], masks=np.eye(16)[None].repeat(2, 0)
+    )
     byhand = Offset()(to_tensor(pixels), context())
     np.testing.assert_array_equal(result.images, to_pixels(byhand.images))
     np.testing.assert_allclose(result.l2, byhand.l2, rtol=1e-6)
