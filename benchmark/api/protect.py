@@ -12,7 +12,8 @@ import torch
 
 from impress_bench.benchmark.api.build import Chosen, choose, with_budgets
 from impress_bench.benchmark.api.conditions import SUBJECT, Conditions, Progress, loaded
-from impress_bench.benchmark.api.inputs import Images, read_images, read_masks
+from impress_bench.benchmark.api.inputs import Images, read_images
+from impress_bench.benchmark.api.masks import read_masks
 from impress_bench.benchmark.api.results import Distances, ImageResult, Sweep, check_count
 from impress_bench.benchmark.contract import NORMS, ImageSet, Protected, ProtectionHooks, hooks
 from impress_bench.benchmark.harness.config.preset import Preset
@@ -78,7 +79,7 @@ def protect(
             parameter `linf`. None: the protection's own.
         titles: One per image, for protections that use them.
         masks: White on what an editor keeps, for protections that use them; see
-            `impress_bench.benchmark.api.inputs.read_masks`.
+            `impress_bench.benchmark.api.masks.read_masks`.
         preset: The preset whose settings fill what `spec` leaves open; None: the plugins' defaults.
         progress: Called with the steps done and their total.
 

@@ -13,7 +13,8 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from impress_bench.attacks import Chain, Jpeg, Purifier
 from impress_bench.benchmark import build, evaluate, protect, purify
-from impress_bench.benchmark.api.inputs import read_images, read_masks
+from impress_bench.benchmark.api.inputs import read_images
+from impress_bench.benchmark.api.masks import read_masks
 from impress_bench.benchmark.api.results import ImageResult, Sweep
 from impress_bench.benchmark.contract import Budget, PluginError, State
 from impress_bench.benchmark.errors import ConfigError
@@ -160,8 +161,8 @@ def test_masks_in_every_form_keep_the_same(pixels, tmp_path):
         read_masks(kept[:1], named)
     with pytest.raises(ConfigError, match="that of 001 keeps nothing"):
         read_masks(np.stack([kept[0], ~(kept[0] | True)]), named)
+    (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(ConfigError, match=r"a\.png the file is empty"):
-        (tmp_path / "a.png").write_bytes(b"")
         read_masks(tmp_path, ordered)
 
 
