@@ -53,8 +53,9 @@ class Conditions:
 
     def context(self, role: str, **more: Any) -> Context:
         """The context of a plugin in the role of "protect" or "purify"."""
-        known = {} if self.progress is None else {"progress": self.progress}
-        return Context(generator=generator(role, self.seed), model=self.model, **known, **more)
+        if self.progress is not None:
+            more["progress"] = self.progress
+        return Context(generator=generator(role, self.seed), model=self.model, **more)
 
     def tensor(self, images: ImageSet) -> Tensor:
         """The images (N, 3, H, W) in [0, 1], where the model is."""
