@@ -1,14 +1,15 @@
 """Fills in the figures of a page from the stored results: `python tools/results_page.py PAGE...`
 
-A page marks each figure by a comment that says what it is, and this script writes the text between
-the marks:
+A page marks each figure by a comment that says what it is, and this script writes the text up to
+the next `<!--/-->`:
 
-    <!--= paper psnr: photoguard-encoder, impress -->34.97<!--/-->
-    <!--= paper psnr: photoguard-encoder, impress - photoguard-encoder -->+4.32 [+3.45, +5.18]<!--/-->
+    <!--= paper psnr: glaze, impress -->34.97<!--/-->
+    <!--= paper psnr: glaze, impress - glaze -->+4.32 [+3.45, +5.18]<!--/-->
 
-The first is a mean over subjects; the second a paired difference with its 95 % interval. A condition
-is a protection and, after a comma and a space, a purifier (`none` if it is left out). `paper` is a
-folder in leaderboard/results. Shares of images are printed in per cent, without the sign.
+The first is a mean over subjects; the second a paired difference with its 95 % interval. A
+condition is a protection and, after a comma and a space, a purifier (`none` if it is left out).
+`paper` is a folder in leaderboard/results. Shares of images are printed in per cent, without the
+sign.
 """
 
 from __future__ import annotations
