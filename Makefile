@@ -53,24 +53,20 @@ docs: $(VENV)/installed-docs  ## the documentation as a site in site/; fails on 
 publish: $(VENV)/installed  ## LEADERBOARD.md and all boards from the stored results
 	$(BIN)/impress-bench publish
 
-# The plugin gets an environment of its own. It still runs as you: read its code first, or leave it
-# to a machine that has nothing to lose.
-SUBMISSION = submissions/$(NAME)
-THEIRS = .submissions/$(NAME)
-SEED ?= 0
+# NAME comes from strangers. Neither make nor a shell expands it: what has other characters than a name
+# is refused here, and what is left reaches the script by its environment.
+override NAME := $(value NAME)
+UNLIKE := $(NAME)
+$(foreach letter,a b c d e f g h i j k l m n o p q r s t u v w x y z 0 1 2 3 4 5 6 7 8 9 -,\
+  $(eval UNLIKE := $$(subst $(letter),,$$(UNLIKE))))
+ifneq ($(filter submission,$(MAKECMDGOALS)),)
+ifneq ($(if $(NAME),$(if $(UNLIKE),,name)),name)
+$(error NAME= wants the name of a folder in submissions/, such as my-cloak)
+endif
+endif
 export NAME
 submission: $(VENV)/installed  ## NAME=…: what CI does with a submission
-	@printf '%s\n' "$$NAME" | grep -Eqx '[a-z][a-z0-9-]*' || { echo "NAME=… of a folder in submissions/"; exit 2; }
-	$(BIN)/impress-bench validate $(SUBMISSION)
-	$(PYTHON) -m venv --clear $(THEIRS)
-	$(THEIRS)/bin/python -m pip install --quiet .
-	rm -rf impress_bench.egg-info  # its entry points would hide the installed ones from pytest
-	$(THEIRS)/bin/python -m pip freeze --exclude impress-bench > $(THEIRS)/ours.txt
-	$(BIN)/impress-bench requirement $(SUBMISSION) > $(THEIRS)/theirs.txt
-	$(THEIRS)/bin/python -m pip download --quiet --no-deps --dest $(THEIRS)/release --requirement $(THEIRS)/theirs.txt
-	$(THEIRS)/bin/python -m pip install --quiet --constraint $(THEIRS)/ours.txt $(THEIRS)/release/*
-	$(THEIRS)/bin/impress-bench check $(NAME)
-	$(THEIRS)/bin/impress-bench validate $(SUBMISSION) --rerun 0.1 --seed $(SEED)
+	@PYTHON='$(PYTHON)' OURS='$(BIN)' .ci/judge_submission
 
 wheel: $(VENV)/installed  ## a wheel in dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from impress_bench.attacks.resize import Resize
     from impress_bench.attacks.total_variation import TotalVariation
     from impress_bench.attacks.vae_round_trip import VaeRoundTrip
+    from impress_bench.benchmark.contract import Context, PluginError
 
 _HOMES = {
     "AdverseCleaner": "impress_bench.attacks.adverse_cleaner",
     "BitDepth": "impress_bench.attacks.bit_depth",
     "Chain": "impress_bench.attacks.chain",
+    "Context": "impress_bench.benchmark.contract",
     "DiffPure": "impress_bench.attacks.diffpure",
     "GaussianNoise": "impress_bench.attacks.gaussian_noise",
     "GridPure": "impress_bench.attacks.gridpure",
@@ -34,6 +36,7 @@ _HOMES = {
     "Jpeg": "impress_bench.attacks.jpeg",
     "NoPurifier": "impress_bench.attacks.none",
     "NoisyUpscaling": "impress_bench.attacks.noisy_upscaling",
+    "PluginError": "impress_bench.benchmark.contract",
     "Purifier": "impress_bench.attacks.base",
     "Resize": "impress_bench.attacks.resize",
     "TotalVariation": "impress_bench.attacks.total_variation",
@@ -45,6 +48,7 @@ __all__ = [
     "AdverseCleaner",
     "BitDepth",
     "Chain",
+    "Context",
     "DiffPure",
     "GaussianNoise",
     "GridPure",
@@ -52,6 +56,7 @@ __all__ = [
     "Jpeg",
     "NoPurifier",
     "NoisyUpscaling",
+    "PluginError",
     "Purifier",
     "Resize",
     "TotalVariation",

@@ -19,9 +19,15 @@ if TYPE_CHECKING:
 class AdverseCleaner(Purifier):
     """The released filters in OpenCV's contributed modules, values on [0, 255].
 
-    `bilateral` times a bilateral filter of diameter 5 and both sigmas 8, then `guided` times a
-    guided filter of radius 4 and eps 16 whose guide is the input. Needs the extra `[opencv]`, and
-    is skipped without it. Raises ValueError for negative numbers.
+    A bilateral filter of diameter 5 and both sigmas 8, then a guided filter of radius 4 and eps 16
+    whose guide is the input. Needs the extra `[opencv]`, and is skipped without it.
+
+    Args:
+        bilateral: how often the bilateral filter is applied; at least 0.
+        guided: how often the guided filter is applied; at least 0.
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "adverse-cleaner"
@@ -34,9 +40,17 @@ class AdverseCleaner(Purifier):
         self.guided = guided
 
     def skip(self, model: LatentDiffusion | None) -> str | None:
-        """Whether OpenCV is there."""
+        """The missing dependency, if OpenCV or its contributed modules are not installed."""
+        install = "pip install 'impress-bench[opencv]'"
         if find_spec("cv2") is None:
-            return "needs OpenCV with contributed modules: pip install 'impress-bench[opencv]'"
+            return f"needs OpenCV with contributed modules: {install}"
+        import cv2
+
+        if not hasattr(cv2, "ximgproc"):
+            return (
+                "needs OpenCV with contributed modules, and the one installed has none:"
+                f" pip uninstall opencv-python opencv-python-headless && {install}"
+            )
         return None
 
     def purify(self, images: Tensor, context: Context) -> Tensor:

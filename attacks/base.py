@@ -1,7 +1,7 @@
 """What a purifier is: it sees protected images and a surrogate, nothing else.
 
-The call is final: it checks input and output and rounds to the nearest 8-bit values, since what the
-next stage reads is a PNG. A subclass writes `purify`.
+The call is final: it checks input and output and rounds to the nearest 8-bit values, since the next
+stage reads a PNG. A subclass writes `purify`.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Purifier(PurifierHooks, ABC):
         """Purified 8-bit images.
 
         `images` is float32 or float64 (B, 3, H, W) in [0, 1]; values off the 8-bit grid are rounded
-        to it first. Titles, masks and results are taken out of the context. Raises PluginError for
-        input or output of a wrong type, shape or range or with values that are not finite.
+        to it first. Titles, masks and results are removed from the context. Raises PluginError for
+        an input or output of a wrong type, shape or range, or with values that are not finite.
         """
         check_images(self.name, "input", images)
         published = round_to_8bit(images).to(images.dtype)

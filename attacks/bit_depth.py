@@ -1,4 +1,4 @@
-"""Fewer levels a value, the first of the feature squeezers (Xu et al. 2018)."""
+"""Fewer levels per value, the first of the feature squeezers (Xu et al. 2018)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from impress_bench.benchmark.contract import Context
 class BitDepth(Purifier):
     """Rounds each value to the nearest of 2^`bits` levels.
 
-    Raises ValueError for bits outside 1 to 8.
+    Args:
+        bits: bits per value; 1 to 8.
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "bit-depth"
@@ -24,7 +28,7 @@ class BitDepth(Purifier):
         self.bits = bits
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
-        """Images of few levels."""
+        """Images with 2^`bits` levels per value."""
         steps = 2**self.bits - 1
         squeezed: Tensor = (images * steps).round() / steps
         return squeezed

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Chain(Purifier):
     """Each purifier gets the 8-bit images of the one before it.
 
-    IMPRESS++ (Hönig et al. 2024) prepares images so, by noise and then IMPRESS; its negative prompt
-    and its denoising while sampling belong to the exploit and are not part of it. Raises ValueError
+    IMPRESS++ (Hönig et al. 2024) purifies by noise and then IMPRESS; its negative prompt and its
+    denoising during sampling belong to the exploit and are not part of it. Raises ValueError
     without purifiers.
     """
 
@@ -31,17 +31,17 @@ class Chain(Purifier):
         self.purifiers = purifiers
 
     def skip(self, model: LatentDiffusion | None) -> str | None:
-        """The first reason of any of them."""
+        """The first reason that any of them gives."""
         reasons = (hooks(purifier, PurifierHooks).skip(model) for purifier in self.purifiers)
         return next((reason for reason in reasons if reason), None)
 
     def receive_names(self, subject: str, names: Sequence[str]) -> None:
-        """Passed to the first if it is a folder: what follows gets images and no names."""
+        """Passed to the first if it is a folder; the others get images and no names."""
         if isinstance(self.purifiers[0], DirPurifier):
             self.purifiers[0].receive_names(subject, names)
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
-        """What the last one makes of them."""
+        """The output of the last purifier."""
         for purifier in self.purifiers:
             images = purifier(images, context).images.to(images.dtype)
         return images

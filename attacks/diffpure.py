@@ -1,7 +1,7 @@
 """DiffPure (Nie et al. 2022) with the surrogate's own denoiser, in its latent space.
 
-Noise drowns a perturbation, and the denoiser draws back what an image is likely to have been:
-SDEdit (Meng et al. 2022) without a prompt.
+Noise covers a perturbation, and the denoiser restores a likely image: SDEdit (Meng et al. 2022)
+without a prompt.
 """
 
 from __future__ import annotations
@@ -19,13 +19,17 @@ from impress_bench.benchmark.seeds import per_image_generators
 class DiffPure(Purifier):
     """Noise up to t*, then denoising back to 0 without a prompt.
 
-    - `strength`: t* as a share of the schedule. The paper has 0.1 to 0.15 for CIFAR-10 and ImageNet
-      and 0.5 for CelebA-HQ.
-    - `steps`: of the whole schedule; `strength` of them are taken.
-
     Departures: latents instead of pixels, since the surrogate is a latent diffusion model, so that
     the images also pass through its autoencoder; DDIM instead of ancestral sampling. Needs a model.
-    Raises ValueError for a strength outside (0, 1].
+
+    Args:
+        strength: t* as a share of the schedule; above 0, at most 1. The paper has 0.1 to 0.15 for
+            CIFAR-10 and ImageNet and 0.5 for CelebA-HQ.
+        steps: steps of the whole schedule, of which the share `strength` is taken; at least 1 /
+            strength.
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "diffpure"
@@ -35,6 +39,6 @@ class DiffPure(Purifier):
         self.redraw = Redrawing(strength, steps)
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
-        """Images drawn anew from their noisy selves."""
+        """Images noised and denoised."""
         model = context.require_model(self.name)
         return self.redraw(images, model, per_image_generators(context.generator, len(images)))

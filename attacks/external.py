@@ -9,35 +9,51 @@ from torch import Tensor
 
 from impress_bench.attacks.base import Purifier
 from impress_bench.benchmark.contract import Context
-from impress_bench.benchmark.external import Command, Folder
+from impress_bench.benchmark.external import OUTPUT_GB, Command, Folder
 
 
 class ExecPurifier(Purifier):
-    """Runs `command` with {in} and {out}, folders of PNGs.
+    """Runs a command on folders of PNGs: {in} and {out}.
 
-    `exec:python clean.py {in} {out}` is short for it. `timeout` in seconds, `memory_gb` in GiB.
-    Raises ValueError for a command without {in} and {out}.
+    `exec:python clean.py {in} {out}` is short for it.
+
+    Args:
+        command: command line that names {in} and {out}; run without a shell.
+        timeout: time limit; above 0, seconds.
+        memory_gb: memory limit; above 0, GiB, None for no limit.
+        output_gb: bounds each file that it writes or prints; above 0, GiB.
+
+    Raises:
+        ValueError: for a command without {in} and {out}.
     """
 
     name: ClassVar[str] = "exec"
     files: ClassVar[tuple[str, ...]] = ("command",)
 
     def __init__(
-        self, *, command: str, timeout: float = 3600.0, memory_gb: float | None = None
+        self,
+        *,
+        command: str,
+        timeout: float = 3600.0,
+        memory_gb: float | None = None,
+        output_gb: float = OUTPUT_GB,
     ) -> None:
-        self.command = Command(command, timeout, memory_gb)
+        self.command = Command(command, timeout, memory_gb, output_gb)
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
-        """What the command wrote."""
+        """The images that the command wrote."""
         return self.command.run(images)
 
 
 class DirPurifier(Purifier):
     """Images that were purified elsewhere.
 
-    `dir:PATH` is short for it. `path` has one folder per subject, and in it PNGs of the names that
-    the benchmark gives the images. They are one protection's images, purified: name no other
-    protection beside it.
+    `dir:PATH` is short for it. They are one protection's images, purified: name no other protection
+    beside it.
+
+    Args:
+        path: a folder that holds one folder per subject, and in it PNGs of the names that the
+            benchmark gives the images.
     """
 
     name: ClassVar[str] = "dir"

@@ -14,9 +14,13 @@ from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
 class GaussianNoise(Purifier):
     """Adds independent normal noise to each value and clips to [0, 1].
 
-    `std` is on [0, 1] pixels. Its default is the paper's variance of 0.15 (Section 5.1), read on
-    [0, 1], hence 0.387. The paper's evaluation script names the same row `gauss0.1`, that is
-    std=0.1; the code that made the images is not public. Raises ValueError for a negative std.
+    Args:
+        std: standard deviation; 0 to 1 on [0, 1] pixels. The default is the paper's variance of
+            0.15 (Section 5.1), read on [0, 1], hence 0.387. The paper's evaluation script names the
+            same row `gauss0.1`, that is std=0.1; the code that made the images is not public.
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "gaussian-noise"
@@ -29,6 +33,6 @@ class GaussianNoise(Purifier):
         self.std = std
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
-        """Noisy images; each image's noise is its own."""
+        """Noisy images; each image has its own noise."""
         generators = per_image_generators(context.generator, len(images))
         return (images + self.std * randn_per_image(generators, images)).clamp(0, 1)

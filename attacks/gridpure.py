@@ -21,15 +21,22 @@ if TYPE_CHECKING:
 class GridPure(Purifier):
     """Repeats: purify tiles with a small t*, average where they overlap, keep a little of before.
 
-    Parameters, by default those of the released README: `iterations`; `strength`, t* as a share of
-    the schedule, 10 of 1000; `gamma`, what is kept of the images before; `tile`, whose stride is
-    half of it. Images are rounded to 8 bits after every iteration, where the release truncates.
+    Defaults are those of the released README. Images are rounded to 8 bits after every iteration,
+    where the release truncates. Images no larger than a tile are one tile. Otherwise the four
+    corners, half a tile wide, make up one tile more, since they are covered once only. Departures
+    as in `DiffPure`. Needs a model.
 
-    Images no larger than a tile are one tile. Otherwise the four corners, half a tile wide, make up
-    one tile more, since they are covered once only. Departures as in `DiffPure`; `steps` of the
-    whole schedule are DDIM's, of which at least one is taken: with 1000 each of the ten timesteps,
-    as released, with 100 one step from t* to 0, for a tenth of the time. Needs a model. Raises
-    ValueError for parameters out of range.
+    Args:
+        iterations: number of repetitions; at least 1.
+        strength: t* as a share of the schedule; above 0, at most 1. 10 of 1000 as released.
+        gamma: share that is kept of the images before; 0 to 1, 1 excluded.
+        tile: side of a tile, whose stride is half of it; at least 2, in px.
+        steps: DDIM steps of the whole schedule, of which the share `strength` is taken; at least 1
+            / strength. With 1000 each of the ten timesteps, as released; with 100 one step from t*
+            to 0, for a tenth of the time.
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "gridpure"
@@ -44,8 +51,11 @@ class GridPure(Purifier):
         tile: int = 256,
         steps: int = 1000,
     ) -> None:
-        if iterations < 1 or tile < 2:
-            raise ValueError("iterations must be at least 1 and tile at least 2")
+        if iterations < 1:
+            raise ValueError(f"iterations must be at least 1, not {iterations}")
+        if tile < 8 or tile % 8:
+            # What every Stable Diffusion's autoencoder halves three times.
+            raise ValueError(f"tile must be a multiple of 8, not {tile}")
         if not (0 < strength <= 1 and 0 <= gamma < 1):
             raise ValueError("strength must lie in (0, 1] and gamma in [0, 1)")
         self.redraw = Redrawing(strength, steps)

@@ -2,11 +2,11 @@
 
     min over x of  d(x, D(E(x))) + alpha * max(LPIPS(x, x_protected) - Delta, 0)
 
-A protected image and its reconstruction by the autoencoder disagree more than a clean one's, so an
-image near the protected one that its reconstruction agrees with is sought. Both sides of the first
-term carry gradient: x is not held fixed as a target.
+A protected image differs more from its reconstruction by the autoencoder than a clean one does.
+IMPRESS searches near the protected image for one that agrees with its reconstruction. Both sides of
+the first term carry gradient: x is not held fixed as a target.
 
-Pixels live in [-1, 1] here, as published; only `purify` converts.
+Pixels are on [-1, 1] here, as published; only `purify` converts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from impress_bench.attacks.base import Purifier
-from impress_bench.benchmark.contract import Context, check_pixel_scale
+from impress_bench.benchmark.contract import Context, check_pixel_scale, check_range
 from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
 from impress_bench.metrics.lpips import lpips_hinge
 
@@ -29,23 +29,8 @@ if TYPE_CHECKING:
 class Impress(Purifier):
     """Optimises consistency under reconstruction near the protected image; Algorithm 1.
 
-    Parameters, by default those of the GLAZE experiment at 512 px (Appendix B; sigma and eps from
-    the released code). PhotoGuard's are steps=1000, lr=0.005, alpha=0.01, sigma=0.05.
-
-    - `steps`, `lr`: of the descent, on [-1, 1] pixels.
-    - `alpha`, `lpips_budget`: weight of the LPIPS hinge and Delta, below which it costs nothing.
-    - `sigma`: standard deviation of the noise added at the start, on [-1, 1] pixels, not clipped.
-    - `source="released"`: Adam with `eps`, its rate annealed by a cosine to 1e-5, on the mean of
-      squared differences. `source="paper"`: plain descent at the constant rate `lr` on their sum,
-      as Algorithm 1 is written. The paper gives no rate for it: the released run amounts to about
-      lr / (eps N) = 1.3e-3, which is the value to pass. The same alpha weighs N times less there.
-    - `eps`: Adam's. None means 1e-5 * 786432 / N for images of N = 3HW values, the released 1e-5 at
-      512 px (N = 786432). Gradients of a mean shrink as 1/N and lie far below the released eps, so
-      Adam is momentum descent at the rate lr / eps; a fixed eps would turn it into sign descent on
-      small images.
-    - `lpips_net`: the released code uses "vgg", whose weights are not embedded.
-    - `lpips_resize`: images with a shorter side are enlarged to it before LPIPS, as for budgets;
-      None leaves them. At 512 px it makes no difference.
+    Defaults are those of the GLAZE experiment at 512 px (Appendix B; sigma and eps from the
+    released code). PhotoGuard's are steps=1000, lr=0.005, alpha=0.01, sigma=0.05.
 
     The way travelled on the summed loss is about T = (sum of the annealed rates) / (eps N): 1.9 for
     these defaults, 0.32 for PhotoGuard's. With the default eps it does not depend on the size of
@@ -54,6 +39,30 @@ class Impress(Purifier):
     The last iterate is the answer, not the best. The released code has a batch of one; here losses
     are summed over the batch and each image has its own noise, so that none depends on another.
     Needs a model; works in its dtype, at least float32.
+
+    Args:
+        steps: steps of the descent; at least 1.
+        lr: learning rate at the start; at least 0, on [-1, 1] pixels.
+        alpha: weight of the LPIPS hinge; at least 0.
+        lpips_budget: Delta, the LPIPS below which the hinge costs nothing; at least 0.
+        sigma: standard deviation of the noise added at the start, not clipped; 0 to 2 on [-1, 1]
+            pixels.
+        lpips_net: net of the hinge, "alex" or "vgg". The released code uses "vgg", whose weights
+            are not embedded.
+        eps: Adam's; above 0, no unit. None means 1e-5 * 786432 / N for images of N = 3HW values,
+            the released 1e-5 at 512 px (N = 786432). Gradients of a mean shrink as 1/N and lie far
+            below the released eps, so Adam is momentum descent at the rate lr / eps; a fixed eps
+            would turn it into sign descent on small images.
+        source: "released" is Adam with `eps`, its rate annealed by a cosine to 1e-5, on the mean of
+            squared differences. "paper" is plain descent at the constant rate `lr` on their sum, as
+            Algorithm 1 is written. The paper gives no rate for it: the released run amounts to
+            about lr / (eps N) = 1.3e-3, which is the value to pass. The same alpha weighs N times
+            less there.
+        lpips_resize: shorter side to which smaller images are enlarged before LPIPS, as for
+            budgets; at least 1, in px, None to leave them. At 512 px it makes no difference.
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "impress"
@@ -76,6 +85,9 @@ class Impress(Purifier):
             raise ValueError(f"source must be 'released' or 'paper', not {source!r}")
         if steps < 1:
             raise ValueError(f"steps must be at least 1, not {steps}")
+        check_range(0, lr=lr, alpha=alpha, lpips_budget=lpips_budget, sigma=sigma)
+        check_range(1, lpips_resize=lpips_resize)
+        check_range(above=0, eps=eps)
         check_pixel_scale("sigma", sigma, span=2)
         self.steps = steps
         self.lr = lr

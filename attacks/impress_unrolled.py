@@ -1,4 +1,4 @@
-"""A few steps of IMPRESS that gradients pass through, for protections that expect it."""
+"""A few steps of IMPRESS that gradients pass through, for `+purifier[expects=…]`."""
 
 from __future__ import annotations
 
@@ -20,10 +20,29 @@ if TYPE_CHECKING:
 class UnrolledImpress(Impress):
     """IMPRESS by plain descent, differentiable in the protected images; Algorithm 1.
 
-    `steps` steps on the mean of squares at the rate `lr` / `eps`, which is what the released Adam
-    amounts to where gradients lie far below its eps (see `Impress`), without its momentum and
-    annealing. Where gradients are wanted every step is stored, second derivatives included:
-    memory grows with `steps`, so a handful is what it is for. Other parameters as for `Impress`.
+    Steps on the mean of squares at the rate `lr` / `eps`, which is what the released Adam amounts
+    to where gradients lie far below its eps (see `Impress`), without its momentum and annealing.
+    Where gradients are wanted every step is stored, second derivatives included: memory grows with
+    `steps`, so a handful is what it is for. Needs a model.
+
+    Args:
+        steps: steps of the descent; at least 1.
+        lr: learning rate; at least 0, on [-1, 1] pixels.
+        alpha: weight of the LPIPS hinge; at least 0.
+        lpips_budget: Delta, the LPIPS below which the hinge costs nothing; at least 0.
+        sigma: standard deviation of the noise added at the start, not clipped; 0 to 2 on [-1, 1]
+            pixels.
+        lpips_net: net of the hinge, "alex" or "vgg". The released code uses "vgg", whose weights
+            are not embedded.
+        eps: divides the rate; above 0, no unit. None means 1e-5 * 786432 / N for images of N = 3HW
+            values, the released 1e-5 at 512 px (N = 786432). Gradients of a mean shrink as 1/N and
+            lie far below the released eps, so Adam is momentum descent at the rate lr / eps; a
+            fixed eps would turn it into sign descent on small images.
+        lpips_resize: shorter side to which smaller images are enlarged before LPIPS; at least 1, in
+            px, None to leave them.
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "impress-unrolled"

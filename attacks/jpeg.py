@@ -17,8 +17,14 @@ from impress_bench.benchmark.contract import Context
 class Jpeg(Purifier):
     """Compresses and decompresses with Pillow, in memory.
 
-    `quality` is libjpeg's, 1 to 95. Chroma is subsampled 4:2:0, Pillow's default; the paper, whose
-    code is not public, does not say. Raises ValueError for a quality out of range.
+    Chroma is subsampled 4:2:0, Pillow's default; the paper does not specify it, and its code is not
+    public.
+
+    Args:
+        quality: libjpeg's quality; 1 to 95.
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "jpeg"
@@ -30,7 +36,7 @@ class Jpeg(Purifier):
         self.quality = quality
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
-        """Each image through its own JPEG file."""
+        """Each image compressed and decompressed."""
         levels = (images * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
         decoded = np.stack([self._round_trip(pixels) for pixels in levels])
         return torch.from_numpy(decoded).permute(0, 3, 1, 2).to(images) / 255

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from impress_bench.attacks.base import Purifier
-from impress_bench.benchmark.contract import Context, check_pixel_scale
+from impress_bench.benchmark.contract import Context, check_pixel_scale, check_range
 from impress_bench.benchmark.pixels import to_pixels
 from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
 
@@ -19,17 +19,26 @@ if TYPE_CHECKING:
 
 
 class NoisyUpscaling(Purifier):
-    """Adds noise of `std` on [0, 1] pixels and lets an upscaler explain it away.
+    """Adds noise and lets an upscaler explain it away.
 
-    `upscaler` is a folder or hub id of a diffusers `StableDiffusionUpscalePipeline`, such as
-    stabilityai/stable-diffusion-x4-upscaler; without one the purifier is skipped. `noise_level` is
-    what the upscaler is told, `prompt`, `steps` and `guidance_scale` are its own. The authors
-    caption each image and keep the fourfold size; here one prompt serves all, and the result is
-    brought back to the size that was asked about, antialiased. Raises ValueError for a negative
-    std.
+    The authors caption each image and keep the fourfold size; here one prompt serves all, and the
+    result is brought back to the size of the input, antialiased. Skipped without an upscaler.
+
+    Args:
+        upscaler: a folder or hub id of a diffusers `StableDiffusionUpscalePipeline`, such as
+            stabilityai/stable-diffusion-x4-upscaler.
+        std: standard deviation of the noise; 0 to 1 on [0, 1] pixels.
+        noise_level: what the upscaler is given as the noise level; at least 0, timesteps.
+        prompt: of the upscaler.
+        steps: steps of the upscaler; at least 1.
+        guidance_scale: guidance of the upscaler; at least 0, none up to 1.
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "noisy-upscaling"
+    files: ClassVar[tuple[str, ...]] = ("upscaler",)
 
     def __init__(
         self,
@@ -44,6 +53,8 @@ class NoisyUpscaling(Purifier):
         if not std >= 0:
             raise ValueError(f"std must be at least 0, not {std}")
         check_pixel_scale("std", std)
+        check_range(0, noise_level=noise_level, guidance_scale=guidance_scale)
+        check_range(1, steps=steps)
         self.upscaler = upscaler
         self.std = std
         self.noise_level = noise_level
@@ -52,13 +63,13 @@ class NoisyUpscaling(Purifier):
         self.guidance_scale = guidance_scale
 
     def skip(self, model: LatentDiffusion | None) -> str | None:
-        """Whether an upscaler was named."""
+        """The missing setting, if no upscaler was named."""
         if self.upscaler:
             return None
         return "needs an upscaler: noisy-upscaling[upscaler=FOLDER], with diffusers' x4 upscaler"
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
-        """Images that the upscaler drew, at their old size."""
+        """Upscaled images, resized to their original size."""
         from diffusers import StableDiffusionUpscalePipeline
 
         pipeline = StableDiffusionUpscalePipeline.from_pretrained(

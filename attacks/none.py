@@ -1,4 +1,4 @@
-"""The unpurified row: images as published."""
+"""The unpurified baseline: images as published."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from impress_bench.benchmark.contract import Context
 
 
 class NoPurifier(Purifier):
-    """No purification; what a purifier is compared with."""
+    """No purification; the baseline that purifiers are compared with."""
 
     name: ClassVar[str] = "none"
     title: ClassVar[str] = "No purifier"

@@ -1,4 +1,4 @@
-"""Images drawn anew from their noisy selves without a prompt (SDEdit, Meng et al. 2022)."""
+"""Images noised and denoised without a prompt (SDEdit, Meng et al. 2022)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 class Redrawing:
     """Noise up to `strength` of the schedule, then that share of `steps` back by DDIM.
 
-    Of T training timesteps, noise is that of timestep t* - 1, counted from 0, for t* = `strength` T
-    rounded to a multiple of T / `steps`; the steps then begin there ("trailing" spacing). DiffPure
-    and GrIDPure count t* so; DDIM's own "leading" spacing would begin T / `steps` lower.
+    With T training timesteps, the noise is that of timestep t* - 1, counted from 0, where t* =
+    `strength` T rounded to a multiple of T / `steps`; the DDIM steps then begin there ("trailing"
+    spacing). DiffPure and GrIDPure count t* this way; DDIM's "leading" spacing would begin T /
+    `steps` lower.
 
     Raises ValueError for a strength outside (0, 1] or where no step is left.
     """
@@ -38,7 +39,7 @@ class Redrawing:
     def __call__(
         self, images: Tensor, model: LatentDiffusion, generators: Sequence[torch.Generator]
     ) -> Tensor:
-        """`images` (B, 3, H, W) in [0, 1] redrawn, each with noise of its own."""
+        """`images` (B, 3, H, W) in [0, 1] noised and denoised, each with its own noise."""
         taken = round(self.strength * self.steps)
         return model.img2img(
             images,

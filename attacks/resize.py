@@ -14,10 +14,16 @@ from impress_bench.benchmark.contract import Context
 class Resize(Purifier):
     """Resizes to `factor` times the sides and back.
 
-    `interpolation` is "bicubic" or "bilinear", in both directions, antialiased when shrinking as
-    Pillow does; the paper, whose code is not public, names none. Bicubic overshoot is clipped to
-    [0, 1] on the way, where a saved image would clip it; nothing is rounded there. Raises
-    ValueError for a factor outside (0, 1) or an unknown interpolation.
+    Antialiased when shrinking, as Pillow does. Bicubic overshoot is clipped to [0, 1] on the way,
+    where a saved image would clip it; nothing is rounded there.
+
+    Args:
+        factor: share of the sides that is left; above 0 and below 1.
+        interpolation: "bicubic" or "bilinear", in both directions; the paper, whose code is not
+            public, names none.
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "resize"
@@ -33,7 +39,7 @@ class Resize(Purifier):
         self.interpolation = interpolation
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
-        """Images that lost their finest detail."""
+        """Images without their finest detail."""
         height, width = images.shape[-2:]
         size = (max(1, round(self.factor * height)), max(1, round(self.factor * width)))
         small = interpolate(images, size, mode=self.interpolation, antialias=True).clamp(0, 1)

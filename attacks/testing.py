@@ -18,20 +18,20 @@ from impress_bench.benchmark.contract import Context
 
 
 class PurifierConformance(Conformance):
-    """What every purifier has to keep."""
+    """What every purifier must satisfy."""
 
     #: Mean absolute change of a clean image, on [0, 1], beyond which nothing is left of it.
     most_damage = 0.15
 
     def context(self, photos: Photos, seed: int = 0) -> Context:
-        """The surrogate: a purifier sees neither titles nor masks."""
+        """The surrogate: a purifier gets neither titles nor masks."""
         return Context(torch.Generator().manual_seed(seed), self.model())
 
     def test_leaves_a_picture(self) -> None:
-        """A clean image comes out recognisable.
+        """A clean image stays recognisable.
 
-        A purifier that returns grey removes every protection, and every picture. The damage to
-        clean images is on the board beside what it wins back; this only refuses destruction.
+        A purifier that returns grey removes every protection, and every picture. Boards show the
+        damage to clean images beside what a purifier recovers; this only refuses destruction.
         """
         photos = self.photos()
         damage = float((self.apply(photos) - photos.images).abs().mean())

@@ -15,9 +15,14 @@ from impress_bench.benchmark.contract import Context
 class TotalVariation(Purifier):
     """scikit-image's `denoise_tv_chambolle` on each image.
 
-    `weight` is that of the total variation, on [0, 1] pixels; the paper that proposes the purifier
-    for adversarial images (Guo et al. 2018) also drops pixels, which this does not. Raises
-    ValueError for a weight that is not positive.
+    The paper that proposes the purifier for adversarial images (Guo et al. 2018) also drops pixels,
+    which this does not.
+
+    Args:
+        weight: weight of the total variation on [0, 1] pixels; above 0.
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "total-variation"
@@ -28,7 +33,7 @@ class TotalVariation(Purifier):
         self.weight = weight
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
-        """Images of flat parts with sharp borders."""
+        """Images with flat areas and sharp edges."""
         from skimage.restoration import denoise_tv_chambolle
 
         smooth = [

@@ -5,19 +5,41 @@ Names load on first use: importing this package, as `--help` and `list` do, impo
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+if sys.platform == "win32":
+    raise SystemExit(
+        "impress-bench runs on Linux and macOS; on Windows, run it in the Windows Subsystem for"
+        " Linux (WSL): it needs file locks and process groups that Windows does not have."
+    )
+
 if TYPE_CHECKING:
-    from impress_bench.benchmark.contract import Context
+    from impress_bench.benchmark.contract import Context, ImageSet, PluginError
     from impress_bench.benchmark.harness.config.loading import load_preset
     from impress_bench.benchmark.harness.plugins.models import load_model
     from impress_bench.benchmark.harness.runs.run import run
+    from impress_bench.benchmark.tasks.base import Task
+    from impress_bench.metrics.base import Metric
 
-__all__ = ["Context", "load_model", "load_preset", "run"]
+__all__ = [
+    "Context",
+    "ImageSet",
+    "Metric",
+    "PluginError",
+    "Task",
+    "load_model",
+    "load_preset",
+    "run",
+]
 
 _HOMES = {
     "Context": "impress_bench.benchmark.contract",
+    "ImageSet": "impress_bench.benchmark.contract",
+    "Metric": "impress_bench.metrics.base",
+    "PluginError": "impress_bench.benchmark.contract",
+    "Task": "impress_bench.benchmark.tasks.base",
     "load_model": "impress_bench.benchmark.harness.plugins.models",
     "load_preset": "impress_bench.benchmark.harness.config.loading",
     "run": "impress_bench.benchmark.harness.runs.run",

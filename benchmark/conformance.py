@@ -1,6 +1,8 @@
-"""What every protection and purifier has to keep, as checks that run under pytest and on their own.
+"""What every protection and purifier must satisfy, as checks that run under pytest and on their
+own.
 
-A check is a method `test_…` whose docstring says what it refuses, why that matters and what to do.
+A check is a method `test_…` whose docstring states what it refuses, why that matters and what to
+do.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ SCRAMBLED = 20_231_104
 
 
 class ConformanceError(AssertionError):
-    """A plugin does not keep what the benchmark relies on; the message says what to do."""
+    """A plugin violates what the benchmark relies on; the message states what to do."""
 
 
 class Photos(NamedTuple):
@@ -51,14 +53,14 @@ class Conformance(ABC):
 
     @abstractmethod
     def build(self) -> Any:
-        """A new plugin object, with parameters that make it quick."""
+        """A new plugin object, with parameters that make it fast."""
 
     def model(self) -> LatentDiffusion:
         """The surrogate that is handed to the plugin."""
         return _atelier()
 
     def photos(self, count: int = 2, size: tuple[int, int] = (64, 64)) -> Photos:
-        """Portraits by artists whom the embedded model has not seen."""
+        """Portraits by artists that the embedded model was not trained on."""
         artist = world.artists("validation")[0]
         works = [world.paint(artist, "portrait", "heldout", index) for index in range(count)]
         images = torch.cat([to_tensor(work.image[None]) for work in works])
@@ -70,10 +72,10 @@ class Conformance(ABC):
 
     @abstractmethod
     def context(self, photos: Photos, seed: int = 0) -> Context:
-        """What the plugin is given beside `photos`."""
+        """What the plugin is given besides `photos`."""
 
     def apply(self, photos: Photos, seed: int = 0) -> Tensor:
-        """The images that a new plugin makes of `photos`."""
+        """The output of a new plugin for `photos`."""
         plugin = self.build()
         answer = plugin(photos.images.clone(), self.context(photos, seed))
         images: Tensor = answer.images
@@ -82,8 +84,8 @@ class Conformance(ABC):
     def test_answers_with_valid_images(self) -> None:
         """Images of the same shape, 8-bit values in [0, 1], square or not.
 
-        Stages exchange PNGs: what is not one cannot be published. Clip, keep the shape, and let the
-        base class round.
+        Stages exchange PNGs: nothing else can be published. Clip, keep the shape, and let the base
+        class round.
         """
         for size in self.sizes:
             photos = self.photos(size=size)
@@ -93,9 +95,10 @@ class Conformance(ABC):
                 raise ConformanceError(f"{self._name()}: values lie between 8-bit levels")
 
     def test_leaves_its_input_alone(self) -> None:
-        """The tensor that was handed in is the same afterwards.
+        """The input tensor is unchanged afterwards.
 
-        Others get the same tensor. Work on a clone: in-place operations end in an underscore.
+        Other plugins get the same tensor. Work on a clone: in-place operations end in an
+        underscore.
         """
         photos = self.photos()
         given = photos.images.clone()
@@ -104,11 +107,11 @@ class Conformance(ABC):
             raise ConformanceError(f"{self._name()}: edits the images it is given")
 
     def test_leaves_global_state_alone(self) -> None:
-        """Random states, gradient mode, threads and default type are as they were.
+        """Random states, gradient mode, threads and default dtype are unchanged afterwards.
 
-        Results must not depend on what ran before. Draw from `context.generator`, and set what has
-        to be set in a `with` block. Global random states are scrambled first, so that a plugin that
-        seeds them by a constant is noticed.
+        Results must not depend on what ran before. Draw from `context.generator`, and change
+        settings in a `with` block only. Global random states are scrambled first, so that a plugin
+        that seeds them with a constant is caught.
         """
         photos = self.photos()
         with _random_state(SCRAMBLED):
@@ -153,9 +156,9 @@ class Conformance(ABC):
                 )
 
     def test_works_under_autocast(self) -> None:
-        """Under bfloat16 autocast the answer is still a valid image.
+        """Under bfloat16 autocast the output is still a valid image.
 
-        GPUs run so. Keep sums and what is stepped in float32.
+        Runs on GPUs use it. Keep sums and optimised tensors in float32.
         """
         photos = self.photos(1)
         with torch.autocast("cpu", torch.bfloat16):
@@ -167,7 +170,7 @@ class Conformance(ABC):
 
 
 def part_of(context: Context, part: slice) -> Context:
-    """The context of some of its images; the generator is the same and goes on."""
+    """The context of a slice of the images, with the same generator."""
     return replace(
         context,
         titles=context.titles[part],
@@ -195,7 +198,7 @@ def _atelier() -> LatentDiffusion:
 
 
 def _global_state() -> dict[str, Any]:
-    """What a plugin must not change, by a name for people."""
+    """Global state that a plugin must not change, by a readable name."""
     return {
         "torch's random state": torch.get_rng_state().numpy().tobytes(),
         "numpy's random state": repr(np.random.get_state()),

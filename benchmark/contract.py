@@ -1,6 +1,6 @@
-"""What every floor shares: budgets, contexts, states and the errors that name their plugin.
+"""What all layers share: budgets, contexts, states, hooks and errors that name their plugin.
 
-Imports nothing of ours and no torch at run time, so that listing plugins stays fast.
+Imports nothing of this package and no torch at run time, so that listing plugins stays fast.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NORMS = ("linf", "l2", "lpips")
 
 
 class State(StrEnum):
-    """How a cell ended; what a board shows where it has no number."""
+    """How a cell ended; boards show it where there is no number."""
 
     DONE = "done"
     SKIPPED = "skipped"
@@ -33,7 +33,10 @@ class State(StrEnum):
 
 
 class PluginError(Exception):
-    """A plugin broke its contract. The message names the plugin and the way out."""
+    """A plugin broke its contract. The message names the plugin and the remedy."""
+
+    #: What a plugin returned all the same, as one over its budget does.
+    measured: Protected | None = None
 
     def __init__(self, plugin: str, message: str, state: State = State.FAILED) -> None:
         super().__init__(f"{plugin}: {message}")
@@ -54,8 +57,26 @@ def check_pixel_scale(name: str, value: float | None, span: int = 1) -> None:
         )
 
 
+def check_range(
+    least: float | None = None,
+    most: float | None = None,
+    above: float | None = None,
+    **values: float | None,
+) -> None:
+    """Raise ValueError for those of `values` that lie outside of the bounds; None passes."""
+    for name, value in values.items():
+        if value is None:
+            continue
+        if least is not None and not value >= least:
+            raise ValueError(f"{name} must be at least {least:g}, not {value!r}")
+        if most is not None and not value <= most:
+            raise ValueError(f"{name} must be at most {most:g}, not {value!r}")
+        if above is not None and not value > above:
+            raise ValueError(f"{name} must be above {above:g}, not {value!r}")
+
+
 class VisibleBudget(UserWarning):
-    """A budget that lets a protection be seen plainly."""
+    """Warns that a budget permits a plainly visible perturbation."""
 
 
 #: The largest change of a value that protections are published with, on [0, 1] pixels.
@@ -112,10 +133,10 @@ class Budget:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """What stages exchange: 8-bit images of one size and what is known of each.
+    """What stages exchange: 8-bit images of one size, with their metadata.
 
     `images` is uint8 (N, H, W, 3); `names` are unique file stems; `titles` has N entries or none;
-    `masks` is None or bool (N, H, W), true on what is kept (a head).
+    `masks` is None or bool (N, H, W), true on what an editor keeps (a head).
     """
 
     images: np.ndarray
@@ -137,30 +158,30 @@ class Protected(NamedTuple):
 
 
 class Purified(NamedTuple):
-    """A purifier's answer: float32 (B, 3, H, W) with 8-bit values in [0, 1]."""
+    """A purifier's output: float32 (B, 3, H, W) with 8-bit values in [0, 1]."""
 
     images: torch.Tensor
 
 
 def _silent(done: int, total: int) -> None:
-    """Progress that nobody watches."""
+    """Default of `Context.progress`: does nothing."""
 
 
 def _unread(name: str, values: Sequence[float]) -> None:
-    """A note that nobody reads."""
+    """Default of `Context.note`: does nothing."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a plugin may know and use besides the images.
+    """What a plugin may use besides the images.
 
-    A protection gets `titles`, `masks` and the results it asked for in `requires`; a purifier gets
-    neither titles nor masks. Nobody but the task knows edit prompts, held-out titles or labels.
+    A protection gets `titles`, `masks` and the results that its `requires` names; a purifier gets
+    neither titles nor masks. Only the task has edit prompts, held-out titles and labels.
 
     `model` is the surrogate, None where the caller has none. `generator` is the only source of
-    randomness. `progress(done, total)` reports steps. `note(name, values)` hands over what a plugin
-    found out on the way, a finite number an image: how often an attack succeeded, say. `results`
-    maps the registered name of another protection to what it did to the same images.
+    randomness. `progress(done, total)` reports steps. `note(name, values)` records diagnostics, one
+    finite number per image: how often an attack succeeded, say. `results` maps the registered name
+    of another protection to its output for the same images.
     """
 
     generator: torch.Generator
@@ -172,17 +193,17 @@ class Context:
     note: Callable[[str, Sequence[float]], None] = _unread
 
     def require_model(self, plugin: str) -> LatentDiffusion:
-        """The surrogate, or a clear error naming the plugin that cannot work without one."""
+        """The surrogate. Raises PluginError, in the name of `plugin`, if there is none."""
         if self.model is None:
             raise PluginError(plugin, "needs a model; pass Context(model=load_model('atelier'))")
         return self.model
 
 
 class PluginHooks:
-    """What any plugin may define besides being called; what it leaves out has these defaults.
+    """What any plugin may define besides its call, with the defaults.
 
-    The base classes inherit them. A plugin that builds on none of the base classes may define any
-    of them too: the benchmark reads them through `hooks`.
+    The base classes inherit them. A plugin that builds on none of the base classes may define them
+    too: the benchmark reads them through `hooks`.
     """
 
     #: What boards call it; "" stands for its registered name made readable.
@@ -239,7 +260,7 @@ def hooks(plugin: object, kind: type[H]) -> H:
 
 
 class _WithDefaults:
-    """A plugin that builds on no base class."""
+    """A plugin without one of the base classes, completed by defaults."""
 
     def __init__(self, plugin: object, defaults: PluginHooks) -> None:
         self._plugin = plugin

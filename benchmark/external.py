@@ -7,13 +7,9 @@ one folder and to write PNGs of the same names and sizes into another.
 from __future__ import annotations
 
 import os
-import resource
 import shlex
-import signal
-import subprocess
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +18,9 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from impress_bench.benchmark.contract import PluginError, State
+from impress_bench.benchmark.contract import PluginError, check_range
 from impress_bench.benchmark.pixels import to_pixels, to_tensor
-
-#: How much of what a command prints is read when it fails.
-TAIL = 2000
+from impress_bench.benchmark.sandbox.confine import OUTPUT_GB, run_confined
 
 
 @dataclass(frozen=True)
@@ -35,16 +29,21 @@ class Command:
     them, {masks}, white on what an editor keeps.
 
     It runs without a shell, in a process group of its own, for `timeout` seconds at most, with
-    `memory_gb` GiB of memory of its own. Raises ValueError for a line without {in} and {out}.
+    `memory_gb` GiB of memory of its own; no file that it writes grows beyond `output_gb` GiB.
+    Raises ValueError for a line without {in} and {out} and for a limit that is not positive.
     """
 
     line: str
     timeout: float
     memory_gb: float | None = None
+    output_gb: float = OUTPUT_GB
 
     def __post_init__(self) -> None:
         if "{in}" not in self.line or "{out}" not in self.line:
             raise ValueError(f"command {self.line!r} must name the folders {{in}} and {{out}}")
+        check_range(
+            above=0, timeout=self.timeout, memory_gb=self.memory_gb, output_gb=self.output_gb
+        )
 
     def run(self, images: Tensor, masks: Tensor | None = None) -> Tensor:
         """What the command makes of images (B, 3, H, W) in [0, 1], in their dtype.
@@ -66,7 +65,14 @@ class Command:
             words = shlex.split(self.line)
             for name, folder in folders.items():
                 words = [word.replace(f"{{{name}}}", str(folder)) for word in words]
-            run_limited(plugin, words, Path(scratch), self.timeout, self.memory_gb)
+            run_confined(
+                plugin,
+                words,
+                Path(scratch),
+                self.timeout,
+                self.memory_gb,
+                output_gb=self.output_gb,
+            )
             return read_images(plugin, folders["out"], names, images)
 
 
@@ -75,7 +81,7 @@ class Folder:
     names that the benchmark gives the images."""
 
     def __init__(self, path: str) -> None:
-        self.path = Path(path)
+        self.path = Path(os.path.expanduser(path))
         self.names: tuple[str, ...] = ()
         self.subject = ""
 
@@ -106,65 +112,3 @@ def read_images(plugin: str, folder: Path, names: Sequence[str], like: Tensor) -
             raise PluginError(plugin, f"{path} is {sizes[0]} and not {sizes[1]}")
         found.append(to_tensor(pixels[None]))
     return torch.cat(found).to(like)
-
-
-def run_limited(
-    plugin: str,
-    words: Sequence[str],
-    scratch: Path,
-    timeout: float,
-    memory_gb: float | None,
-    stdin: int = subprocess.DEVNULL,
-) -> None:
-    """Run to the end or kill the whole process group; what is printed goes to a file of which the
-    end is read. Raises PluginError in the name of `plugin` for any end but 0."""
-    printed, called = scratch / "printed", Path(words[0]).name
-    with printed.open("wb") as sink:
-        try:
-            process = subprocess.Popen(
-                words, stdin=stdin, stdout=sink, stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )  # fmt: skip
-        except OSError as error:
-            raise PluginError(plugin, f"{words[0]} cannot be run: {error.strerror}") from None
-        try:
-            _limit(process.pid, memory_gb)
-            code = process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            message = f"{called} ran past {timeout:g} s"
-            raise PluginError(plugin, message, State.TIMEOUT) from None
-        finally:
-            _kill_group(process.pid)
-            process.wait()
-            if process.stdin is not None:
-                process.stdin.close()
-    if code:
-        how = f"died by signal {-code}" if code < 0 else f"ended with {code}"
-        raise PluginError(plugin, f"{called} {how}: {_last_line(printed)}")
-
-
-def _limit(process: int, memory_gb: float | None) -> None:
-    """Bound a running process's memory and its files, what it prints among them; systems other than
-    Linux have no call for that. Not before it starts: code between fork and exec may deadlock in a
-    process with threads, such as torch's. Not its address space, of which a GPU's driver reserves
-    more than there is memory."""
-    limits = {resource.RLIMIT_FSIZE: 2**30}
-    if memory_gb is not None:
-        limits[resource.RLIMIT_DATA] = int(memory_gb * 2**30)
-    with suppress(ProcessLookupError, AttributeError):
-        for kind, size in limits.items():
-            resource.prlimit(process, kind, (size, size))
-
-
-def _kill_group(leader: int) -> None:
-    """End whatever a command has started and left running."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGKILL)
-
-
-def _last_line(path: Path) -> str:
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - TAIL))
-        lines = file.read().decode("utf-8", "replace").split("\n")
-    printed = [line.strip() for line in lines if line.strip()]
-    return printed[-1] if printed else "it printed nothing"

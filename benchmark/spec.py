@@ -10,6 +10,7 @@ itself be a component: `random-noise[match=glaze[p=0.05]]`.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,9 @@ _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _INTEGER = re.compile(r"[+-]?\d+")
 _FLOAT = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d+)?")
 _FRACTION = re.compile(r"([+-]?\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)")
+_NUMBER = re.compile(r"[-+.\d/eE]+")
+#: Python reads no longer integers, and longer floats are infinite.
+LONGEST_NUMBER = 300
 _QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""")
 
 
@@ -65,7 +69,7 @@ def _parse_part(text: str) -> Spec:
     for short, key in SHORT.items():
         if text.strip().startswith(f"{short}:"):
             value = text.strip().removeprefix(f"{short}:").strip()
-            value = value[1:-1] if _QUOTED.fullmatch(value) else value
+            value = unquoted(value)
             if not value:
                 raise ConfigError(f"{text!r} names nothing behind the colon")
             return Spec(short, ((key, value),))
@@ -97,27 +101,40 @@ def parse_specs(text: str) -> tuple[Spec, ...]:
     return specs
 
 
+def unquoted(text: str) -> str:
+    """A text without the quotes around all of it."""
+    return text[1:-1] if _QUOTED.fullmatch(text) else text
+
+
 def parse_value(text: str) -> Value:
     """The value that `text` stands for."""
     text = text.strip()
     if not text:
         raise ConfigError('a value is empty; write "" for an empty string')
     if _QUOTED.fullmatch(text):
-        return text[1:-1]
+        return unquoted(text)
+    if len(text) > LONGEST_NUMBER and _NUMBER.fullmatch(text):
+        raise ConfigError(f"a number of {len(text)} characters is no parameter")
     if text in ("true", "false"):
         return text == "true"
     if _INTEGER.fullmatch(text):
         return int(text)
     if _FLOAT.fullmatch(text):
-        return float(text)
+        return _finite(text, float(text))
     if fraction := _FRACTION.fullmatch(text):
         numerator, denominator = map(float, fraction.groups())
         if not denominator:
             raise ConfigError(f"{text!r} divides by zero")
-        return numerator / denominator
+        return _finite(text, numerator / denominator)
     if any(quote in text for quote in "'\""):
         raise ConfigError(f"{text} is half quoted; quote all of it or nothing")
     return text
+
+
+def _finite(text: str, value: float) -> float:
+    if not math.isfinite(value):
+        raise ConfigError(f"{text} is beyond all numbers")
+    return value
 
 
 def format_value(value: Value) -> str:

@@ -8,15 +8,22 @@ by at most 2e-4 from float32 weights. VGG16, which IMPRESS's released code uses,
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from impress_bench.metrics.strips import STRIP_PIXELS, mean_in_strips
 
 if TYPE_CHECKING:
     import torch
     from lpips import LPIPS
     from torch import Tensor
+
+#: How many pixels of an image stand for one value of each of a network's maps.
+STRIDES = {"alex": (4, 8, 16, 16, 16), "vgg": (1, 2, 4, 8, 16)}
+#: A long side in lengths of a short one that is enlarged: enlarged to LONGEST, or shrunk to SHRUNK.
+LONGEST, SHRUNK = 4, 64
 
 
 def lpips(preds: Tensor, target: Tensor, net: str = "alex", resize: int | None = None) -> Tensor:
@@ -24,12 +31,28 @@ def lpips(preds: Tensor, target: Tensor, net: str = "alex", resize: int | None =
 
     Images (B, 3, H, W) in [0, 1]; values outside are taken as they are, so gradients survive.
     `net` is "alex" or "vgg". `resize` enlarges images whose short side is below it to that side,
-    bilinearly; None leaves them. Returns (B,), 0 for equal images and seldom above 1.2; lower is
-    closer.
+    bilinearly; None leaves them. A long side beside it is enlarged to at most `LONGEST` times, and
+    otherwise shrunk to `SHRUNK` times, `resize`: 2 x 4000 pixels become 224 x 4000. Returns (B,), 0
+    for equal images and seldom above 1.2; lower is closer.
+
+    Without a gradient, large images go through the network in strips, which gives the same value.
 
     Raises ValueError for an unknown net and FileNotFoundError where its weights are missing.
     """
-    return lpips_to(target.to(preds), net, resize)(preds)
+    import torch
+
+    target = target.to(preds)
+    height, width = enlarged_size(preds.shape[-2:], resize)
+    if torch.is_grad_enabled() or height * width <= 2 * STRIP_PIXELS:
+        return lpips_to(target, net, resize)(preds)
+    network = _network(net, preds.dtype, preds.device)
+
+    def maps(preds: Tensor, target: Tensor) -> list[Tensor]:
+        return _difference(network, _features(network, preds), _features(network, target))
+
+    pairs = [(preds[at : at + 1], target[at : at + 1]) for at in range(len(preds))]
+    enlarged = ((_enlarge(one, resize), _enlarge(other, resize)) for one, other in pairs)
+    return torch.cat([mean_in_strips(maps, STRIDES[net], *pair) for pair in enlarged])
 
 
 def lpips_budget(preds: Tensor, target: Tensor, net: str = "alex", resize: int = 224) -> Tensor:
@@ -49,11 +72,11 @@ def lpips_to(
     that comes back to the same images needs. The function takes `preds` in the dtype and on the
     device of `target`."""
     network = _network(net, target.dtype, target.device)
-    reference = _features(network, target, resize)
+    reference = _features(network, _enlarge(target, resize))
 
     def distance(preds: Tensor) -> Tensor:
-        layers = zip(network.lins, _features(network, preds, resize), reference, strict=True)
-        distances = [lin((ours - its) ** 2).mean((1, 2, 3)) for lin, ours, its in layers]
+        maps = _difference(network, _features(network, _enlarge(preds, resize)), reference)
+        distances = [one.mean((1, 2, 3)) for one in maps]
         total: Tensor = sum(distances[1:], distances[0])
         return total
 
@@ -77,17 +100,41 @@ def lpips_hinge(
     return hinge
 
 
-def _features(network: LPIPS, images: Tensor, resize: int | None) -> list[Tensor]:
+def _difference(network: LPIPS, ours: Sequence[Tensor], its: Sequence[Tensor]) -> list[Tensor]:
+    """Weighted squared differences of the network's maps, (B, 1, h, w) each."""
+    layers = zip(network.lins, ours, its, strict=True)
+    return [lin((one - other) ** 2) for lin, one, other in layers]
+
+
+def _features(network: LPIPS, images: Tensor) -> list[Tensor]:
     """The network's maps of images, each of unit length over its channels."""
     from lpips import normalize_tensor
-    from torch.nn.functional import interpolate
 
-    if resize is not None and (short := min(images.shape[-2:])) < resize:
-        height, width = images.shape[-2:]
-        size = (round(height * resize / short), round(width * resize / short))
-        images = interpolate(images, size, mode="bilinear", align_corners=False)
     maps = network.net(network.scaling_layer(2 * images - 1))
     return [normalize_tensor(values) for values in maps]
+
+
+def _enlarge(images: Tensor, resize: int | None) -> Tensor:
+    """Images whose short side is at least `resize`."""
+    from torch.nn.functional import interpolate
+
+    size = enlarged_size(images.shape[-2:], resize)
+    if size == tuple(images.shape[-2:]):
+        return images
+    return interpolate(images, size, mode="bilinear", align_corners=False)
+
+
+def enlarged_size(size: Sequence[int], resize: int | None) -> tuple[int, int]:
+    """Height and width at which the short side is at least `resize` and the long one bounded."""
+    height, width = size
+    short = min(height, width)
+    if resize is None or short >= resize:
+        return height, width
+    height, width = (
+        min(round(side * resize / short), max(LONGEST * resize, min(side, SHRUNK * resize)))
+        for side in size
+    )
+    return height, width
 
 
 def missing_weights(net: str) -> str:

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from impress_bench.benchmark.contract import Budget
+    from impress_bench.benchmark.contract import Budget, Context, PluginError
     from impress_bench.protections.ace import Ace
     from impress_bench.protections.adaptations.base import Adaptation
     from impress_bench.protections.adaptations.consistency import Consistency
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from impress_bench.protections.adaptations.purifier_aware import PurifierAware
     from impress_bench.protections.advdm import AdvDM
     from impress_bench.protections.aspl import Aspl
-    from impress_bench.protections.base import GradientProtection, Protection
+    from impress_bench.protections.base import GradientProtection, Protection, Solver
     from impress_bench.protections.caat import Caat
     from impress_bench.protections.fsmg import Fsmg
     from impress_bench.protections.glaze import Glaze
@@ -26,16 +26,19 @@ if TYPE_CHECKING:
     from impress_bench.protections.photoguard_encoder import PhotoGuardEncoder
     from impress_bench.protections.random_noise import RandomNoise
     from impress_bench.protections.sds import Sds
+    from impress_bench.protections.solvers.adam_hinge import AdamHinge
+    from impress_bench.protections.solvers.pgd import Pgd
 
 _HOMES = {
     "Ace": "impress_bench.protections.ace",
+    "AdamHinge": "impress_bench.protections.solvers.adam_hinge",
     "Adaptation": "impress_bench.protections.adaptations.base",
     "AdvDM": "impress_bench.protections.advdm",
     "Aspl": "impress_bench.protections.aspl",
     "Budget": "impress_bench.benchmark.contract",
     "Caat": "impress_bench.protections.caat",
     "Consistency": "impress_bench.protections.adaptations.consistency",
-    "PurifierAware": "impress_bench.protections.adaptations.purifier_aware",
+    "Context": "impress_bench.benchmark.contract",
     "Fsmg": "impress_bench.protections.fsmg",
     "Glaze": "impress_bench.protections.glaze",
     "GradientProtection": "impress_bench.protections.base",
@@ -43,21 +46,27 @@ _HOMES = {
     "MetaCloak": "impress_bench.protections.metacloak",
     "Mist": "impress_bench.protections.mist",
     "OPgd": "impress_bench.protections.adaptations.o_pgd",
+    "Pgd": "impress_bench.protections.solvers.pgd",
     "PhotoGuardDiffusion": "impress_bench.protections.photoguard_diffusion",
     "PhotoGuardEncoder": "impress_bench.protections.photoguard_encoder",
+    "PluginError": "impress_bench.benchmark.contract",
     "Protection": "impress_bench.protections.base",
+    "PurifierAware": "impress_bench.protections.adaptations.purifier_aware",
     "RandomNoise": "impress_bench.protections.random_noise",
     "Sds": "impress_bench.protections.sds",
+    "Solver": "impress_bench.protections.base",
 }
 
 __all__ = [
     "Ace",
+    "AdamHinge",
     "Adaptation",
     "AdvDM",
     "Aspl",
     "Budget",
     "Caat",
     "Consistency",
+    "Context",
     "Fsmg",
     "Glaze",
     "GradientProtection",
@@ -65,12 +74,15 @@ __all__ = [
     "MetaCloak",
     "Mist",
     "OPgd",
+    "Pgd",
     "PhotoGuardDiffusion",
     "PhotoGuardEncoder",
+    "PluginError",
     "Protection",
     "PurifierAware",
     "RandomNoise",
     "Sds",
+    "Solver",
 ]
 
 

@@ -1,10 +1,10 @@
-"""ACE (Zheng et al. 2023), which is Mist v2: the predicted noise is drawn to a fixed target.
+"""ACE (Zheng et al. 2023), also published as Mist v2: pulls the predicted noise to a fixed target.
 
     ACE:   min || eps_theta(z_t, t, c) - z_target ||^2
     ACE+:  the same + latent_weight * || E(x + delta) - z_target ||^2
 
-with a surrogate that learns the images as they change. Errors of every thief's model then point the
-same way, where an untargeted attack scatters them.
+with a surrogate that is trained on the images as they change. Errors of every mimic's model then
+point in the same direction, where an untargeted attack scatters them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from impress_bench.benchmark.contract import Budget, Context
+from impress_bench.benchmark.contract import Budget, Context, check_range
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.objectives.targets import target_latents
 from impress_bench.protections.objectives.trained_surrogate import Surrogate, attention
@@ -25,7 +25,7 @@ from impress_bench.protections.solvers.pgd import Pgd
 
 @dataclass
 class AceState:
-    """The surrogate, the target's scaled latents, generators, and how far PGD is."""
+    """The surrogate, the target's scaled latents, generators, and the number of steps taken."""
 
     surrogate: Surrogate
     target: Tensor
@@ -36,17 +36,31 @@ class AceState:
 class Ace(GradientProtection[AceState]):
     """Targeted attack on the predicted noise, against a surrogate that learns on the way.
 
-    Parameters, by default those of the released `mist-v2`, halved to [0, 1] pixels:
-
-    - `rounds` of `moves` steps of PGD and `surrogate_steps` steps of the surrogate.
-    - `latent_weight`: 0 is ACE, 100 ACE+.
-    - `target`: see `target_images`; "pattern" stands for the released image.
-    - `surrogate_lr`, `batch`; `linf` (the scripts have ten times as much on [-1, 1]), `step`;
-      `prompt`, in which "{title}" is the image's own.
+    Defaults are those of the released `mist-v2`, halved to [0, 1] pixels. Latents of images and
+    target are posterior means in PGD, as released. Needs a model.
 
     Departures: the surrogate trains the projections of attention themselves, where the release
-    trains LoRA of rank 4 in them; no images of the class beside the subject's. Raises ValueError
-    for parameters out of range.
+    trains LoRA of rank 4 in them, and keeps its optimiser's moments, where the release makes a new
+    optimiser for each round; no images of the class beside the subject's.
+
+    Args:
+        rounds: rounds of moving the images and training the surrogate; at least 1.
+        moves: steps of PGD per round; at least 1.
+        surrogate_steps: steps of training per round; at least 0.
+        surrogate_lr: AdamW's learning rate; at least 0.
+        batch: images per step of training; at least 1.
+        latent_weight: weight of the latents' distance; at least 0: 0 is ACE, 100 ACE+.
+        source: how ACE+ counts that distance. "paper" adds it; "released" subtracts it, as the code
+            of ACE and of mist-v2 does, which drives latents away from the target (a slip of sign,
+            by its looks).
+        target: an image, see `target_images`; "pattern" stands for the released one.
+        linf: hard bound; 0 to 1 on [0, 1] pixels. The released scripts have 0.04 on [-1, 1], 1.27
+            times the default.
+        step: length of a step of PGD; 0 to 1 on [0, 1] pixels.
+        prompt: of training and attack; "{title}" in it is each image's own.
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "ace"
@@ -73,6 +87,13 @@ class Ace(GradientProtection[AceState]):
             raise ValueError(f"source must be 'paper' or 'released', not {source!r}")
         if min(rounds, moves) < 1:
             raise ValueError(f"rounds and moves must be at least 1, not {rounds} and {moves}")
+        check_range(
+            0,
+            surrogate_steps=surrogate_steps,
+            latent_weight=latent_weight,
+            surrogate_lr=surrogate_lr,
+        )
+        check_range(1, batch=batch)
         self.moves = moves
         self.surrogate_steps = surrogate_steps
         self.surrogate_lr = surrogate_lr

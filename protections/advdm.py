@@ -32,9 +32,18 @@ class DenoisingState(NamedTuple):
 class AdvDM(GradientProtection[DenoisingState]):
     """Raises the denoising error by PGD in L-infinity.
 
-    Parameters, by default those of Diff-Protect's `advdm` (the authors' own code is not public),
-    halved to [0, 1] pixels: `linf`, `step`, `steps`, `random_start`; `prompt`, which there depends
-    on the folder's name. Raises ValueError for parameters out of range.
+    Defaults are those of Diff-Protect's `advdm` (the authors' own code is not public), halved to
+    [0, 1] pixels. Needs a model.
+
+    Args:
+        linf: hard bound; 0 to 1 on [0, 1] pixels.
+        step: length of a step; 0 to 1 on [0, 1] pixels.
+        steps: steps of PGD; at least 1.
+        random_start: begin uniformly within the bound, or at the image.
+        prompt: of the U-Net. Diff-Protect has this one for art and "a photo" elsewhere.
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "advdm"

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from impress_bench.benchmark.contract import Budget, Context
+from impress_bench.benchmark.contract import Budget, Context, check_range
 from impress_bench.benchmark.models.posterior import Encoded
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.objectives.trained_surrogate import Surrogate
@@ -34,13 +34,23 @@ class AsplState:
 class Aspl(GradientProtection[AsplState]):
     """Alternating surrogate and perturbation learning.
 
-    Parameters, by default Anti-DreamBooth's at 512 px, halved to [0, 1] pixels:
+    Defaults are Anti-DreamBooth's at 512 px, halved to [0, 1] pixels. Needs a model. Departures as
+    in `Fsmg`; besides, the surrogate keeps its optimiser's moments, where the release makes a new
+    optimiser for each turn of training.
 
-    - `rounds`, each of `surrogate_steps` steps of the copy on the clean images, `moves` steps of
-      PGD, and `surrogate_steps` steps of the surrogate on the images as they are then.
-    - `surrogate_lr`, `batch`; `linf`, `step`; `prompt`, in which "{title}" is the image's own.
+    Args:
+        rounds: rounds of training a copy, moving the images and training the surrogate; at least 1.
+        moves: steps of PGD per round; at least 1.
+        surrogate_steps: steps of the copy on the clean images, and of the surrogate on the images
+            as they are then, per round; at least 0.
+        surrogate_lr: AdamW's learning rate; at least 0.
+        batch: images per step of training; at least 1.
+        linf: hard bound; 0 to 1 on [0, 1] pixels.
+        step: length of a step of PGD; 0 to 1 on [0, 1] pixels.
+        prompt: of training and attack; "{title}" in it is each image's own.
 
-    Departures as in `Fsmg`. Raises ValueError for parameters out of range.
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "aspl"
@@ -61,6 +71,8 @@ class Aspl(GradientProtection[AsplState]):
     ) -> None:
         if min(rounds, moves) < 1:
             raise ValueError(f"rounds and moves must be at least 1, not {rounds} and {moves}")
+        check_range(0, surrogate_steps=surrogate_steps, surrogate_lr=surrogate_lr)
+        check_range(1, batch=batch)
         self.moves = moves
         self.surrogate_steps = surrogate_steps
         self.surrogate_lr = surrogate_lr

@@ -63,7 +63,11 @@ class Protection(ProtectionHooks, ABC):
         check_images(self.name, "input", images)
         for name in self.requires():
             if name not in context.results:
-                raise PluginError(self.name, f"needs the result of {name!r} on the same images")
+                raise PluginError(
+                    self.name,
+                    f"needs the result of {name!r} on the same images;"
+                    f" pass it as Context(results={{{name!r}: …}})",
+                )
         originals = round_to_8bit(images)
         perturbed = self.perturb(originals.to(images.dtype), context)
         check_images(self.name, "output", perturbed, like=images)
@@ -92,8 +96,8 @@ class Protection(ProtectionHooks, ABC):
 class GradientProtection(Protection, Generic[S]):
     """A protection stated as an objective to be minimised; subclasses set `solver`.
 
-    `granularity` says what is optimised together: each image alone, or a subject's images jointly
-    because they share what `update` trains.
+    `granularity` is "image" if each image is optimised alone, and "subject" if a subject's images
+    are optimised jointly because they share what `update` trains.
     """
 
     solver: Solver
@@ -120,8 +124,8 @@ class GradientProtection(Protection, Generic[S]):
         """
 
     def movable(self, images: Tensor, context: Context) -> Tensor:
-        """Where a perturbation may lie: 0 or 1, broadcast over (B, 3, H, W); everywhere unless a
-        protection says otherwise. Budgets count over the whole image all the same."""
+        """Where a perturbation may lie: 0 or 1, broadcast over (B, 3, H, W); everywhere by default.
+        Budgets count over the whole image all the same."""
         return torch.ones((), dtype=images.dtype, device=images.device)
 
     def update(self, state: S, x: Tensor) -> None:
@@ -134,7 +138,7 @@ class GradientProtection(Protection, Generic[S]):
 
     @final
     def pose(self, images: Tensor, context: Context) -> Problem[S]:
-        """What a solver starts from, on the model's device and in its dtype, at least float32."""
+        """The problem for a solver, on the model's device and in its dtype, at least float32."""
         model = context.require_model(self.name)
         images = images.to(model.device, torch.promote_types(model.dtype, torch.float32))
         generators = per_image_generators(context.generator, len(images))
@@ -143,13 +147,13 @@ class GradientProtection(Protection, Generic[S]):
 
     @final
     def perturb(self, images: Tensor, context: Context) -> Tensor:
-        """Images that the solver found."""
+        """The solver's images."""
         return self.solver.solve(self, images, context)
 
 
 class Problem(NamedTuple, Generic[S]):
-    """Clean images (B, 3, H, W), a generator an image, the objective's state, where a perturbation
-    may lie."""
+    """Clean images (B, 3, H, W), one generator per image, the objective's state, and where a
+    perturbation may lie."""
 
     images: Tensor
     generators: list[torch.Generator]
@@ -158,13 +162,20 @@ class Problem(NamedTuple, Generic[S]):
 
 
 class Solver(ABC):
-    """Minimises an objective over perturbations."""
+    """Minimises an objective over perturbations.
+
+    `solve` gets a `Problem` from `objective.pose(images, context)`, descends the sum of
+    `objective.loss(state, x, step, generators)` where `movable` is 1, and calls
+    `objective.update(state, x)` and `context.progress(done, total)` after each step. It keeps the
+    budget by itself. Random numbers come from `generators`, one per image, by
+    `seeds.rand_per_image` and `seeds.randn_per_image`.
+    """
 
     @abstractmethod
     def solve(self, objective: GradientProtection[Any], images: Tensor, context: Context) -> Tensor:
         """Protected images for `images`, both (B, 3, H, W) in [0, 1]."""
 
     def penalty(self, images: Tensor) -> Callable[[Tensor], Tensor]:
-        """What this solver adds to the objective, a soft budget, say: a function of the perturbed
-        `images` (B, 3, H, W) that gives (B,)."""
+        """What this solver adds to the objective, such as a soft budget: a function of the
+        perturbed `images` (B, 3, H, W) that returns (B,)."""
         return lambda x: x.new_zeros(len(x))

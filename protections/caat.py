@@ -1,7 +1,8 @@
-"""CAAT (Xu et al. 2024): images and the keys and values of cross-attention pull at one error.
+"""CAAT (Xu et al. 2024): images and cross-attention weights optimise one error in opposite
+directions.
 
-At every step the images raise the denoising error and the weights that read the prompt lower it:
-personalisation changes little else, so what those cannot learn stays unlearned.
+At every step the images raise the denoising error, and the keys and values that read the prompt
+lower it: personalisation changes little else, so that it cannot learn what they cannot.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from impress_bench.benchmark.contract import Budget, Context
+from impress_bench.benchmark.contract import Budget, Context, check_range
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.objectives.trained_surrogate import Surrogate, cross_attention_kv
 from impress_bench.protections.solvers.pgd import Pgd
@@ -30,11 +31,20 @@ class CaatState:
 class Caat(GradientProtection[CaatState]):
     """Cross-attention attack.
 
-    Parameters, by default those of the released script at 512 px, halved to [0, 1] pixels: `steps`,
-    `surrogate_lr` (AdamW), `batch`, `linf` (the argument's default is twice the script's), `step`;
-    `prompt`, in which "{title}" is the image's own. Departure: the weights learn from a draw of
-    their own, where the released code shares one between both. Raises ValueError for parameters out
-    of range.
+    Defaults are those of the released script at 512 px, halved to [0, 1] pixels. Needs a model.
+    Departure: the weights learn from a draw of their own, where the released code shares one
+    between both.
+
+    Args:
+        steps: steps of PGD, each followed by one of training; at least 1.
+        surrogate_lr: AdamW's learning rate; at least 0.
+        batch: images per step of training; at least 1.
+        linf: hard bound; 0 to 1 on [0, 1] pixels. The argument's default is twice the script's.
+        step: length of a step of PGD; 0 to 1 on [0, 1] pixels.
+        prompt: of training and attack; "{title}" in it is each image's own.
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "caat"
@@ -51,6 +61,8 @@ class Caat(GradientProtection[CaatState]):
         step: float = 0.0025,
         prompt: str = "a photo of a person",
     ) -> None:
+        check_range(0, surrogate_lr=surrogate_lr)
+        check_range(1, batch=batch)
         self.surrogate_lr = surrogate_lr
         self.batch = batch
         self.prompt = prompt

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from impress_bench.benchmark.contract import Budget, Context
+from impress_bench.benchmark.contract import Budget, Context, check_range
 from impress_bench.benchmark.models.posterior import Posterior, posterior
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.objectives.prompts import unknown_words
@@ -36,25 +36,34 @@ class GlazeState(NamedTuple):
 class Glaze(GradientProtection[GlazeState]):
     """Moves latents to a target style within a soft LPIPS budget; Eq. 3.4.
 
-    Parameters, by default those of the paper at 512 px (Appendix B):
+    Defaults are those of the paper at 512 px (Appendix B). Latents are unscaled. Needs a model.
+    Departure: the image is redrawn by DDIM, with noise of its own, where the release has
+    DPM-Solver++ and the seed 0 for each. A target whose words the model's tokenizer can only spell
+    is warned of.
 
-    - `target`: prompt of the redrawing; the released code takes this one for every artist. It
-      should name a style that is never the victim's.
-    - `p`: LPIPS below it costs nothing; delta starts uniform in [-p, p] on [-1, 1] pixels.
-    - `alpha`: weight of the LPIPS hinge. `steps`, `lr`: Adam's, `lr` on [-1, 1] pixels.
-    - `linf`: hard bound on [0, 1] pixels, None in the paper. At 64 px LPIPS alone does not keep a
-      perturbation invisible; 16/255 is used there.
-    - `lpips_net`: net of the hinge. The released code uses "vgg", whose weights are not embedded.
-      Budgets are always measured with "alex".
-    - `strength`, `guidance_scale`, `transfer_steps`: of the redrawing, as in the released
-      `trainset_style_trans_all.py`.
-    - `source`: "released" takes the mean of squared latent differences, as the code does, "paper"
-      their sum, as Eq. 3.4 is written; at 512 px that weakens the same alpha 16,384-fold.
-    - `sample`: draw both latents anew from their posteriors at each step, as released, or take
-      posterior means.
+    Args:
+        target: prompt of the redrawing; the released code takes this one for every artist. It
+            should name a style that is never the victim's.
+        p: LPIPS below it costs nothing, and delta starts uniform in [-p, p] on [-1, 1] pixels; at
+            least 0.
+        alpha: weight of the LPIPS hinge; at least 0.
+        steps: steps of Adam; at least 1.
+        lr: Adam's learning rate; 0 to 2 on [-1, 1] pixels.
+        linf: hard bound; 0 to 1 on [0, 1] pixels, None (the paper) for no bound. At 64 px LPIPS
+            alone does not keep a perturbation invisible; 16/255 is used there.
+        lpips_net: net of the hinge, "alex" or "vgg". The released code uses "vgg", whose weights
+            are not embedded. Budgets are always measured with "alex".
+        strength: share of the schedule up to which the image is noised before it is redrawn; 0 to
+            1. 0.5 as in the released `trainset_style_trans_all.py`.
+        guidance_scale: guidance of the redrawing; at least 0, none up to 1.
+        transfer_steps: steps of the redrawing's whole schedule; at least 1.
+        source: "released" takes the mean of squared latent differences, as the code does, "paper"
+            their sum, as Eq. 3.4 is written; at 512 px that weakens the same alpha 16,384-fold.
+        sample: draw both latents anew from their posteriors at each step, as released, or take
+            posterior means.
 
-    Latents are unscaled. Needs a model, whose methods get one generator an image. Raises ValueError
-    for parameters out of range.
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "glaze"
@@ -78,6 +87,9 @@ class Glaze(GradientProtection[GlazeState]):
     ) -> None:
         if source not in ("released", "paper"):
             raise ValueError(f"source must be 'released' or 'paper', not {source!r}")
+        check_range(0, 1, strength=strength)
+        check_range(0, guidance_scale=guidance_scale)
+        check_range(1, transfer_steps=transfer_steps)
         self.target = target
         self.strength = strength
         self.guidance_scale = guidance_scale

@@ -1,4 +1,4 @@
-"""The unprotected row: images as they are."""
+"""The unprotected baseline: images as they are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from impress_bench.protections.base import Protection
 
 
 class Identity(Protection):
-    """No protection; what a protection is compared with."""
+    """No protection; the baseline that protections are compared with."""
 
     name: ClassVar[str] = "identity"
     title: ClassVar[str] = "Clean"

@@ -1,7 +1,8 @@
 """MetaCloak (Liu et al. 2024): perturbations that hold over training stages and transformations.
 
-A pool of surrogates at different stages of learning the images takes turns; at every step images
-are transformed at random first, so that the perturbation survives what a thief does to pictures.
+Surrogates from different stages of fine-tuning on the images are attacked in turn; at every step
+images are transformed at random first, so that the perturbation survives what happens to pictures
+before a model is trained on them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms import functional as transforms
 
-from impress_bench.benchmark.contract import Budget, Context
+from impress_bench.benchmark.contract import Budget, Context, check_range
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.objectives.trained_surrogate import Surrogate
 from impress_bench.protections.solvers.pgd import Pgd
@@ -25,7 +26,7 @@ SIGMAS = (0.1, 2.0)
 
 @dataclass
 class MetaCloakState:
-    """The pool as it was made, the surrogate in play, generators, and how far PGD is."""
+    """The pool, the surrogate under attack, generators, and the number of steps taken."""
 
     pool: list[Surrogate]
     playing: Surrogate
@@ -36,17 +37,26 @@ class MetaCloakState:
 class MetaCloak(GradientProtection[MetaCloakState]):
     """Meta-learned perturbations against a pool of surrogates, under random transformations.
 
-    Parameters, by default the released ones at 512 px on [0, 1] pixels:
+    Defaults are the released ones at 512 px on [0, 1] pixels. At each step images are blurred (a
+    Gaussian of 7 pixels, its deviation uniform in [0.1, 2] pixels) and, half of the time, mirrored;
+    one draw per step for all images, as released. The released centre crop leaves square images as
+    they are and is left out. Needs a model. Departures as in `Aspl`.
 
-    - `trials`: how often the whole pool is gone through. `stages`: surrogates in the pool, taken
-      `stage_steps` steps of fine-tuning apart, the first untrained.
-    - `visits`: turns of each, of `moves` steps of PGD and then `surrogate_steps` of fine-tuning on
-      the images as they are; a surrogate starts every trial anew.
-    - `surrogate_lr`, `batch`; `linf`, `step`; `prompt`, "{title}" being the image's own.
+    Args:
+        trials: how often the whole pool is gone through; at least 1.
+        stages: surrogates in the pool, the first untrained; at least 1.
+        stage_steps: steps of fine-tuning between two stages; at least 0.
+        visits: turns of each surrogate per trial, which it begins anew; at least 1.
+        moves: steps of PGD per turn; at least 1.
+        surrogate_steps: steps of fine-tuning on the images as they are, per turn; at least 0.
+        surrogate_lr: AdamW's learning rate; at least 0.
+        batch: images per step of training; at least 1.
+        linf: hard bound; 0 to 1 on [0, 1] pixels.
+        step: length of a step of PGD; 0 to 1 on [0, 1] pixels.
+        prompt: of training and attack; "{title}" in it is each image's own.
 
-    Transformations: Gaussian blur (7 pixels), mirroring, a crop of at least half the area, each
-    drawn an image; one sample a step. Departures as in `Fsmg`. Raises ValueError for parameters out
-    of range.
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "metacloak"
@@ -70,6 +80,10 @@ class MetaCloak(GradientProtection[MetaCloakState]):
     ) -> None:
         if min(trials, stages, visits, moves) < 1:
             raise ValueError("trials, stages, visits and moves must be at least 1")
+        check_range(
+            0, surrogate_steps=surrogate_steps, stage_steps=stage_steps, surrogate_lr=surrogate_lr
+        )
+        check_range(1, batch=batch)
         self.stages = stages
         self.stage_steps = stage_steps
         self.visits = visits
@@ -84,7 +98,7 @@ class MetaCloak(GradientProtection[MetaCloakState]):
     def prepare(
         self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> MetaCloakState:
-        """The pool: one fine-tuning on the clean images, looked at from time to time."""
+        """The pool: snapshots of one fine-tuning on the clean images."""
         learner = Surrogate.of(self.name, context, self.prompt, images, self.surrogate_lr)
         pool, encoded = [learner.copy()], learner.encoded(images)
         for _ in range(self.stages - 1):
@@ -95,12 +109,13 @@ class MetaCloak(GradientProtection[MetaCloakState]):
     def loss(
         self, state: MetaCloakState, x: Tensor, step: int, generators: Sequence[torch.Generator]
     ) -> Tensor:
-        """Minus the denoising error (B,) of the surrogate in play, on transformed images."""
+        """Minus the denoising error (B,) of the surrogate under attack, on transformed images."""
         shown = transformed(x, generators[0])
         return -state.playing.denoise(shown, generators).error.to(x.dtype)
 
     def update(self, state: MetaCloakState, x: Tensor) -> None:
-        """After each turn the surrogate learns the images; after its visits the next one plays."""
+        """After each turn the surrogate is trained on the images; after its visits the next one
+        follows."""
         state.moved += 1
         if state.moved % self.moves:
             return

@@ -1,4 +1,4 @@
-"""Mist (Liang and Wu 2023): latents drawn to a fixed target, a denoising error raised, or both.
+"""Mist (Liang and Wu 2023): pulls latents to a fixed target, raises a denoising error, or both.
 
 textural:  min  || E(x + delta) - E(target) ||^2
 semantic:  max  || eps - eps_theta(z_t, t, c) ||^2          (AdvDM)
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from impress_bench.benchmark.contract import Budget, Context
+from impress_bench.benchmark.contract import Budget, Context, check_range
 from impress_bench.benchmark.models.posterior import Posterior, posterior
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.objectives.denoising import denoise
@@ -35,16 +35,24 @@ class MistState(NamedTuple):
 class Mist(GradientProtection[MistState]):
     """Mist's three modes by PGD in L-infinity.
 
-    Parameters, by default those of the released `mist_v3.py`, halved to [0, 1] pixels:
+    Defaults are those of the released `mist_v3.py`, halved to [0, 1] pixels. Latents are scaled and
+    squares are summed; the image's and the target's latents are drawn from their posteriors at each
+    step, as released. Needs a model.
 
-    - `mode`: "fused", "textural" or "semantic". The README swaps the numbers of the last two.
-    - `target`: an image whose latents are aimed at, see `target_images`. The released MIST.png is
-      not ours to ship; "pattern" stands for it.
-    - `rate`: weight of the denoising error in "fused", 10^4.
-    - `linf`, `step`, `steps`, `random_start`, `prompt`.
+    Args:
+        mode: "fused", "textural" or "semantic". The released README swaps the numbers of the last
+            two.
+        target: an image whose latents are aimed at, see `target_images`. The released MIST.png is
+            not ours to ship; "pattern" stands for it.
+        rate: weight of the denoising error in "fused"; at least 0.
+        linf: hard bound; 0 to 1 on [0, 1] pixels.
+        step: length of a step; 0 to 1 on [0, 1] pixels.
+        steps: steps of PGD; at least 1.
+        random_start: begin uniformly within the bound, or at the image.
+        prompt: of the U-Net.
 
-    Latents are scaled and drawn from their posterior, squares are summed, as released. Raises
-    ValueError for parameters out of range.
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "mist"
@@ -66,6 +74,7 @@ class Mist(GradientProtection[MistState]):
             raise ValueError(f"mode must be 'fused', 'textural' or 'semantic', not {mode!r}")
         self.mode = mode
         self.target = target
+        check_range(0, rate=rate)
         self.rate = rate
         self.prompt = prompt
         self.solver = Pgd(steps, step, linf=linf, random_start=random_start)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from impress_bench.benchmark.contract import Budget, Context, PluginError, State
+from impress_bench.benchmark.contract import Budget, Context, PluginError, State, check_range
 from impress_bench.benchmark.models.inpainting import inpainting_chain, inpainting_unet
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.objectives.masks import kept_region
@@ -33,23 +33,31 @@ class ChainState(NamedTuple):
 class PhotoGuardDiffusion(GradientProtection[ChainState]):
     """Draws whatever the inpainting model paints around the photo to mid-grey; Eq. 3.3.
 
-    Parameters, by default those of the IMPRESS experiment at 512 px, on [0, 1] pixels:
+    Defaults are those of the IMPRESS experiment at 512 px, on [0, 1] pixels. Only what the mask
+    keeps moves; without masks that is everything, and nothing is repainted. The budget counts over
+    the whole image. Needs a model with an inpainting U-Net, and is skipped without.
 
-    - `norm`, `radius`: the hard bound. In "l2" that of each image's Euclidean norm: 16 on [-1, 1]
-      pixels at 512 px; it grows with the side of the image: 1 at 64 px is what 8 is at 512. The
-      released code also has norm="linf", radius=0.05, step=0.003, repeats=5.
-    - `step`, `steps`: of the descent; in L2 the length of a step (1 on [-1, 1] pixels).
-    - `repeats`: gradients averaged a step, each with noise of its own.
-    - `diffusion_steps`: of the chain. `eta`: its DDIM noise.
-    - `source="paper"`: the squared norm; "released": the norm.
-    - `checkpointing`: run the U-Net again on the way back, so that memory hardly grows with
-      `diffusion_steps`; costs a third more time and changes nothing else.
+    The released code adds ten times the norm of x - f(x) to this loss without saying so, which
+    makes it the adaptive attack of Table 5. Here that is a row of its own: `source="released"` with
+    `+consistency[weight=10,chain=inpainting,source=norm]`.
 
-    Only what the mask keeps moves; without masks that is everything, and nothing is repainted. The
-    budget counts over the whole image. The released code adds ten times the norm of x - f(x) to
-    this loss without saying so, which makes it the adaptive attack of Table 5; here that is a row
-    of its own, `+consistency[weight=10,chain=inpainting,source=norm]` with `source="released"`.
-    Needs a model with an inpainting U-Net. Raises ValueError for parameters out of range.
+    Args:
+        norm: of the bound, "l2" or "linf". The released code also has norm="linf", radius=0.05,
+            step=0.003, repeats=5.
+        radius: hard bound on [0, 1] pixels; at least 0. In "linf" the largest change, at most 1. In
+            "l2" each image's Euclidean norm: 16 on [-1, 1] pixels at 512 px. It grows with the side
+            of the image: 1 at 64 px is what 8 is at 512.
+        step: length of a step on [0, 1] pixels; at least 0; in "l2" its Euclidean norm.
+        steps: steps of PGD; at least 1.
+        repeats: gradients averaged per step, each with noise of its own; at least 1.
+        diffusion_steps: steps of the chain; at least 1.
+        eta: DDIM noise of the chain; 0 to 1, no unit.
+        source: "paper" descends the squared norm, "released" the norm.
+        checkpointing: run the U-Net again in the backward pass, so that memory hardly grows with
+            `diffusion_steps`; costs a third more time and changes nothing else.
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "photoguard-diffusion"
@@ -72,6 +80,9 @@ class PhotoGuardDiffusion(GradientProtection[ChainState]):
             raise ValueError(f"norm must be 'l2' or 'linf', not {norm!r}")
         if source not in ("released", "paper"):
             raise ValueError(f"source must be 'released' or 'paper', not {source!r}")
+        check_range(1, diffusion_steps=diffusion_steps)
+        check_range(0, 1, eta=eta)
+        check_range(0, radius=radius)
         self.diffusion_steps = diffusion_steps
         self.eta = eta
         self.source = source
@@ -81,13 +92,13 @@ class PhotoGuardDiffusion(GradientProtection[ChainState]):
         self.budget = Budget(linf, l2)
 
     def movable(self, images: Tensor, context: Context) -> Tensor:
-        """What the editor keeps: the rest is thrown away."""
+        """What the editor keeps: the rest is replaced."""
         return kept_region(images, context)
 
     def prepare(
         self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> ChainState:
-        """The surrogate, once it is known to be able to inpaint."""
+        """The surrogate. Raises PluginError, with the state `skipped`, if it cannot inpaint."""
         model = context.require_model(self.name)
         try:
             inpainting_unet(model)

@@ -35,19 +35,23 @@ class EncoderState(NamedTuple):
 class PhotoGuardEncoder(GradientProtection[EncoderState]):
     """Draws the latents of the masked photo to a target's, by PGD in L-infinity; Eq. 3.2.
 
-    Parameters, by default those of the released inpainting notebook, halved to [0, 1] pixels:
+    Defaults are those of the released inpainting notebook, halved to [0, 1] pixels. Only what the
+    mask keeps is encoded and moves; without masks that is everything. The budget counts over the
+    whole image. Latents are unscaled posterior means. The released loss is the norm and not its
+    square, which steps along the gradient's sign cannot tell apart. Needs a model.
 
-    - `target`: an image to encode: "grey", "noise" (uniform, each image's own), "pattern" (black
-      and white), or the path of one, resized to fit; or "zero", latents of zero, as in the released
-      img2img notebook, which also has `step=0.01`.
-    - `linf`: hard bound, 0.06 on [-1, 1]. `step`, `steps`: of the descent. `decay`: whether the
-      step shrinks linearly to a hundredth, as in both notebooks. `random_start`: uniform within the
-      bound.
+    Args:
+        target: an image to encode: "grey", "noise" (uniform, each image's own), "pattern" (black
+            and white), or the path of one, resized to fit; or "zero", latents of zero, as in the
+            released img2img notebook, which also has `step=0.01`.
+        linf: hard bound; 0 to 1 on [0, 1] pixels. 0.06 on [-1, 1] as released.
+        step: length of a step; 0 to 1 on [0, 1] pixels.
+        steps: steps of PGD; at least 1.
+        decay: whether the step shrinks linearly to a hundredth, as in both notebooks.
+        random_start: begin uniformly within the bound, or at the photo.
 
-    Only what the mask keeps is encoded and moves; without masks that is everything. The budget
-    counts over the whole image. Latents are unscaled posterior means. The released loss is the norm
-    and not its square, which steps along the gradient's sign cannot tell apart. Raises ValueError
-    for parameters out of range.
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "photoguard-encoder"
@@ -69,7 +73,7 @@ class PhotoGuardEncoder(GradientProtection[EncoderState]):
         self.budget = Budget(linf=linf)
 
     def movable(self, images: Tensor, context: Context) -> Tensor:
-        """What the editor keeps: the rest is thrown away."""
+        """What the editor keeps: the rest is replaced."""
         return kept_region(images, context)
 
     def prepare(

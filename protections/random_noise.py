@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from impress_bench.benchmark.contract import Budget, Context
+from impress_bench.benchmark.contract import Budget, Context, check_range
 from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.metrics import lpips_to
 from impress_bench.protections.base import Protection
@@ -19,21 +19,29 @@ from impress_bench.protections.objectives.masks import kept_region
 
 
 class RandomNoise(Protection):
-    """Random signs times one amplitude an image, at least as visible as the protection `match`.
+    """Random signs times one amplitude per image, at least as visible as the protection `match`.
 
     Each value moves by +a or -a 8-bit levels with equal chance. A fractional a is met by moving
     that share of the values one level further, so that LPIPS can be matched finely on 8-bit images.
-    The amplitude is found by bisection, `bisections` halvings of the range up to `linf`, as the
-    smallest whose LPIPS, measured as budgets are, reaches that of `match` on the same image.
+    The amplitude is found by bisection, as the smallest whose LPIPS, measured as budgets are,
+    reaches that of `match` on the same image.
 
     The match is in LPIPS alone: L-infinity and L2 come out as they do and are measured and shown.
     Neither is capped at what `match` measured, since a capped control could be less visible than
-    the protection. `linf`, on [0, 1], is a hard bound for benchmarks that give every protection the
-    same one. Where even noise of that size stays below the LPIPS of `match`, the image gets noise
-    of that size, the loudest the bound allows, and the measured LPIPS shows the shortfall.
+    the protection. Where even noise of the size `linf` stays below the LPIPS of `match`, the image
+    gets noise of that size, the loudest the bound allows, and the measured LPIPS shows the
+    shortfall.
 
-    `within` says where noise falls: on the whole "image", or within its "mask", on what an editor
-    keeps, where a protection against editing has to work. Raises ValueError for another word.
+    Args:
+        match: the protection to be matched, with its parameters: "glaze[p=0.1]".
+        linf: hard bound; 0 to 1 on [0, 1] pixels, None for no bound. For benchmarks that give every
+            protection the same.
+        bisections: halvings of the range of amplitudes; at least 0.
+        within: where noise falls: on the whole "image", or within its "mask", on what an editor
+            keeps, where a protection against editing has to work.
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "random-noise"
@@ -50,6 +58,7 @@ class RandomNoise(Protection):
     ) -> None:
         if within not in ("image", "mask"):
             raise ValueError(f"within must be 'image' or 'mask', not {within!r}")
+        check_range(0, bisections=bisections)
         self.match = match
         self.within = within
         self.budget = Budget(linf=linf)
@@ -61,7 +70,7 @@ class RandomNoise(Protection):
         return (self.match,)
 
     def perturb(self, images: Tensor, context: Context) -> Tensor:
-        """Noisy images; one at a time, so that batching cannot turn a bisection."""
+        """Noisy images, one at a time, so that a bisection does not depend on the batch."""
         goals = context.results[self.match].lpips.tolist()
         generators = per_image_generators(context.generator, len(images))
         region = torch.ones_like(images[:, :1])

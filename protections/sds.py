@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from impress_bench.benchmark.contract import Budget, Context
+from impress_bench.benchmark.contract import Budget, Context, check_range
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.objectives.denoising import denoise
 from impress_bench.protections.objectives.targets import target_latents
@@ -36,17 +36,23 @@ class SdsState(NamedTuple):
 class Sds(GradientProtection[SdsState]):
     """SDS, and SDST where a `target` is given, by PGD in L-infinity.
 
-    Parameters, by default those of Diff-Protect's configuration, halved to [0, 1] pixels:
+    Defaults are those of Diff-Protect's configuration, halved to [0, 1] pixels. There is no random
+    start. The loss has the value of the denoising error and the gradient of score distillation, so
+    no finite difference of it equals its gradient. Needs a model.
 
-    - `ascend`: raise the denoising error instead of lowering it; the README says "+", the
-      configuration and the paper's recommendation "-".
-    - `target`: "" for SDS; "pattern", "grey", "noise" or the path of an image for SDST, whose
-      latents are drawn there.
-    - `rate`: weight of the score term beside the target's sum of squares.
-    - `linf`, `step`, `steps`, `prompt`. There is no random start.
+    Args:
+        ascend: raise the denoising error instead of lowering it; the README says "+", the
+            configuration and the paper's recommendation "-".
+        target: "" for SDS; "pattern", "grey", "noise" or the path of an image for SDST, whose
+            latents are aimed at.
+        rate: weight of the score term beside the target's sum of squares; at least 0.
+        linf: hard bound; 0 to 1 on [0, 1] pixels.
+        step: length of a step; 0 to 1 on [0, 1] pixels.
+        steps: steps of PGD; at least 1.
+        prompt: of the U-Net. Diff-Protect has this one for art and "a photo" elsewhere.
 
-    The loss has the value of the denoising error and the gradient of score distillation, so no
-    finite difference of it equals its gradient. Raises ValueError for parameters out of range.
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "sds"
@@ -66,6 +72,7 @@ class Sds(GradientProtection[SdsState]):
     ) -> None:
         self.ascend = ascend
         self.target = target
+        check_range(0, rate=rate)
         self.rate = rate
         self.prompt = prompt
         self.solver = Pgd(steps, step, linf=linf)

@@ -24,8 +24,8 @@ from impress_bench.protections.base import GradientProtection
 
 
 class ProtectionConformance(Conformance):
-    """What every protection has to keep. A control, which is not meant to protect, says so by
-    `control = True`, here or on its class."""
+    """What every protection must satisfy. A control, which is not meant to protect, sets `control =
+    True`, here or on its class."""
 
     control = False
 
@@ -68,7 +68,7 @@ class ProtectionConformance(Conformance):
     def test_moves_only_where_it_says(self) -> None:
         """Nothing moves outside of what `movable` allows.
 
-        An editor throws the rest away, and the budget is spent for nothing. Multiply steps by
+        An editor replaces the rest, so that the budget is wasted there. Multiply steps by
         `movable`.
         """
         plugin, photos = self.build(), self.photos()
@@ -80,11 +80,11 @@ class ProtectionConformance(Conformance):
             raise ConformanceError(f"{self._name()}: moves values outside of its movable region")
 
     def test_does_more_than_noise(self) -> None:
-        """Images move, and further towards the goal than under random noise of equal visibility.
+        """Images move, and further towards the goal than under random noise of equal size.
 
-        Any perturbation damages what is learned; a protection has to do more. The goal is the own
-        objective where there is one, and else how far latents move. More steps help, or the wrong
-        sign was descended. A control says control = True.
+        Any perturbation degrades what a model learns; a protection must do more. The goal is the
+        protection's own objective if it has one, otherwise how far latents move. Try more steps, or
+        check the sign of the objective. A control sets control = True.
         """
         if self.control or hooks(self.build(), ProtectionHooks).control:
             return

@@ -19,7 +19,8 @@ def written(tmp_path_factory):
     """A copy of the results with boards and page written anew."""
     folder = tmp_path_factory.mktemp("clone")
     shutil.copytree(ROOT / RESULTS, folder / RESULTS, ignore=shutil.ignore_patterns("boards"))
-    publish(folder / RESULTS, ROOT / "submissions", folder / "LEADERBOARD.md")
+    measured = ROOT / "leaderboard" / "measured"
+    publish(folder / RESULTS, ROOT / "submissions", folder / "LEADERBOARD.md", measured)
     return folder
 
 

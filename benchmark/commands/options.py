@@ -32,14 +32,20 @@ def selection(command: Command) -> Command:
         click.option("--purifiers", help="Instead of the preset's: none,jpeg[quality=75]"),
         click.option("--metrics", help="Instead of the preset's, besides the tasks': lpips"),
         click.option("--tasks", help="Instead of the preset's: style-mimicry"),
-        click.option("--subjects", help="How many of each task, or their names: 2, or a,b"),
+        click.option(
+            "--subjects",
+            help="How many of each task, or their names: 2, or a,b. Commas in a name want quotes.",
+        ),
         click.option("--artworks", metavar="DIR", help="Artists of your own: a folder each."),
         click.option("--photos", metavar="DIR", help="Photos of your own, their masks in masks/."),
         click.option("--seeds", help="Seeds of the exploit: 0,1,2"),
         click.option(
-            "--isolate",
-            flag_value="true",
-            help="Run plugins of other packages in processes of their own.",
+            "--isolate/--no-isolate",
+            default=None,
+            help="Plugins of other packages work in processes of their own, without a network, this"
+            " environment's variables or a sight of the store; each of their stages starts Python,"
+            " torch and the model again, which takes seconds. Or in this process, with all its"
+            " rights. [default: as the preset says, which is apart]",
         ),
         click.option(
             "--store",
@@ -74,7 +80,12 @@ def pictures(command: Command) -> Command:
         ),
         click.option("--masks", type=folder, help="Images of the same names, white on heads."),
         click.option("--seed", default=0, show_default=True),
-        click.option("--max-megapixels", default=100.0, show_default=True),
+        click.option(
+            "--max-megapixels",
+            default=100.0,
+            show_default=True,
+            type=click.FloatRange(min=0, min_open=True),
+        ),
         click.option("--force", is_flag=True, help="Write results again that are there already."),
         click.option("--json", "as_json", is_flag=True, help="Print outcomes as JSON."),
         click.option("--quiet", is_flag=True, help="Show no progress."),
@@ -83,7 +94,7 @@ def pictures(command: Command) -> Command:
     return _with(command, options)
 
 
-def select(preset: Preset, flags: Mapping[str, str | None]) -> Preset:
+def select(preset: Preset, flags: Mapping[str, Any]) -> Preset:
     """The preset with what the flags name instead; errors name the flag."""
     own = {name: folder for name in OWN_IMAGES if (folder := flags.get(name)) is not None}
     values = values_of({name: text for name, text in flags.items() if name not in OWN_IMAGES})
@@ -95,7 +106,7 @@ def select(preset: Preset, flags: Mapping[str, str | None]) -> Preset:
     return preset.override({name: f"--{name}" for name in values}, **values) if values else preset
 
 
-def values_of(flags: Mapping[str, str | None]) -> dict[str, Any]:
+def values_of(flags: Mapping[str, Any]) -> dict[str, Any]:
     """What the flags that were given stand for."""
     return {name: _value(name, text) for name, text in flags.items() if text is not None}
 
@@ -106,11 +117,11 @@ def _with(command: Command, options: list[Callable[[Any], Any]]) -> Command:
     return command
 
 
-def _value(name: str, text: str) -> Any:
-    from impress_bench.benchmark.spec import parse_specs, split_top_level
+def _value(name: str, text: Any) -> Any:
+    from impress_bench.benchmark.spec import parse_specs, split_top_level, unquoted
 
     if name == "isolate":
-        return True
+        return bool(text)
     try:
         if name in ("protections", "purifiers", "metrics", "tasks"):
             return [str(spec) for spec in parse_specs(text)]
@@ -118,7 +129,12 @@ def _value(name: str, text: str) -> Any:
     except ConfigError as error:
         raise ConfigError(f"--{name}: {error}") from None
     if name == "subjects":
-        return int(text) if text.strip().isdigit() else parts
-    if not parts or not all(part.isdigit() for part in parts):
+        return int(text) if _is_number(text.strip()) else [unquoted(part) for part in parts]
+    if not parts or not all(map(_is_number, parts)):
         raise ConfigError(f"--seeds: {text!r} is no list of whole numbers such as 0,1,2")
     return [int(part) for part in parts]
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text is a whole number that Python reads."""
+    return text.isdecimal() and len(text) < 20

@@ -28,58 +28,140 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--licence", help="An SPDX expression. [default: the package's]")
 @click.option("--paper", help="Where it is described: an address.")
 @click.option("--summary", help="What it does, in a sentence. [default: the package's]")
+@click.option("--force", is_flag=True, help="Replace the folder if it is there already.")
 def submit(name: str, run: Path, into: Path, **told: Any) -> None:
-    """Write the submission of the plugin NAME from a run that measured it."""
-    from impress_bench.benchmark.submissions.reading import read
+    """Write the submission of the plugin NAME from a run that measured it.
+
+    What `validate` would refuse is not written: exit code 1.
+    """
+    from impress_bench.benchmark.submissions.writing import Refused
     from impress_bench.benchmark.submissions.writing import submit as write
 
-    folder = write(name, run, into, **told)
-    complaints = read(folder).complaints
-    for complaint in complaints:
-        click.echo(complaint, err=True)
+    try:
+        folder, warnings = write(name, run, into, **told)
+    except Refused as error:
+        click.echo(error, err=True)
+        click.get_current_context().exit(STOPPED)
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
     click.echo(folder)
-    click.get_current_context().exit(STOPPED if complaints else 0)
 
 
 @click.command()
 @click.argument("path", type=FOLDER, default=Path("submissions"))
-@click.option("--rerun", type=click.FloatRange(0, 1), help="Measure this share of cells again.")
-@click.option("--seed", default=0, show_default=True, help="Which cells are measured again.")
+@click.option("--rerun", is_flag=True, help="Measure all of it again, from an empty store.")
+@click.option(
+    "--plugins",
+    type=click.Path(dir_okay=False),
+    metavar="PYTHON",
+    help="The interpreter of the environment in which the plugin is installed. [default: this one]",
+)
+@click.option("--measured", type=FOLDER, help="Keep there what --rerun measured, for `publish`.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of complaints.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
-def validate(path: Path, rerun: float | None, seed: int, as_json: bool, quiet: bool) -> None:
+def validate(
+    path: Path, rerun: bool, plugins: str | None, measured: Path | None, as_json: bool, quiet: bool
+) -> None:
     """Check the submission in PATH, or all in it, offline. Exit code 1 if one is refused.
 
-    With --rerun, the plugins must be installed.
+    With --rerun it is run as a whole: the plugin in processes of its own, without a network and
+    without a sight of the store; every figure is made outside of them.
     """
     import sys
 
     from impress_bench.benchmark.errors import ConfigError
     from impress_bench.benchmark.harness.execution.progress import Reporter, reporter_for
+    from impress_bench.benchmark.submissions.measured import keep
     from impress_bench.benchmark.submissions.reading import find_submissions, read
     from impress_bench.benchmark.submissions.rerun import rerun as measure_again
 
-    folders = find_submissions(path)
-    if not folders:
+    folders, complaints = find_submissions(path)
+    if not folders and not complaints:
         raise ConfigError(f"{path} holds no submission; `impress-bench submit` writes one")
-    complaints = []
+    if not as_json:
+        for complaint in complaints:
+            click.echo(complaint)
     for folder in folders:
         reading = read(folder)
         found = list(reading.complaints)
-        if rerun is not None and not found and reading.submission and reading.cells is not None:
+        if rerun and not found and reading.claimed is not None:
             reporter = Reporter() if quiet else reporter_for(sys.stderr)
             with tempfile.TemporaryDirectory() as scratch:
-                found += measure_again(
-                    reading.submission, reading.cells, rerun, seed, Path(scratch), reporter
-                )
+                out, told = measure_again(reading.claimed, Path(scratch), plugins, reporter)
+                found += told
+                if measured is not None and not found:
+                    keep(out, folder, measured)
         complaints += found
         if not as_json:
+            for warning in reading.warnings:
+                click.echo(f"warning: {warning}")
             for complaint in found:
                 click.echo(complaint)
             click.echo(f"{folder}: {'refused' if found else 'accepted'}")
     if as_json:
         click.echo(json.dumps([complaint._asdict() for complaint in complaints], indent=1))
     click.get_current_context().exit(STOPPED if complaints else 0)
+
+
+@click.command("check-wheel")
+@click.argument("folder", type=FOLDER)
+@click.argument("wheel", type=click.Path(dir_okay=False, path_type=Path))
+def check_wheel(folder: Path, wheel: Path) -> None:
+    """Read WHEEL without installing it: is it what the submission in FOLDER pins?
+
+    Exit code 2 with all that is wrong with it.
+    """
+    from impress_bench.benchmark.errors import ConfigError
+    from impress_bench.benchmark.submissions.reading import read
+    from impress_bench.benchmark.submissions.wheel import read_wheel
+
+    reading = read(folder)
+    if reading.submission is None or reading.complaints:
+        raise ConfigError("; ".join(map(str, reading.complaints)))
+    submission = reading.submission
+    pinned = submission.distribution
+    found = read_wheel(wheel, submission.kind, submission.name, pinned.name, pinned.version or "")
+    click.echo(f"{found.name} {found.version} sha256:{found.sha256}")
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--network/--no-network", help="Let it use a network. [default: none]")
+@click.option("--write", type=FOLDER, multiple=True, help="A folder in which it may write.")
+@click.option("--time", "seconds", default=3600.0, show_default=True, help="Seconds.")
+@click.option("--memory", default=8.0, show_default=True, help="GiB of all its processes.")
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
+def confine(
+    network: bool, write: tuple[Path, ...], seconds: float, memory: float, words: tuple[str, ...]
+) -> None:
+    """Run the command WORDS without this environment's variables, without a sight of what lets
+    programs in elsewhere, and without a file that it may change but those in --write."""
+    import os
+    import sys
+
+    from impress_bench.benchmark.contract import PluginError
+    from impress_bench.benchmark.sandbox.confine import (
+        FETCHING,
+        Walls,
+        run_confined,
+        scratch_folder,
+        secrets,
+    )
+
+    kept = {name: os.environ[name] for name in FETCHING if network and name in os.environ}
+    walls = Walls(secrets(), writable=tuple(path.absolute() for path in write), network=network)
+    with scratch_folder() as scratch:
+        try:
+            ending = run_confined("confine", words, scratch, seconds, memory, walls, kept)
+            missing = ending.missing
+        except PluginError as error:
+            missing = [str(error)]
+        with (scratch / "printed").open("rb") as printed:
+            printed.seek(max(0, printed.seek(0, os.SEEK_END) - 2**20))
+            sys.stdout.buffer.write(printed.read())
+            sys.stdout.flush()
+        for told in missing:
+            click.echo(told, err=True)
+        click.get_current_context().exit(STOPPED if missing else 0)
 
 
 @click.command()
@@ -90,7 +172,7 @@ def requirement(folder: Path) -> None:
     from impress_bench.benchmark.submissions.reading import read
 
     reading = read(folder)
-    if reading.submission is None:
+    if reading.submission is None or reading.complaints:
         raise ConfigError("; ".join(map(str, reading.complaints)))
     click.echo(reading.submission.distribution.requirement())
 
@@ -99,17 +181,27 @@ def requirement(folder: Path) -> None:
 @click.option("--results", type=FOLDER, default=Path("leaderboard/results"), show_default=True)
 @click.option("--submissions", type=FOLDER, default=Path("submissions"), show_default=True)
 @click.option(
+    "--measured",
+    type=FOLDER,
+    default=Path("leaderboard/measured"),
+    show_default=True,
+    help="What a trusted machine measured of submissions.",
+)
+@click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("LEADERBOARD.md"),
     show_default=True,
 )
-def publish(results: Path, submissions: Path, out: Path) -> None:
-    """Write LEADERBOARD.md and the boards of all published results and accepted submissions."""
+def publish(results: Path, submissions: Path, measured: Path, out: Path) -> None:
+    """Write LEADERBOARD.md and the boards of all published results and accepted submissions.
+
+    Submissions that were measured again stand beside our results, the others apart.
+    """
     from impress_bench.benchmark.errors import ConfigError
     from impress_bench.benchmark.submissions.publish import publish as write_page
 
     if not results.is_dir():
         raise ConfigError(f"--results: {results} is no folder of results")
-    for path in write_page(results, submissions, out):
+    for path in write_page(results, submissions, out, measured):
         click.echo(path)

@@ -1,8 +1,9 @@
 """Subjects of style mimicry from a folder of one's own: `DIR/ARTIST/*.png`, a folder an artist.
 
-`metadata.jsonl`, in an artist's folder or in DIR (with `file_name` relative to where it lies), says
-of a work its `title` (or `text`) and its `movement`, the style that the judge is to see, which one
-line an artist is enough to say. Works without a title are captioned.
+`metadata.jsonl` or `metadata.csv`, in an artist's folder or in DIR (with `file_name` relative to
+where it lies), says of a work its `title` (or `text`) and its `movement`, the style that the judge
+is to see, which one line per artist is enough to say. A title may also be a text file beside the
+work (see `metadata`). Works without a title are captioned.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ import numpy as np
 from impress_bench.benchmark.contract import ImageSet, PluginError
 from impress_bench.benchmark.datasets import captions
 from impress_bench.benchmark.datasets.folders import (
-    METADATA,
     entries,
     fit_square,
     image_files,
+    named,
     read,
-    read_metadata,
-    text_of,
 )
+from impress_bench.benchmark.datasets.metadata import METADATA, read_metadata, text_of
 from impress_bench.benchmark.datasets.mimicry import MimicrySubject
+from impress_bench.benchmark.texts import composed
 
 
 class Work(NamedTuple):
@@ -59,7 +60,7 @@ class ArtworkFolder:
     def names(self) -> tuple[str, ...]:
         """The artists, all of them found fit for use but for what only reading an image tells."""
         inside = entries(self.folder, f"artworks {self.folder}")
-        names = tuple(path.name for path in inside if path.is_dir())
+        names = tuple(composed(path.name) for path in inside if path.is_dir())
         if not names:
             raise PluginError(f"artworks {self.folder}", "holds no folder; it needs one an artist")
         for name in names:
@@ -93,15 +94,15 @@ class ArtworkFolder:
         return np.stack([fit_square(read(work.path), self.size) for work in works])
 
     def _found(self, name: str) -> Found:
-        own = self.folder / name
-        said = {**read_metadata(self.folder), **read_metadata(own)}
+        own = named(self.folder, name)
+        said = read_metadata(self.folder, own)
         files = image_files(own)
         movements = {text_of(said.get(path, {}), "movement") for path in files} - {""}
         if len(movements) > 1:
             message = f"is said to be in more than one movement: {', '.join(sorted(movements))}"
             raise PluginError(f"artworks {own}", message)
         order = np.random.default_rng(0).permutation(len(files))
-        works = [Work(files[at], text_of(said.get(files[at], {}), "title", "text")) for at in order]
+        works = [Work(files[at], text_of(said.get(files[at], {}), "title")) for at in order]
         return Found(next(iter(movements), ""), tuple(works))
 
     def _image_set(self, works: Sequence[Work]) -> ImageSet:
@@ -111,7 +112,7 @@ class ArtworkFolder:
             made = captions.caption([images[at] for at in untitled], self.captioner)
             for at, title in zip(untitled, made, strict=True):
                 titles[at] = title
-        return ImageSet(images, tuple(work.path.stem for work in works), tuple(titles))
+        return ImageSet(images, tuple(composed(work.path.stem) for work in works), tuple(titles))
 
     def _check(self, name: str, found: Found) -> None:
         where = f"artworks {self.folder / name}"

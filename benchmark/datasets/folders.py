@@ -1,86 +1,59 @@
-"""Folders of one's own images: which files are in them, what is said of each, brought to one size.
-
-The layout is that of `datasets`' imagefolder: images in folders, and a `metadata.jsonl` with an
-object a line, whose `file_name` says which image it is about.
-"""
+"""Folders of one's own images: which files are in them, and how they are brought to one size."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.datasets.masks import WHITE
 from impress_bench.benchmark.datasets.pictures import (
     SUFFIXES,
+    UNREAD,
     UnreadablePictureError,
     read_picture,
 )
-
-METADATA = "metadata.jsonl"
+from impress_bench.benchmark.junk import is_junk
+from impress_bench.benchmark.texts import composed
 
 
 def entries(folder: Path, called: str = "") -> list[Path]:
-    """What is right in `folder`, by name, hidden files left out.
+    """What is right in `folder`, by name; hidden files and what systems leave behind apart.
 
     Raises PluginError, in the name of what the folder is `called`, where it cannot be read.
     """
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        return sorted(path for path in folder.iterdir() if not is_junk(path.name))
     except OSError as error:
         message = f"cannot be read as a folder ({error.strerror})"
         raise PluginError(called or str(folder), message) from None
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The image files right in `folder`, by name. Raises PluginError if two share a stem."""
-    found = [path for path in entries(folder) if path.suffix.lower() in SUFFIXES]
+    """The image files right in `folder`, by name. Raises PluginError if two share a stem, or one is
+    of a kind that is not read."""
+    found = []
     stems: dict[str, Path] = {}
-    for path in found:
-        if path.stem in stems:
-            message = f"and {path.name} would have one name; rename one of them"
-            raise PluginError(str(stems[path.stem]), message)
-        stems[path.stem] = path
-    return found
-
-
-def read_metadata(folder: Path) -> dict[Path, Mapping[str, Any]]:
-    """What `folder`'s metadata.jsonl says of each image, by path; nothing if there is no such file.
-
-    Raises PluginError, naming the line, for one that is no JSON object with the `file_name` of a
-    file that exists.
-    """
-    path = folder / METADATA
-    if not path.is_file():
-        return {}
-    found = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
+    for path in entries(folder):
+        if path.suffix.lower() in UNREAD:
+            raise PluginError(str(path), "is of a kind that is not read; convert it to PNG")
+        if path.suffix.lower() not in SUFFIXES:
             continue
-        where = f"{path}, line {number}"
-        try:
-            entry = json.loads(line)
-            file = folder / entry["file_name"]
-        except (ValueError, TypeError, KeyError):
-            message = 'is no JSON object with a file_name, such as {"file_name": "a.png", …}'
-            raise PluginError(where, message) from None
-        if not file.is_file():
-            raise PluginError(where, f"file_name {entry['file_name']!r} is not there")
-        found[file] = entry
+        stem = composed(path.stem)
+        if stem in stems:
+            message = f"and {path.name} would have one name; rename one of them"
+            raise PluginError(str(stems[stem]), message)
+        stems[stem] = path
+        found.append(path)
     return found
 
 
-def text_of(entry: Mapping[str, Any], *keys: str) -> str:
-    """The first of `keys` that an entry has, as text without space around it; empty if none."""
-    for key in keys:
-        if text := str(entry.get(key) or "").strip():
-            return text
-    return ""
+def named(folder: Path, name: str) -> Path:
+    """What is called `name` in `folder`, however its accents are written there."""
+    return next((path for path in entries(folder) if composed(path.name) == name), folder / name)
 
 
 def read(source: Path | bytes, called: str = "") -> NDArray[np.uint8]:
@@ -99,7 +72,8 @@ def fit_square(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.asarray(fitted).copy()
 
 
-def fit_mask(pixels: NDArray[np.uint8], size: int) -> NDArray[np.bool_]:
-    """Where the middle square of a mask, uint8 (H, W, 3), is white, (size, size)."""
-    white: NDArray[np.bool_] = fit_square(pixels, size).mean(axis=2) >= 127.5
-    return white
+def fit_mask(white: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
+    """Where the middle square of a mask (H, W) is true, (size, size)."""
+    levels = np.repeat(white[..., None].astype(np.uint8) * 255, 3, axis=2)
+    fitted: NDArray[np.bool_] = fit_square(levels, size)[..., 0] >= WHITE
+    return fitted

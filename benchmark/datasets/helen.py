@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from impress_bench.benchmark.contract import PluginError
-from impress_bench.benchmark.datasets.folders import fit_mask, image_files, read
+from impress_bench.benchmark.datasets.folders import fit_mask, image_files
+from impress_bench.benchmark.datasets.masks import read_mask
 from impress_bench.benchmark.datasets.photo_folders import MASKS
+from impress_bench.benchmark.datasets.pictures import UnreadablePictureError
+from impress_bench.benchmark.texts import composed
 
 SIZE = 512
 
@@ -31,13 +34,17 @@ def smallest_faces(images: Path, masks: Path, count: int) -> list[Face]:
 
     Raises PluginError where a photo has no mask or there are fewer than `count`.
     """
-    named = {path.stem: path for path in image_files(masks)}
+    named = {composed(path.stem): path for path in image_files(masks)}
     faces = []
     for photo in image_files(images):
-        if photo.stem not in named:
+        if composed(photo.stem) not in named:
             raise PluginError(str(photo), f"has no mask of its stem in {masks}")
-        mask = named[photo.stem]
-        faces.append(Face(photo, mask, float(fit_mask(read(mask), SIZE).mean())))
+        mask = named[composed(photo.stem)]
+        try:
+            white = read_mask(mask)
+        except UnreadablePictureError as error:
+            raise PluginError(str(mask), str(error)) from None
+        faces.append(Face(photo, mask, float(fit_mask(white, SIZE).mean())))
     faces = sorted(face for face in faces if face.share > 0)
     if len(faces) < count:
         message = f"holds {len(faces)} photos with a face; --photos asks for {count}"

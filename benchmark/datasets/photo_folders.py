@@ -1,8 +1,8 @@
 """Subjects of malicious editing from a folder of one's own: `DIR/*.png` and `DIR/masks/*.png`.
 
 A mask has its photo's stem and size and is white on what the editor keeps (the head), as for
-`impress-bench protect --masks`. `metadata.jsonl` says of a photo its `sitter` and the `place` it is
-to be moved to; left out, they make the paper's prompt, "a person in an airplane".
+`impress-bench protect --masks`. `metadata.jsonl` or `metadata.csv` says of a photo its `sitter` and
+the `place` it is to be moved to; left out, they make the paper's prompt, "a person in an airplane".
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from impress_bench.benchmark.datasets.folders import (
     fit_square,
     image_files,
     read,
-    read_metadata,
-    text_of,
 )
+from impress_bench.benchmark.datasets.masks import read_mask
+from impress_bench.benchmark.datasets.metadata import read_metadata, text_of
 from impress_bench.benchmark.datasets.photos import EditingSubject
+from impress_bench.benchmark.datasets.pictures import UnreadablePictureError
+from impress_bench.benchmark.texts import composed
 
 MASKS = "masks"
 SITTER, PLACE = "a person", "in an airplane"
@@ -40,36 +42,37 @@ class PhotoFolder:
         files = image_files(self.folder)
         if not files:
             raise PluginError(f"photos {self.folder}", "holds no image")
-        masks = {path.stem for path in image_files(self.folder / MASKS)}
+        masks = {composed(path.stem) for path in image_files(self.folder / MASKS)}
         for path in files:
-            if path.stem not in masks:
+            if composed(path.stem) not in masks:
                 raise PluginError(
                     str(path),
                     f"has no mask; put one of its stem and size into {self.folder / MASKS}, white"
                     " on what the editor keeps",
                 )
         read_metadata(self.folder)
-        return tuple(path.stem for path in files)
+        return tuple(composed(path.stem) for path in files)
 
     def subject(self, name: str) -> EditingSubject:
         """A photo with its mask, what it shows, and where that is to be put."""
         path, mask_path = (_file(folder, name) for folder in (self.folder, self.folder / MASKS))
-        photo, mask = read(path), read(mask_path)
-        if photo.shape != mask.shape:
-            sizes = ["x".join(map(str, pixels.shape[1::-1])) for pixels in (mask, photo)]
-            raise PluginError(str(mask_path), f"is {sizes[0]} and its photo {sizes[1]}")
+        photo = read(path)
+        try:
+            mask = read_mask(mask_path, shape=photo.shape)
+        except UnreadablePictureError as error:
+            raise PluginError(str(mask_path), str(error)) from None
         keep = fit_mask(mask, self.size)
         if keep.all() or not keep.any():
             what = "everything" if keep.all() else "nothing"
             message = f"keeps {what} of the photo's middle square; it must be white on the head"
             raise PluginError(str(mask_path), message)
         said = read_metadata(self.folder).get(path, {})
-        sitter = text_of(said, "sitter", "title", "text") or SITTER
+        sitter = text_of(said, "sitter", "title") or SITTER
         return EditingSubject(
             photo=ImageSet(
                 images=fit_square(photo, self.size)[None],
                 names=(name,),
-                titles=(text_of(said, "title", "text") or sitter,),
+                titles=(text_of(said, "title") or sitter,),
                 masks=keep[None],
             ),
             sitter=sitter,
@@ -78,4 +81,4 @@ class PhotoFolder:
 
 
 def _file(folder: Path, stem: str) -> Path:
-    return next(path for path in image_files(folder) if path.stem == stem)
+    return next(path for path in image_files(folder) if composed(path.stem) == stem)

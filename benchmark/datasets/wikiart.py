@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from impress_bench.benchmark.contract import PluginError
-from impress_bench.benchmark.datasets.folders import METADATA, fit_square, read
+from impress_bench.benchmark.datasets.folders import fit_square, read
+from impress_bench.benchmark.datasets.metadata import METADATA
 from impress_bench.benchmark.datasets.wikiart_dataset import in_dataset, is_dataset
 from impress_bench.benchmark.datasets.wikiart_tree import in_tree
 

@@ -1,10 +1,19 @@
-"""Models by name: a folder, or a hub id with an optional revision, `org/name@revision`."""
+"""Models by name: a folder, a file, or a hub id with an optional revision, `org/name@revision`.
+
+A leading `~` in a path is the user's folder.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from impress_bench.benchmark.junk import is_junk
+
+#: Single files of weights: the first is read, the others would have to be unpickled.
+CHECKPOINT, PICKLED = ".safetensors", (".ckpt", ".pt", ".pth", ".bin")
 
 
 class HubId(NamedTuple):
@@ -17,15 +26,27 @@ class HubId(NamedTuple):
     def parse(cls, source: str) -> HubId:
         """`org/name` or `org/name@revision`; a folder, which diffusers and transformers take in the
         place of a hub id, is all name."""
-        if Path(source).is_dir():
-            return cls(source)
+        if (place := place_of(source)).is_dir():
+            return cls(str(place))
         name, _, revision = source.partition("@")
         return cls(name, revision or None)
 
 
+def place_of(source: str) -> Path:
+    """The path that a source is, if it is one; `~` is the user's folder."""
+    return Path(os.path.expanduser(source))  # unlike Path's, leaves a user's name it does not know
+
+
 def is_source(name: str) -> bool:
-    """A path or a hub id has a slash, the name of a registered model none."""
-    return "/" in name
+    """A path or a hub id has a slash, or is a file of weights; the name of a registered model is
+    neither."""
+    return "/" in name or name.startswith("~") or name.endswith((CHECKPOINT, *PICKLED))
+
+
+def is_path(source: str) -> bool:
+    """Whether a source can only be a path: a hub id is `org/name`."""
+    beginning = source.startswith((".", "/", "~"))
+    return beginning or source.count("/") != 1 or source.endswith((CHECKPOINT, *PICKLED))
 
 
 def local_folder(source: str, patterns: Sequence[str]) -> Path:
@@ -33,8 +54,8 @@ def local_folder(source: str, patterns: Sequence[str]) -> Path:
 
     Raises what huggingface_hub raises where they cannot be had.
     """
-    if Path(source).is_dir():
-        return Path(source)
+    if (place := place_of(source)).is_dir():
+        return place
     from huggingface_hub import snapshot_download
 
     hub = HubId.parse(source)
@@ -42,15 +63,16 @@ def local_folder(source: str, patterns: Sequence[str]) -> Path:
 
 
 def on_this_machine(source: str) -> Path | None:
-    """The folder `source`, or where a hub id's files lie; None where they do not. Fetches nothing.
+    """The folder or file `source`, or where a hub id's files lie; None where they do not. Fetches
+    nothing.
 
-    Raises HFValidationError for what is neither a folder nor a hub id.
+    Raises HFValidationError for what is neither a path nor a hub id.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    if Path(source).is_dir():
-        return Path(source)
+    if (place := place_of(source)).exists():
+        return place
     hub = HubId.parse(source)
     try:
         return Path(snapshot_download(hub.name, revision=hub.revision, local_files_only=True))
@@ -58,11 +80,26 @@ def on_this_machine(source: str) -> Path | None:
         return None
 
 
+def commit_of(source: str) -> str | None:
+    """The commit that a hub id stands for on this machine: that of its fetched files, which an
+    unpinned one shares with whatever was fetched last. None for paths and for what is not here."""
+    if place_of(source).exists() or is_path(source):
+        return None
+    try:
+        folder = on_this_machine(source)
+    except ValueError:  # no hub id either
+        return None
+    return None if folder is None else folder.name
+
+
 def missing(source: str) -> str:
     """What is to be done before a model can be loaded; empty if its safetensors weights are on this
     machine. Fetches nothing."""
     from huggingface_hub.errors import HFValidationError
 
+    place = place_of(source)
+    if is_path(source) and not place.exists():
+        return "is neither a folder nor a hub id: there is nothing of that name"
     try:
         folder = on_this_machine(source)
     except HFValidationError:
@@ -70,9 +107,22 @@ def missing(source: str) -> str:
     if folder is None:
         hub = HubId.parse(source)
         pin = f" --revision {hub.revision}" if hub.revision else ""
-        return f"is not on this machine; get it by: hf download {hub.name}{pin}"
-    if any(folder.rglob("*.safetensors")):
+        return (
+            "is not on this machine, neither as a folder nor fetched from the hub; get it by:"
+            f" hf download {hub.name}{pin}"
+        )
+    if folder.is_file():
+        if folder.suffix == CHECKPOINT:
+            return ""
+        return "is no safetensors file; other formats are not read, since reading them runs code"
+    if any(weights_in(folder)):
         return ""
-    if folder == Path(source):
+    if folder == place:
         return "the folder holds no safetensors weights"
     return f"has no safetensors weights in {folder}; name a revision that has, or convert them"
+
+
+def weights_in(folder: Path) -> list[Path]:
+    """The safetensors files in a folder, at any depth, by path."""
+    found = folder.rglob(f"*{CHECKPOINT}")
+    return sorted(path for path in found if not is_junk(path.name))

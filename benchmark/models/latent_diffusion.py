@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from impress_bench.benchmark.models.digest import folder_digest
+from impress_bench.benchmark.models.digest import source_digest
 from impress_bench.benchmark.models.loading import load_pipeline
 from impress_bench.benchmark.models.numerics import PLAIN, Numerics, compute
 from impress_bench.benchmark.models.pipelines import rebuilt
@@ -49,17 +49,16 @@ class LatentDiffusion:
     def from_pretrained(
         cls, source: str | Path, device: str = "cpu", dtype: torch.dtype = torch.float32
     ) -> LatentDiffusion:
-        """Load a folder in diffusers layout or a hub id, `org/name` or `org/name@revision`;
-        safetensors only.
+        """Load a folder in diffusers layout, a single file, or a hub id, `org/name` or
+        `org/name@revision`; safetensors only.
 
-        A folder that holds its U-Net as a variant alone (`….fp16.safetensors`) is loaded from that.
-        The safety checker, which blackens images, is left out with what serves it. Raises OSError,
-        as diffusers does, where the folder or the hub id cannot be read.
+        A part that is there as a variant alone (`….fp16.safetensors`) is loaded from that. The
+        safety checker, which blackens images, is left out with what serves it. Raises
+        UnusableModelError for a model of an unknown kind and OSError, as diffusers does, where it
+        cannot be read.
         """
-        folder = Path(source)
         pipeline, inpainting = load_pipeline(source, device, dtype)
-        digest = folder_digest(folder) if folder.is_dir() else f"hub:{source}"
-        return cls(pipeline, digest, inpainting)
+        return cls(pipeline, source_digest(str(source)), inpainting)
 
     def to(self, device: str) -> None:
         """Move the weights."""

@@ -1,81 +1,143 @@
-"""Reading a Stable Diffusion folder as it is published: safetensors only, no safety checker."""
+"""Reading a Stable Diffusion as it is published: safetensors only, no safety checker."""
 
 from __future__ import annotations
 
+import json
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from impress_bench.benchmark.models.hub import HubId, on_this_machine
+from impress_bench.benchmark.junk import is_junk
+from impress_bench.benchmark.models.families import (
+    PARTS,
+    UnusableModelError,
+    square_size,
+    unsuitable,
+)
+from impress_bench.benchmark.models.hub import HubId, missing, on_this_machine
 from impress_bench.benchmark.models.whole_mask import paint_everything
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 
+#: Blackens images, and what serves it; neither is loaded.
+UNCHECKED = {
+    "safety_checker": None, "feature_extractor": None, "requires_safety_checker": False
+}  # fmt: skip
+
 
 def load_pipeline(
     source: str | Path, device: str, dtype: torch.dtype
 ) -> tuple[StableDiffusionPipeline, UNet2DConditionModel | None]:
-    """The pipeline, frozen and in evaluation mode, of a folder or hub id, and the inpainting U-Net
-    that lies in the folder's `inpainting/unet`, if one does.
+    """The pipeline, frozen and in evaluation mode, of a folder, a single file or a hub id, and the
+    inpainting U-Net that lies in the folder's `inpainting/unet`, if one does.
 
-    Raises OSError, as diffusers does, where the folder or the hub id cannot be read.
+    Raises UnusableModelError for a model of an unknown kind, and OSError, as diffusers does, where
+    the weights cannot be read.
     """
     import diffusers.utils.logging
     import transformers.utils.logging
-    from diffusers import AutoencoderTiny, StableDiffusionPipeline, UNet2DConditionModel
+    from diffusers import AutoencoderTiny
 
     for library in (diffusers, transformers):  # their bars tear up the run's own
         library.utils.logging.disable_progress_bar()
-    folder, inpainting = Path(source), None
-    hub = HubId.parse(str(source))
-    pipeline = StableDiffusionPipeline.from_pretrained(
-        hub.name,
-        revision=hub.revision,
-        use_safetensors=True,
-        variant=variant_of(_files_of(str(source))),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+    place = _fetched(str(source))
+    if told := unsuitable(place):
+        raise UnusableModelError(told)
+    pipeline = _of_file(place) if place.is_file() else _of_folder(place)
     pipeline.set_progress_bar_config(disable=True)
-    if isinstance(pipeline.vae, AutoencoderTiny):
+    unet, vae = pipeline.unet, pipeline.vae
+    size = square_size(
+        unet.config.sample_size, vae.config.get("sample_size"), pipeline.vae_scale_factor
+    )
+    unet.register_to_config(sample_size=size)
+    if isinstance(vae, AutoencoderTiny):
         from impress_bench.benchmark.models.tiny_autoencoder import with_posterior
 
-        pipeline.register_modules(vae=with_posterior(pipeline.vae))
-    if pipeline.unet.config.in_channels == 9:
-        paint_everything(pipeline.unet, pipeline.vae)
-    if (folder / "inpainting" / "unet").is_dir():
-        inpainting = UNet2DConditionModel.from_pretrained(
-            folder / "inpainting" / "unet", use_safetensors=True
-        ).to(device)
-    for module in (pipeline.vae, pipeline.text_encoder, pipeline.unet, inpainting):
+        pipeline.register_modules(vae=with_posterior(vae))
+    if unet.config.in_channels == 9:
+        paint_everything(unet, pipeline.vae)
+    inpainting = _inpainting_unet(place)
+    for module in (pipeline.vae, pipeline.text_encoder, unet, inpainting):
         if module is None:
             continue
         if module.dtype != dtype:
             module.to(dtype)
         module.requires_grad_(False).eval()
     pipeline.to(device)
+    if inpainting is not None:
+        inpainting.to(device)
     return pipeline, inpainting
 
 
-def _files_of(source: str) -> Path | None:
-    """Where a model's files lie, if they do; what is wrong with a name, diffusers says."""
-    try:
-        return on_this_machine(source)
-    except ValueError:
-        return None
-
-
-def variant_of(folder: Path | None) -> str | None:
-    """The variant to ask diffusers for: None where the U-Net is there in full, else what its files
-    are called, "fp16" in `unet/diffusion_pytorch_model.fp16.safetensors`.
-
-    None for a hub id that was not fetched yet, too: only the hub knows its files.
-    """
-    if folder is None:
-        return None
-    names = [path.name.split(".") for path in (folder / "unet").glob("*.safetensors")]
+def variant_of(folder: Path, part: str = "unet") -> str | None:
+    """The variant of a part of a model to ask diffusers for: None where it is there in full, else
+    what its files are called, "fp16" in `unet/diffusion_pytorch_model.fp16.safetensors`."""
+    found = (folder / part).glob("*.safetensors")
+    names = [path.name.split(".") for path in found if not is_junk(path.name)]
     variants = {parts[1].partition("-")[0] if len(parts) > 2 else "" for parts in names}
     return min(variants, default="") or None
+
+
+def _fetched(source: str) -> Path:
+    """Where a model's files lie; a hub id's are fetched if need be."""
+    from diffusers import StableDiffusionPipeline
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        place = on_this_machine(source)
+    except HFValidationError:
+        raise UnusableModelError(missing(source)) from None
+    if place is not None:
+        return place
+    hub = HubId.parse(source)
+    fetched = StableDiffusionPipeline.download(
+        hub.name, revision=hub.revision, use_safetensors=True
+    )
+    return Path(fetched)
+
+
+def _of_folder(folder: Path) -> StableDiffusionPipeline:
+    """Each part in full where it is, else by its only variant."""
+    from diffusers import StableDiffusionPipeline
+
+    parts = {
+        part: _part(folder, part, variant)
+        for part in PARTS
+        if (variant := variant_of(folder, part)) is not None
+    }
+    return StableDiffusionPipeline.from_pretrained(
+        folder, use_safetensors=True, **UNCHECKED, **parts
+    )
+
+
+def _part(folder: Path, part: str, variant: str) -> Any:
+    """A part whose files are called so, of the class that the folder's index names."""
+    library, kind = json.loads((folder / "model_index.json").read_bytes())[part]
+    if library not in ("diffusers", "transformers"):
+        raise UnusableModelError(f"its {part} comes from {library}; known: diffusers, transformers")
+    loaded = getattr(import_module(library), kind)
+    return loaded.from_pretrained(folder / part, variant=variant, use_safetensors=True)
+
+
+def _of_file(path: Path) -> StableDiffusionPipeline:
+    """A checkpoint in one file. Settings and tokenizer come from the folder beside it that has its
+    name without the suffix, or else from the hub's folder that diffusers takes for such weights."""
+    from diffusers import StableDiffusionPipeline
+
+    beside = path.with_suffix("")
+    settings = {"config": str(beside)} if (beside / "model_index.json").is_file() else {}
+    return StableDiffusionPipeline.from_single_file(str(path), **UNCHECKED, **settings)
+
+
+def _inpainting_unet(folder: Path) -> UNet2DConditionModel | None:
+    from diffusers import UNet2DConditionModel
+
+    beside = folder / "inpainting"
+    if not (beside / "unet").is_dir():
+        return None
+    return UNet2DConditionModel.from_pretrained(
+        beside / "unet", use_safetensors=True, variant=variant_of(beside)
+    )

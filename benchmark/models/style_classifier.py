@@ -12,13 +12,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from impress_bench.benchmark.models.hub import local_folder
+from impress_bench.benchmark.models.hub import local_folder, weights_in
 
 if TYPE_CHECKING:
     from transformers import ResNetForImageClassification
 
-#: What of a repository is fetched: nothing that would have to be unpickled.
-OPEN_CLIP_FILES = ("open_clip_config.json", "open_clip_model.safetensors", "*.txt", "token*.json",
+#: What weights are called, first choice first, and what of a repository is fetched: nothing that
+#: would have to be unpickled.
+OPEN_CLIP_WEIGHTS = (
+    "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "model.safetensors"
+)  # fmt: skip
+OPEN_CLIP_FILES = ("open_clip_config.json", *OPEN_CLIP_WEIGHTS[:2], "*.txt", "token*.json",
                    "special_tokens_map.json", "vocab.json")  # fmt: skip
 
 
@@ -81,17 +85,20 @@ class OpenClipStyleClassifier:
     def from_source(
         cls, source: str, labels: Sequence[str], templates: Sequence[str]
     ) -> OpenClipStyleClassifier:
-        """A folder in open_clip's layout or a hub id; safetensors only.
+        """A folder in open_clip's layout or a hub id; safetensors only, whatever else lies there.
 
-        A label's text embedding is the mean over the templates.
+        A label's text embedding is the mean over the templates. Raises OSError without weights.
         """
         import open_clip
 
         folder = local_folder(source, OPEN_CLIP_FILES)
-        if not list(folder.glob("*.safetensors")):
-            raise OSError(f"{source} has no safetensors weights")
+        weights = _weights_in(folder)
         name = f"local-dir:{folder}"
-        model, preprocess = open_clip.create_model_from_pretrained(name)
+        # open_clip chooses weights by their names, some of pickled files before some of others.
+        model, _, preprocess = open_clip.create_model_and_transforms(
+            name, load_weights=False, pretrained_text=False
+        )
+        open_clip.load_checkpoint(model, str(weights))
         model.eval().requires_grad_(False)
         tokenizer = open_clip.get_tokenizer(name)
         embeddings = [
@@ -135,6 +142,15 @@ class SecondStyleClassifier:
     def scores(self, images: Tensor) -> Tensor:
         """Logits (B, L) of images (B, 3, H, W) in [0, 1]."""
         return torch.cat([self.model(2 * part - 1).logits for part in images.float().split(64)])
+
+
+def _weights_in(folder: Path) -> Path:
+    """The safetensors file of an open_clip folder, by its usual name where there are several."""
+    found = {path.name: path for path in weights_in(folder) if path.parent == folder}
+    for name in (*OPEN_CLIP_WEIGHTS, *found):
+        if name in found:
+            return found[name]
+    raise OSError(f"{folder} has no safetensors weights")
 
 
 def _text_embedding(model: Any, tokens: Tensor) -> Tensor:

@@ -21,7 +21,8 @@ from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.plugins.models import load_model
 from impress_bench.benchmark.harness.plugins.registry import Registry
-from impress_bench.benchmark.pictures.jobs import Job, Outcome, pairs, resolve
+from impress_bench.benchmark.pictures.jobs import Job, Outcome, resolve
+from impress_bench.benchmark.pictures.sources import find_files
 
 
 def run_job(
@@ -43,7 +44,9 @@ def run_job(
 
     Raises ConfigError for whatever is wrong before the first image.
     """
-    files = pairs(source, target)
+    if masks is not None and kind == "purifier":
+        raise ConfigError("--masks: a purifier sees no masks; leave it out")
+    files = find_files(source, target, masks)
     settings = load_preset(preset).settings.model_dump()
     try:
         component, required = resolve(Registry(), kind, spec, settings)
@@ -51,8 +54,6 @@ def run_job(
         surrogate = load_model(model)
     except PluginError as error:
         raise ConfigError(str(error)) from None
-    if masks is not None and not masks.is_dir():
-        raise ConfigError(f"--masks: {masks} is no folder")
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -65,7 +66,7 @@ def run_job(
         TimeRemainingColumn(),
         console=Console(stderr=True),
     )
-    every = bars.add_task("images", total=len(files))
+    every = bars.add_task("images", total=len(files.images))
     one = bars.add_task("steps", total=None)
     job = Job(
         component,
@@ -80,5 +81,6 @@ def run_job(
     )
     with bars if shown else nullcontext():
         for outcome in job.run(files):
-            bars.advance(every)
+            if outcome.source in files.images:
+                bars.advance(every)
             yield outcome

@@ -6,18 +6,30 @@ randomness comes from its name, so that neither order nor neighbours change it.
 
 from __future__ import annotations
 
-import glob
+import errno
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from impress_bench.benchmark.contract import NORMS, Context, PluginError, Protected
+from impress_bench.benchmark.contract import (
+    NORMS,
+    Context,
+    PluginError,
+    Protected,
+    ProtectionHooks,
+    PurifierHooks,
+    State,
+    hooks,
+)
+from impress_bench.benchmark.datasets.masks import read_mask
 from impress_bench.benchmark.datasets.pictures import (
-    SUFFIXES,
     Picture,
     UnreadablePictureError,
     read_picture,
@@ -28,20 +40,21 @@ from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.storage.keys import derive_seed
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 from impress_bench.benchmark.pictures.fitting import FITTINGS
+from impress_bench.benchmark.pictures.sources import Files, masks_of
 from impress_bench.benchmark.pictures.writing import write_picture
-from impress_bench.benchmark.pixels import (
-    round_to_8bit,
-    round_toward,
-    to_pixels,
-    to_tensor,
-)
+from impress_bench.benchmark.pixels import round_to_8bit, round_toward, to_tensor
 from impress_bench.benchmark.spec import parse_spec
+from impress_bench.benchmark.texts import composed
 from impress_bench.metrics import l2, linf, lpips_budget
+
+#: A protection that changes more than this share of what a mask does not keep works everywhere; at
+#: the mask's edge the change of a resized picture always spreads a little.
+HEEDLESS = 0.5
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one file ended: `done`, `failed`, `exists` (left alone) or `ignored` (no image's name).
+    """How one file ended: `done`, `failed`, `exists` (left alone) or `ignored` (not an image).
 
     `distances` are those of the written picture to the read one, at full size.
     """
@@ -72,8 +85,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Job:
-    """What is done to every image. `components` has the plugin and, by the names it asks for, the
-    protections whose results it requires; `masks`, a folder, white on what an editor keeps."""
+    """What is done to every image. `component` is the plugin, `required` the protections whose
+    results it asks for, by the names it asks by; `masks`, a folder, white on what an editor
+    keeps."""
 
     component: Component
     required: Mapping[str, Component]
@@ -85,47 +99,73 @@ class Job:
     force: bool = False
     progress: Callable[[int, int], None] = lambda done, total: None
 
-    def run(self, files: Mapping[Path, Path]) -> Iterator[Outcome]:
-        """Outcomes, one a file, as they come; `files` says where each is to be written."""
-        for path, out in files.items():
-            if path.suffix.lower() not in SUFFIXES:
-                yield Outcome(path, None, "ignored", "not the name of an image")
-            elif out.exists() and not self.force:
+    def run(self, files: Files) -> Iterator[Outcome]:
+        """Outcomes, one per file, as they come. Raises ConfigError."""
+        masks: dict[Path, Path] = {}
+        others: list[Path] = []
+        if self.masks is not None:
+            masks, others = masks_of(self.masks, (*files.images, *files.unread))
+        for path, reason in files.ignored.items():
+            yield Outcome(path, None, "ignored", reason)
+        for path in others:
+            yield Outcome(path, None, "ignored", "the mask of no image")
+        for path in files.unread:
+            reason = f"{path.suffix} is not read; convert it to PNG"
+            yield Outcome(path, None, "failed", reason)
+        for path, out in files.images.items():
+            if os.path.exists(out) and not self.force:  # unlike Path's, False for too long a name
                 yield Outcome(path, out, "exists", "left as it is; --force writes it again")
             else:
-                yield self._one(path, out)
+                yield self._one(path, out, masks.get(path))
 
-    def _one(self, path: Path, out: Path) -> Outcome:
+    def _one(self, path: Path, out: Path, mask_path: Path | None) -> Outcome:
         try:
             picture = read_picture(path, self.max_megapixels)
-            mask = self._mask(path, picture)
-            before = to_tensor(picture.rgb[None])
-            after = self._apply(path.name, before, mask)
-            write_picture(out, Picture(to_pixels(after)[0], picture.alpha, picture.profile))
-        except (UnreadablePictureError, PluginError, OSError) as error:
+            mask = self._mask(mask_path, picture)
+            changed = self._apply(composed(path.name), picture.rgb, mask)
+            distances = measure(changed, picture.rgb)
+            write_picture(out, Picture(changed, picture.alpha, picture.profile))
+        except (UnreadablePictureError, PluginError, OSError, MemoryError, RuntimeError) as error:
             return Outcome(path, None, "failed", _reason(error))
-        norms = {"linf": linf, "l2": l2, "lpips": lpips_budget}
-        with torch.no_grad():
-            distances = {name: float(norms[name](after, before)) for name in NORMS}
-        return Outcome(path, out, "done", "", distances)
+        return Outcome(path, out, "done", self._note(changed, picture.rgb, mask), distances)
 
-    def _apply(self, name: str, picture: Tensor, mask: Tensor | None) -> Tensor:
-        """The changed picture (1, 3, H, W), 8-bit values in [0, 1]."""
-        fitting = FITTINGS[self.fit](picture, self.model.image_size)
-        shown = round_to_8bit(fitting.shown)
-        masks = None
+    def _note(
+        self, changed: NDArray[np.uint8], picture: NDArray[np.uint8], mask: NDArray[np.bool_] | None
+    ) -> str:
+        """What else is worth knowing: that nothing was changed, what a mask keeps, and whether it
+        was heeded."""
+        moved = (changed != picture).any(axis=2)
+        told = [] if moved.any() else ["no pixel was changed"]
         if mask is not None:
-            fitted = FITTINGS[self.fit](mask.expand(1, 3, -1, -1), self.model.image_size)
-            masks = fitted.shown[:, 0] >= 0.5
-        results: dict[str, Protected] = {}
-        for label, component in self.required.items():
-            results[label] = self._call(component, name, shown, masks, results)
-        answer = self._call(self.component, name, shown, masks, results).images
-        # Differences are between 8-bit images; what rounding took from `shown` is put back.
-        restored = fitting.restore(fitting.shown + answer - shown)
-        if self.component.kind == "protection":
-            return round_toward(restored, picture)
-        return round_to_8bit(restored)
+            told.append(f"its mask keeps {mask.mean():.0%}")
+            if moved[~mask].mean() > HEEDLESS:
+                told.append("which this protection does not heed")
+        return ", ".join(told)
+
+    def _apply(
+        self, name: str, picture: NDArray[np.uint8], mask: NDArray[np.bool_] | None
+    ) -> NDArray[np.uint8]:
+        """The changed picture, uint8 (H, W, 3)."""
+
+        def change(shown: Tensor, masks: Tensor | None, first: int) -> Tensor:
+            if masks is not None and self.fit == "resize" and not masks.any():
+                raise UnreadablePictureError(
+                    f"its mask keeps nothing at the {self.model.image_size} pixels that the model"
+                    " sees; take --fit tile, or cut the picture around it"
+                )
+            results: dict[str, Protected] = {}
+            for label, component in self.required.items():
+                results[label] = self._call(component, name, shown, masks, results, first)
+            changed: Tensor = self._call(self.component, name, shown, masks, results, first).images
+            return changed
+
+        def away(wanted: Tensor, original: Tensor) -> Tensor:
+            return round_to_8bit(wanted)
+
+        protects = self.component.kind == "protection"
+        return FITTINGS[self.fit](
+            picture, mask, self.model.image_size, change, round_toward if protects else away
+        )
 
     def _call(
         self,
@@ -134,8 +174,11 @@ class Job:
         shown: Tensor,
         masks: Tensor | None,
         results: Mapping[str, Protected],
+        first: int,
     ) -> Any:
-        seed = derive_seed(component.kind, "pictures", name, self.seed)
+        """What a plugin makes of images, the first of which is that number among the picture's."""
+        part = [first] if first else []
+        seed = derive_seed(component.kind, "pictures", name, self.seed, *part)
         context = Context(
             generator=torch.Generator().manual_seed(seed),
             model=self.model,
@@ -143,25 +186,42 @@ class Job:
             results=results,
             progress=self.progress,
         )
+        label = f"{component.kind} {component.label}"
         try:
-            return component.create()(shown, context)
+            plugin = component.create()
+            if reason := self._reason_to_skip(component, plugin, name):
+                raise PluginError(label, f"does not apply: {reason}", State.SKIPPED)
+            return plugin(shown, context)
         except PluginError:
             raise
+        except MemoryError:
+            raise PluginError(label, "does not fit into memory") from None
         except Exception as error:
-            raise PluginError(f"{component.kind} {component.label}", f"failed: {error}") from error
+            raise PluginError(label, f"failed: {error}") from error
 
-    def _mask(self, path: Path, picture: Picture) -> Tensor | None:
+    def _reason_to_skip(self, component: Component, plugin: object, name: str) -> str | None:
+        if component.kind == "purifier":
+            return hooks(plugin, PurifierHooks).skip(self.model)
+        return hooks(plugin, ProtectionHooks).skip(name, self.model)
+
+    def _mask(self, path: Path | None, picture: Picture) -> NDArray[np.bool_] | None:
         """White where the image's mask, of the same name, says that an editor keeps it."""
         if self.masks is None:
             return None
-        named = sorted(self.masks.glob(f"{glob.escape(path.stem)}.*"))
-        found = [one for one in named if one.suffix.lower() in SUFFIXES]
-        if not found:
+        if path is None:
             raise UnreadablePictureError(f"has no mask in {self.masks}")
-        mask = read_picture(found[0], self.max_megapixels)
-        if mask.rgb.shape != picture.rgb.shape:
-            raise UnreadablePictureError(f"{found[0]} is not of its size")
-        return to_tensor(mask.rgb[None]).mean(dim=1, keepdim=True)
+        try:
+            return read_mask(path, self.max_megapixels, picture.rgb.shape)
+        except UnreadablePictureError as error:
+            raise UnreadablePictureError(f"its mask {path} {error}") from None
+
+
+def measure(changed: NDArray[np.uint8], picture: NDArray[np.uint8]) -> dict[str, float]:
+    """L-infinity, L2 and LPIPS of two pictures, uint8 (H, W, 3), on the scale [0, 1]."""
+    norms = {"linf": linf, "l2": l2, "lpips": lpips_budget}
+    after, before = to_tensor(changed[None]), to_tensor(picture[None])
+    with torch.no_grad():
+        return {name: float(norms[name](after, before)) for name in NORMS}
 
 
 def resolve(
@@ -184,27 +244,11 @@ def resolve(
     return component, required
 
 
-def pairs(source: Path, target: Path) -> dict[Path, Path]:
-    """Each file of a folder (or the one file) and where its result goes: the same stem, as PNG, or
-    the whole name and `.png` where two files share a stem. Raises ConfigError."""
-    if not source.exists():
-        raise ConfigError(f"{source} does not exist; name a folder of images, or one image")
-    if source.is_file():
-        return {source: target / f"{source.stem}.png"}
-    if target.resolve() == source.resolve():
-        raise ConfigError(f"{target}: results go into a folder of their own")
-    files = sorted(p for p in source.iterdir() if p.is_file() and not p.name.startswith("."))
-    images = [path for path in files if path.suffix.lower() in SUFFIXES]
-    if not images:
-        raise ConfigError(f"{source} holds no image ({', '.join(sorted(SUFFIXES))})")
-    stems = [path.stem for path in images]
-    return {
-        path: target / f"{path.stem if stems.count(path.stem) == 1 else path.name}.png"
-        for path in files
-    }
-
-
 def _reason(error: Exception) -> str:
+    if isinstance(error, MemoryError) or "allocate memory" in str(error):
+        return "does not fit into memory; take --fit tile, or a smaller picture"
     if isinstance(error, OSError):
+        if error.errno == errno.ENAMETOOLONG:
+            return "the name of its result is longer than the file system allows; shorten its own"
         return f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
     return str(error)

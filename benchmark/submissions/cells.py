@@ -1,100 +1,85 @@
-"""The form of cells.csv: plain lines that name the plugin's own cells, each once.
+"""The form of cells.csv: the plugin's own cells, those they are compared with, and the controls.
 
 All of it ends up on a page and in names of files: nothing but what `submit` writes is taken.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 import pandas as pd
 
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.runs.tables import CELLS as COLUMNS
-from impress_bench.benchmark.spec import parse_spec
+from impress_bench.benchmark.spec import Spec, parse_spec
+from impress_bench.benchmark.submissions.confined import SPEC, is_plain
+from impress_bench.benchmark.submissions.lines import (
+    NUMBER,
+    Line,
+    check_lines,
+    numbers,
+    parse_lines,
+)
+from impress_bench.leaderboard.layout import CONTROL
 
 PLACE = ["task", "subject", "protection", "purifier", "seed", "metric"]
-HEADER = ",".join(COLUMNS)
-SPEC = r"[a-z0-9][\w\-+=.,/\[\]>: ]*"
-#: What each column may hold; the reason is free, but one printable line.
+#: A run that is not finished is no submission.
+STATES = [state for state in State if state is not State.MISSING]
+#: What each column may hold; the reason is free, but plain text.
 PATTERNS = {
     "task": r"[a-z][a-z0-9-]*",
     "subject": r"[\w .'()-]{1,100}",
-    "protection": SPEC,
-    "purifier": SPEC,
+    "protection": rf"({CONTROL}[a-z0-9-]+|{SPEC})",
+    "purifier": rf"({SPEC})?",
     "seed": r"\d{1,9}",
-    "metric": r"[a-z][\w\-=.,\[\]]*",
-    "value": r"(-?\d{1,20}(\.\d{1,30})?(e[+-]?\d{1,3})?)?",
-    "state": "|".join(State),
-    "reason": r".{0,2000}",
+    "metric": r"[a-z][a-z0-9-]*",
+    "value": NUMBER,
+    "state": "|".join(STATES),
+    "reason": r".*",
 }
-LONGEST, MOST = 300, 20
-
-
-class Line(Exception):
-    """What is wrong with a line of the file."""
 
 
 def parse_cells(content: bytes) -> pd.DataFrame:
     """The file as text columns. Raises ValueError or csv.Error for what is no such table."""
-    text = content.decode("utf-8")
-    header = text.partition("\n")[0].rstrip("\r")
-    if header != HEADER:
-        raise ValueError(f"its first line is {header[:LONGEST]!r}, not {HEADER!r}")
-    _, *rows = csv.reader(io.StringIO(text, newline=""))
-    for at, row in enumerate(rows, start=2):
-        if len(row) != len(COLUMNS):
-            raise ValueError(f"line {at} has {len(row)} columns, not {len(COLUMNS)}")
-    if not rows:
-        raise ValueError("it claims nothing")
-    return pd.DataFrame(rows, columns=list(COLUMNS), dtype=str)
+    return parse_lines(content, COLUMNS)
 
 
 def typed(cells: pd.DataFrame) -> pd.DataFrame:
-    """Checked cells as a run has them."""
-    values = pd.to_numeric(cells["value"].replace("", "nan"))
-    return cells.assign(seed=cells["seed"].astype(int), value=values)
+    """Checked cells as a run has them; a cell that is not done has no value."""
+    return cells.assign(seed=cells["seed"].astype(int), value=numbers(cells["value"]))
 
 
-def check_form(cells: pd.DataFrame, kind: str, name: str) -> Iterator[tuple[str, str]]:
+def check_form(cells: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """Line and complaint, for the first lines that are wrong."""
-    complaints = 0
-    seen: set[tuple[str, ...]] = set()
-    for at, row in enumerate(cells.itertuples(index=False), start=2):
-        values = dict(zip(COLUMNS, row, strict=True))
-        place = tuple(values[column] for column in PLACE)
-        try:
-            _check(values, kind, name)
-            if place in seen:
-                raise Line("names a cell that is there already")
-        except Line as error:
-            yield f"line {at}", str(error)
-            complaints += 1
-        seen.add(place)
-        if complaints == MOST:
-            return
+    yield from check_lines(cells, PATTERNS, PLACE, _check)
 
 
-def _check(values: dict[str, str], kind: str, name: str) -> None:
-    for column, text in values.items():
-        if column != "reason" and len(text) > LONGEST:
-            raise Line(f"{column} is longer than {LONGEST} characters")
-        if not re.fullmatch(PATTERNS[column], text) or not text.isprintable():
-            raise Line(f"{column} {text[:LONGEST]!r} is nothing that a run writes there")
-    for column in ("protection", "purifier"):
-        try:
-            spec = parse_spec(values[column])
-        except (ConfigError, ValueError) as error:
-            raise Line(f"{column}: {error}") from None
-        if str(spec) != values[column]:
-            raise Line(f"{column} {values[column]!r} is written {str(spec)!r}")
-        if column == kind and spec.name != name:
-            raise Line(f"is of {kind} {values[column]!r}, not of {name!r}")
+def _check(values: Mapping[str, str]) -> None:
+    control = values["protection"].startswith(CONTROL)
+    if control != (not values["purifier"]):
+        raise Line("names a purifier of a control" if control else "names no purifier")
+    if not control:
+        for column in ("protection", "purifier"):
+            canonical(column, values[column])
+    if not is_plain(values["reason"]):
+        raise Line(f"reason {values['reason']!r} is no plain text; `submit` writes it so")
     done = values["state"] == State.DONE
     if done != bool(values["value"]) or (done and not math.isfinite(float(values["value"]))):
         raise Line(f"has the value {values['value']!r} and the state {values['state']}")
+    if done == bool(values["reason"]):
+        raise Line(f"has the reason {values['reason']!r} and the state {values['state']}")
+
+
+@lru_cache(maxsize=1024)
+def canonical(column: str, text: str) -> Spec:
+    """The component that a column names in the one way that it is written. Raises Line."""
+    try:
+        spec = parse_spec(text)
+    except (ConfigError, ValueError, RecursionError) as error:
+        raise Line(f"{column}: {error}") from None
+    if str(spec) != text:
+        raise Line(f"{column} {text!r} is written {str(spec)!r}")
+    return spec

@@ -13,11 +13,15 @@ version = "1.0.2"
 sha256 = "…"                            # of the file that pip installs
 
 [claims]
-preset = "mini"
+preset = "submission"
 benchmark = "0.1.0"                     # the version of impress-bench that measured them
-cells = "…"                             # SHA-256 of cells.csv and of provenance.json
+cells = "…"                             # SHA-256 of cells.csv, distances.csv and provenance.json
+distances = "…"
 provenance = "…"
 ```
+
+Every string is bounded in length and confined to characters that a page, a shell and pip take as
+they are.
 """
 
 from __future__ import annotations
@@ -27,50 +31,65 @@ from typing import Annotated, Any, Literal
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from packaging.version import InvalidVersion, Version
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-CELLS, PROVENANCE, SUBMISSION = "cells.csv", "provenance.json", "submission.toml"
+from impress_bench.benchmark.submissions.confined import Line, Name
+
+CELLS, DISTANCES = "cells.csv", "distances.csv"
+PROVENANCE, SUBMISSION = "provenance.json", "submission.toml"
 #: What a folder of a submission holds, and nothing else.
-FILES = (SUBMISSION, CELLS, PROVENANCE)
+FILES = (SUBMISSION, CELLS, DISTANCES, PROVENANCE)
 SCHEMA_TITLE = "A submission to impress-bench"
 
 
-def _spdx(text: str) -> str:
+def _spdx(expression: str) -> str:
     try:
-        return str(canonicalize_license_expression(text))
+        return str(canonicalize_license_expression(expression))
     except InvalidLicenseExpression as error:
         raise ValueError(f"{error}; write an SPDX expression such as Apache-2.0") from None
 
 
-def _exact(text: str) -> str:
+def _exact(number: str) -> str:
     try:
-        Version(text)
+        Version(number)
     except InvalidVersion:
         raise ValueError("is no exact version; write one such as 1.0.2, no range") from None
-    return text
+    return number
 
 
-def _one_line(text: str) -> str:
-    if not text.isprintable() or set(text) & set("<>[]`|"):
-        raise ValueError("must be one line of plain text, without any of < > [ ] ` |")
-    return text
-
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Exact = Annotated[str, Field(pattern=r"^[^\s]+$", max_length=50), AfterValidator(_exact)]
+Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
+Package = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", max_length=80)
+]
+#: No query and no fragment: neither pip nor a page expands anything in it.
+Git = Annotated[
+    str,
+    Field(pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)+$", max_length=200),
+]
+Paper = Annotated[
+    str,
+    Field(
+        pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/?=%+-]*)?$",
+        max_length=300,
+    ),
+]
 
 
-class _Table(BaseModel):
+class Table(BaseModel):
+    """A part of a submission: all keys known."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Distribution(_Table):
+class Distribution(Table):
     """What is installed: a release file by version and digest, or a commit."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
-    version: Annotated[str, AfterValidator(_exact)] | None = None
+    name: Package
+    version: Exact | None = None
     sha256: Digest | None = None
-    git: Annotated[str, Field(pattern=r"^https://[^\s@#]+$")] | None = None
+    git: Git | None = None
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
 
     @model_validator(mode="after")
@@ -89,45 +108,28 @@ class Distribution(_Table):
         return f"{self.name}=={self.version} --hash=sha256:{self.sha256}"
 
 
-class Claims(_Table):
+class Claims(Table):
     """What was measured, under which preset of which version, and the digests of the files."""
 
-    preset: Name
-    benchmark: Annotated[str, AfterValidator(_exact)]
+    preset: Word
+    benchmark: Exact
     cells: Digest
+    distances: Digest
     provenance: Digest
 
 
-class Submission(_Table):
+class Submission(Table):
     """The content of submission.toml."""
 
     name: Name
     kind: Literal["protection", "purifier"]
-    summary: Annotated[str, Field(min_length=10, max_length=300), AfterValidator(_one_line)]
-    licence: Annotated[str, AfterValidator(_spdx)]
-    paper: HttpUrl | None = None
+    summary: Annotated[Line, Field(min_length=10, max_length=300)]
+    licence: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9 .()+:-]+$", max_length=200), AfterValidator(_spdx)
+    ]
+    paper: Paper | None = None
     distribution: Distribution
     claims: Claims
-
-
-class Ran(BaseModel):
-    """Which model played a role."""
-
-    name: Annotated[str, Field(pattern=r"^[\w./-]{1,100}$")]
-    digest: Annotated[str, Field(pattern=r"^[\w:./-]{1,200}$")]
-
-
-class Provenance(BaseModel):
-    """What of a run's provenance.json a page and a re-run need; there is more."""
-
-    started: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT[\d:+]{1,20}$")]
-    packages: dict[str, Annotated[str, Field(pattern=r"^[\w.+!-]{1,100}$")]]
-    key_schema: int
-    device: str
-    dtype: str
-    models: dict[Literal["protection", "purifier", "target"], Ran] = Field(min_length=3)
-    preset: dict[str, Any]
-    components: dict[str, dict[str, Any]]
 
 
 def schema() -> str:

@@ -1,98 +1,177 @@
-"""From published results and accepted submissions to boards and the page at the root."""
+"""From published results and submissions to boards and the page at the root.
+
+What a trusted machine measured again stands in tables beside our own results. What is only claimed
+stands apart, under a heading that says so: no claim ever shares a table with a measurement.
+"""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from impress_bench.benchmark.contract import NORMS
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.plugins.component import OURS
 from impress_bench.benchmark.harness.runs.folder import difference, read_part
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
-from impress_bench.benchmark.submissions.cells import typed
-from impress_bench.benchmark.submissions.claims import offered
+from impress_bench.benchmark.harness.storage.keys import canonical_json, sha256
+from impress_bench.benchmark.submissions import cells as cells_form
+from impress_bench.benchmark.submissions import distances as distances_form
+from impress_bench.benchmark.submissions.grid import offered
+from impress_bench.benchmark.submissions.measured import measured_part
 from impress_bench.benchmark.submissions.model import Submission
-from impress_bench.benchmark.submissions.reading import find_submissions, read
+from impress_bench.benchmark.submissions.reading import read, survey
 from impress_bench.leaderboard import write_boards
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.pages.index import Section, index
 from impress_bench.leaderboard.write import build_boards
 
+CLAIMED = "Claimed, not re-measured"
+
 
 class Sent(NamedTuple):
-    """An accepted submission and the cells that it claims."""
+    """A submission, where its figures come from, and the figures."""
 
     submission: Submission
     origin: dict[str, Any]
     cells: pd.DataFrame
+    distances: pd.DataFrame
+    meta: Mapping[str, Any]
 
 
-def publish(results: Path, submissions: Path, page: Path) -> list[Path]:
-    """Write `page` and, into each folder of `results`, its boards with the rows of submissions of
-    the same provenance. Submissions under a preset of which no results are published get a section
-    of their own.
+def publish(results: Path, submissions: Path, page: Path, measured: Path) -> list[Path]:
+    """Write `page` and, into each folder of `results`, its boards with the rows of submissions that
+    were measured again in the same way, in `measured`. Those measured in another way get sections
+    of their own, and so does what is only claimed.
 
-    Raises ConfigError for a submission that has not the form that `validate` asks for, before
-    anything is written.
+    Raises ConfigError for a submission that has not the form that `validate` asks for, and for what
+    lies beside the folders of submissions, before anything is written.
     """
     parts = [read_part(path) for path in sorted(results.iterdir()) if path.is_dir()]
-    sent = [_accepted(folder) for folder in find_submissions(submissions)]
+    folders, strays = survey(submissions)
+    if strays:
+        raise ConfigError("; ".join(map(str, strays)))
+    sent, claims = [], []
+    for folder in folders:
+        claim = _accepted(folder)
+        part = measured_part(measured, folder)
+        if part is None:
+            claims.append(claim)
+        else:
+            frames = part.frames
+            sent.append(
+                Sent(claim.submission, part.origins[0], frames.cells, frames.protections, part.meta)
+            )
     sections, written = [], []
     for part in parts:
         here = [one for one in sent if not difference(part.origins[0], one.origin, False)]
         sent = [one for one in sent if one not in here]
-        cells, meta = _together(part.frames.cells, part.meta, here)
-        frames = (cells, *part.frames[1:3], meta)
+        cells, distances, meta = _together(
+            part.frames.cells, part.frames.protections, part.meta, here
+        )
+        shown = (cells, distances, part.frames.inspections, meta)
         for old in (part.folder / "boards").glob("*"):
             old.unlink()
-        written += write_boards(*frames, part.folder, notes=part.frames.notes)
+        written += write_boards(*shown, part.folder, notes=part.frames.notes)
         place = os.path.relpath(part.folder, page.parent).replace(os.sep, "/")
-        boards = build_boards(*frames, part.frames.notes)
+        boards = build_boards(*shown, part.frames.notes)
         sections.append(Section(_facts(part.origins, here), boards, Layout(meta), place))
-    while sent:
-        here = [one for one in sent if not difference(sent[0].origin, one.origin, False)]
-        sent = [one for one in sent if one not in here]
-        sections.append(_apart(here))
+    for group, claimed in [(one, False) for one in _alike(sent)] + [
+        (one, True) for one in _alike(claims)
+    ]:
+        sections.append(_apart(group, claimed))
     make_folder(page.parent, "--out")
     write_atomically(page, index(sections).encode())
     return [*written, page]
 
 
-def _apart(sent: Sequence[Sent]) -> Section:
-    """A section of what was submitted under a preset without published results."""
+def _alike(sent: Sequence[Sent]) -> list[list[Sent]]:
+    """Those that may share a table."""
+    groups: list[list[Sent]] = []
+    for one in sent:
+        for group in groups:
+            if not difference(group[0].origin, one.origin, False):
+                group.append(one)
+                break
+        else:
+            groups.append([one])
+    return groups
+
+
+def _apart(sent: Sequence[Sent], claimed: bool) -> Section:
+    """A section of submissions without published results of ours."""
     nothing = pd.DataFrame()
-    cells, meta = _together(nothing, offered(sent[0].submission.claims.preset).meta, sent)
-    boards = build_boards(cells, nothing, nothing, meta)
+    cells, distances, meta = _together(nothing, nothing, sent[0].meta, sent)
     facts = _facts([one.origin for one in sent], sent)
+    if claimed:
+        meta["title"] = f"{CLAIMED}: {meta.get('title', '')}".removesuffix(": ")
+        facts = [_caution(sent[0]), *facts, *_identities(sent[0].origin)]
+    boards = build_boards(cells, distances, nothing, meta)
     return Section(facts, boards, Layout(meta), "")
 
 
+def _caution(sent: Sent) -> str:
+    told = "Figures as their authors sent them in: nobody else has measured them"
+    theirs, ours = sent.submission.claims.benchmark, version(OURS)
+    return told if theirs == ours else f"{told}, and they are of version {theirs}, not {ours}"
+
+
+def _identities(origin: Mapping[str, Any]) -> list[str]:
+    """Digests of what a claim depends on."""
+    packages = ", ".join(f"{name} {number}" for name, number in origin["packages"].items())
+    settings = sha256(canonical_json(origin["preset"]).encode())
+    pack = origin.get("pack")
+    return [
+        f"Settings, digest {settings[:12]}" + (f"; pack, digest {pack[:12]}" if pack else ""),
+        f"Python {origin['python']}, {packages}",
+    ]
+
+
 def _accepted(folder: Path) -> Sent:
+    """A submission as it claims to be. Raises ConfigError."""
     reading = read(folder, current=False)
-    if reading.complaints or reading.submission is None:
+    if reading.complaints or reading.claimed is None:
         raise ConfigError("; ".join(map(str, reading.complaints)))
-    assert reading.cells is not None
-    assert reading.provenance is not None
-    return Sent(reading.submission, reading.provenance, typed(reading.cells))
+    claimed = reading.claimed
+    try:
+        meta = offered(claimed.submission.claims.preset).meta
+    except ConfigError:  # of another version
+        meta = {"title": f"Preset {claimed.submission.claims.preset}"}
+    cells = cells_form.typed(claimed.cells)
+    distances = distances_form.typed(claimed.distances)
+    return Sent(claimed.submission, claimed.provenance, cells, distances, meta)
 
 
 def _together(
-    cells: pd.DataFrame, meta: Mapping[str, Any], sent: Sequence[Sent]
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Cells and display order with the submissions behind what was there; what a submission
+    cells: pd.DataFrame, distances: pd.DataFrame, meta: Mapping[str, Any], sent: Sequence[Sent]
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Tables and display order with the submissions behind what was there; what a submission
     measured that is there already stays as it is."""
     cells = pd.concat([cells, *[one.cells for one in sent]], ignore_index=True)
-    where = [column for column in cells if column not in ("value", "state", "reason")]
+    distances = pd.concat([distances, *[one.distances for one in sent]], ignore_index=True)
     ordered = dict(meta)
-    for names, column in (("protections", "protection"), ("purifiers", "purifier")):
-        new = [name for one in sent for name in one.cells[column]]
-        ordered[names] = list(dict.fromkeys([*meta[names], *new]))
-    return cells.drop_duplicates(where, ignore_index=True), ordered
+    # A plugin's own title could be that of another row.
+    names = {one.submission.name: one.submission.name for one in sent}
+    ordered["titles"] = {**meta.get("titles", {}), **names}
+    for field, column in (("protections", "protection"), ("purifiers", "purifier")):
+        new = [name for one in sent for name in one.cells[column] if name]
+        ordered[field] = list(dict.fromkeys([*meta.get(field, ()), *new]))
+    return (
+        _first(cells, ("value", "state", "reason")),
+        _first(distances, (*NORMS, "state")),
+        ordered,
+    )
+
+
+def _first(frame: pd.DataFrame, values: Sequence[str]) -> pd.DataFrame:
+    """One row for each place: the first."""
+    where = [column for column in frame if column not in values]
+    return frame.drop_duplicates(where, ignore_index=True) if where else frame
 
 
 def _facts(origins: Sequence[Mapping[str, Any]], sent: Sequence[Sent]) -> list[str]:
@@ -117,10 +196,6 @@ def _facts(origins: Sequence[Mapping[str, Any]], sent: Sequence[Sent]) -> list[s
 
 
 def _described(submission: Submission) -> str:
-    """A line about a submission: it may hold no markup, and its address may not end the link."""
-    paper = ""
-    if submission.paper is not None:
-        address = str(submission.paper).replace("(", "%28").replace(")", "%29")
-        paper = f", [described]({address})"
-    summary = re.sub(r"([\\*_#!~&])", r"\\\1", submission.summary)
-    return f"`{submission.name}`: {summary} ({submission.licence}{paper}; as submitted)"
+    """A line about a submission, which holds no markup of its own."""
+    paper = f", [described]({submission.paper})" if submission.paper is not None else ""
+    return f"`{submission.name}`: {submission.summary} ({submission.licence}{paper}; as submitted)"

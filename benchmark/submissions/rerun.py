@@ -1,71 +1,148 @@
-"""Some of the claimed cells, measured again from an empty store."""
+"""A whole submission measured again, from outside and from an empty store.
+
+The plugin works in processes of its own, under another interpreter if one is named; every figure is
+made on this side. What comes out is what is published; claims that differ are complained about.
+"""
 
 from __future__ import annotations
 
-import json
 import math
-import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from packaging.utils import canonicalize_name
 
-from impress_bench.benchmark.contract import State
+from impress_bench.benchmark.contract import NORMS, State
 from impress_bench.benchmark.harness.config.loading import load_preset
+from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.execution.progress import Reporter
+from impress_bench.benchmark.harness.runs.folder import read_part
 from impress_bench.benchmark.harness.runs.run import run
-from impress_bench.benchmark.submissions.model import CELLS, Submission
+from impress_bench.benchmark.submissions.cells import PLACE, typed
+from impress_bench.benchmark.submissions.claims import Claimed
+from impress_bench.benchmark.submissions.distances import typed as typed_distances
+from impress_bench.benchmark.submissions.grid import BASELINES
+from impress_bench.benchmark.submissions.lines import MOST
+from impress_bench.benchmark.submissions.model import CELLS, DISTANCES
 from impress_bench.benchmark.submissions.reading import Complaint
+from impress_bench.benchmark.submissions.repeatability import Repeatability, load_repeatability
 
-CELL = ["task", "subject", "protection", "purifier", "seed"]
-#: How far a share of images may be from the claim, and any other figure: a part of it and a little
-#: more. Another processor rounds otherwise, and an image may fall into another class.
-SHARE, PART, MORE = 0.1, 0.02, 0.01
+AGAIN = "run it again with this version and send in what that measures"
+#: Noise that is as visible as the protection, and what it is crossed with.
+MATCHED, THROUGH = "random-noise[match={}]", ("none", "impress")
+ROW = ["task", "subject", "protection"]
+
+
+def preset_of(claimed: Claimed, python: str | None) -> Preset:
+    """What is run: the claimed rows, what they are compared with, and matched noise."""
+    submission = claimed.submission
+    preset = load_preset(submission.claims.preset)
+    kind, other = submission.kind, {"protection": "purifier", "purifier": "protection"}
+    rows = [BASELINES[kind], *claimed.specs]
+    columns = [str(spec) for spec in preset.specs(f"{other[kind]}s")]
+    lists = {f"{kind}s": rows, f"{other[kind]}s": columns}
+    blocks = [dict(lists)]
+    if kind == "protection":
+        noise = [MATCHED.format(claimed.specs[0])]
+        lists["protections"] = [*rows, *noise]
+        through = [name for name in THROUGH if name in columns]
+        blocks.append({"protections": noise, "purifiers": through})
+    whole = preset.override({}, isolate=True, plugin_python=python, **lists)
+    return whole.override({}, matrix=blocks)
 
 
 def rerun(
-    submission: Submission,
-    claimed: pd.DataFrame,
-    share: float,
-    seed: int,
+    claimed: Claimed,
     scratch: Path,
+    python: str | None = None,
     reporter: Reporter | None = None,
-) -> Iterator[Complaint]:
-    """Complaints about cells that do not come out again: `share` of those claimed to be done, at
-    least one, chosen by `seed`, run apart from this process and stored in `scratch`."""
-    done = claimed[claimed["state"] == State.DONE]
-    cells = sorted(done[CELL].drop_duplicates().itertuples(index=False, name=None))
-    count = min(len(cells), max(1, math.ceil(share * len(cells))))
-    for task, subject, protection, purifier, cell_seed in random.Random(seed).sample(cells, count):
-        preset = load_preset(submission.claims.preset).override(
-            {},
-            tasks=[task],
-            subjects=[subject],
-            protections=[protection],
-            purifiers=[purifier],
-            seeds=[int(cell_seed)],
-            inspections=False,
-            isolate=True,
-        )
-        result = run(preset, scratch / "run", scratch / "store", reporter)
-        shares = json.loads((result.out / "provenance.json").read_bytes())["boards"]["chance"]
-        found = result.cells[result.cells["protection"] == protection].set_index("metric")
-        place = " ".join((task, subject, protection, purifier, f"seed={cell_seed}"))
-        chosen = (done[CELL] == [task, subject, protection, purifier, cell_seed]).all(axis=1)
-        for metric, value in done.loc[chosen, ["metric", "value"]].itertuples(index=False):
-            told = _compare(float(value), found.loc[str(metric)], metric in shares)
+) -> tuple[Path, list[Complaint]]:
+    """The folder of the run, and complaints about claims that did not come out again.
+
+    `python` is the interpreter of the environment in which the plugin is installed; without it,
+    the plugin is one of this environment. Raises ConfigError where nobody has measured how closely
+    figures of the preset come out again.
+    """
+    known = load_repeatability(claimed.submission.claims.preset)
+    result = run(preset_of(claimed, python), scratch / "run", scratch / "store", reporter)
+    return result.out, compare(claimed, result.out, known)
+
+
+def compare(claimed: Claimed, out: Path, known: Repeatability) -> list[Complaint]:
+    """Complaints about claims that differ from the run in `out`."""
+    part = read_part(out)
+    found = [
+        *_pinned(claimed, part.origins[0]),
+        *_cells(claimed, part.frames.cells, known),
+        *_distances(claimed, part.frames.protections, known),
+    ]
+    name = claimed.submission.name
+    told = [Complaint(name, field, problem) for field, problem in found]
+    if len(told) > MOST:
+        rest = Complaint(name, "", f"and {len(told) - MOST} more; {AGAIN}")
+        return [*told[:MOST], rest]
+    return told
+
+
+def _pinned(claimed: Claimed, origin: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What was run must be what is pinned."""
+    submission = claimed.submission
+    pinned = submission.distribution
+    for spec in claimed.specs:
+        name = f"{submission.kind} {spec}"
+        ran = origin["components"].get(name, {})
+        by, version = str(ran.get("distribution")), ran.get("version")
+        if canonicalize_name(by) != canonicalize_name(pinned.name):
+            yield name, f"came from {by}, not from the distribution pinned, {pinned.name}"
+        elif pinned.version not in (None, version):
+            yield name, f"came in version {version}, not in the one pinned, {pinned.version}"
+
+
+def _cells(
+    claimed: Claimed, found: pd.DataFrame, known: Repeatability
+) -> Iterator[tuple[str, str]]:
+    measured: dict[Any, dict[Any, Any]] = found.set_index(PLACE).to_dict("index")
+    for row in typed(claimed.cells).to_dict("records"):
+        place = tuple(row[column] for column in PLACE)
+        where, here = f"{CELLS}: {' '.join(map(str, place))}", measured.get(place)
+        if here is None:
+            yield where, f"was not measured again; {AGAIN}"
+        elif row["state"] != here["state"]:
+            told = f"is claimed as {row['state']} and came out as {here['state']}"
+            yield where, f"{told}: {here['reason']}" if here["reason"] else told
+        elif row["state"] == State.DONE:
+            tolerance = known.tolerance(str(row["metric"]))
+            if told := _apart(float(row["value"]), float(here["value"]), tolerance):
+                yield where, told
+
+
+def _distances(
+    claimed: Claimed, found: pd.DataFrame, known: Repeatability
+) -> Iterator[tuple[str, str]]:
+    """The largest distance of each row: which image is which is of no account."""
+    ours = typed_distances(claimed.distances)
+    for norm in NORMS:
+        claims: dict[Any, float] = ours.groupby(ROW)[norm].max().to_dict()
+        measured: dict[Any, float] = found.groupby(ROW)[norm].max().to_dict()
+        for place, value in claims.items():
+            where = f"{DISTANCES}: {' '.join(map(str, place))} {norm}"
+            here = measured.get(place)
+            if here is None:
+                yield where, f"was not measured again; {AGAIN}"
+                continue
+            same = math.isnan(value) or math.isnan(here)
+            told = "" if same else _apart(float(value), float(here), known.tolerance(norm))
             if told:
-                yield Complaint(submission.name, f"{CELLS}: {place} {metric}", told)
+                yield where, told
 
 
-def _compare(claim: float, found: pd.Series, share: bool) -> str:
+def _apart(claim: float, found: float, tolerance: float) -> str:
     """What is wrong with a claim; nothing where the figure came out again."""
-    if found["state"] != State.DONE:
-        return f"is claimed as {claim:.4g} and came out as {found['state']}: {found['reason']}"
-    tolerance = SHARE if share else MORE + PART * abs(claim)
-    if abs(claim - found["value"]) <= tolerance:
+    if abs(claim - found) <= tolerance:
         return ""
     return (
-        f"is claimed as {claim:.4g} and came out as {found['value']:.4g}, further apart than"
-        f" {tolerance:.2g}; run it again with this version and send in what that measures"
+        f"is claimed as {claim:.4g} and came out as {found:.4g}, further apart than"
+        f" {tolerance:.2g}; {AGAIN}"
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 from importlib.metadata import Distribution as Installed
 from pathlib import Path
 from typing import Any
@@ -10,19 +12,36 @@ from typing import Any
 import pandas as pd
 import tomli_w
 
-from impress_bench.benchmark.contract import State
+from impress_bench.benchmark.contract import NORMS, State
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.plugins.component import OURS
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.runs.folder import Part, read_part
-from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
+from impress_bench.benchmark.harness.runs.tables import CELLS as CELL_COLUMNS
+from impress_bench.benchmark.harness.runs.tables import PROTECTIONS
+from impress_bench.benchmark.harness.storage.atomic_files import make_folder
 from impress_bench.benchmark.harness.storage.keys import sha256
 from impress_bench.benchmark.spec import parse_spec
-from impress_bench.benchmark.submissions.model import CELLS, PROVENANCE, SUBMISSION
+from impress_bench.benchmark.submissions.confined import plain
+from impress_bench.benchmark.submissions.grid import BASELINES, offered
+from impress_bench.benchmark.submissions.model import (
+    CELLS,
+    DISTANCES,
+    PROVENANCE,
+    SUBMISSION,
+)
+from impress_bench.benchmark.submissions.origin import sent_origin
+from impress_bench.benchmark.submissions.reading import Complaint, Reading, read
+from impress_bench.benchmark.submissions.wheel import read_wheel
+from impress_bench.leaderboard.layout import CONTROL
 
-#: What of a run's provenance is sent in: nothing that names a person's machine or folders.
-ORIGIN = ("started", "python", "packages", "key_schema", "device", "dtype", "models", "seeds",
-          "preset", "components")  # fmt: skip
+#: The option of `submit` that mends a field.
+OPTIONS = {"licence": "--licence", "summary": "--summary", "paper": "--paper"}
+LONGEST_REASON = 200
+
+
+class Refused(ConfigError):
+    """What `submit` would write is no valid submission; nothing was written."""
 
 
 def submit(
@@ -36,41 +55,76 @@ def submit(
     licence: str | None = None,
     paper: str | None = None,
     summary: str | None = None,
-) -> Path:
+    force: bool = False,
+) -> tuple[Path, list[Complaint]]:
     """Write `into`/`name` from a run's folder; the plugin is pinned by its `wheel`, by `git` and
     `commit`, or by what pip noted when it was installed from a repository.
 
-    Raises ConfigError for what cannot be found out, with the option that says it.
+    Gives the folder and warnings. Raises ConfigError for what cannot be found out, with the option
+    that says it, and `Refused` for what `validate` would refuse; then nothing is written. A folder
+    that is there already is replaced only with `force`.
     """
     kind, installed = _registered(name)
     part = read_part(run)
     if len(part.origins) != 1:
         raise ConfigError(f"--run: {run} is merged from several runs; name one of those")
-    origin = {key: part.origins[0][key] for key in ORIGIN}
-    claimed = _claimed(part, kind, name)
-    if claimed.empty:
+    origin = sent_origin(part.origins[0], installed.name)
+    cells, distances, left = _claimed(part, kind, name)
+    if not any(_is(name, text) for text in cells[kind]):
         raise ConfigError(f"--run: {run} holds no cell of {kind} {name!r}")
-    cells = claimed.to_csv(index=False, float_format="%.17g", lineterminator="\n").encode()
-    provenance = json.dumps(origin, indent=1, ensure_ascii=False).encode()
+    files = {
+        CELLS: _csv(cells),
+        DISTANCES: _csv(distances),
+        PROVENANCE: json.dumps(origin, indent=1, ensure_ascii=False).encode(),
+    }
     document: dict[str, Any] = {
         "name": name,
         "kind": kind,
-        "summary": summary or _said(installed, "Summary"),
+        "summary": plain(summary or _said(installed, "Summary")),
         "licence": licence or _said(installed, "License-Expression", "License"),
         **({"paper": paper} if paper else {}),
-        "distribution": _pin(installed, wheel, git, commit),
+        "distribution": _pin(installed, kind, name, wheel, git, commit),
         "claims": {
             "preset": origin["preset"]["name"],
             "benchmark": origin["packages"][OURS],
-            "cells": sha256(cells),
-            "provenance": sha256(provenance),
+            **{Path(file).stem: sha256(content) for file, content in files.items()},
         },
     }
-    folder = make_folder(into / name, "--into")
-    write_atomically(folder / CELLS, cells)
-    write_atomically(folder / PROVENANCE, provenance)
-    write_atomically(folder / SUBMISSION, tomli_w.dumps(document).encode())
-    return folder
+    files[SUBMISSION] = tomli_w.dumps(document).encode()
+    target = into / name
+    if target.exists() and not force:
+        raise ConfigError(f"--into: {target} is there already; give --force to replace it")
+    return _written(files, target, left)
+
+
+def _written(
+    files: dict[str, bytes], target: Path, left: list[Complaint]
+) -> tuple[Path, list[Complaint]]:
+    """Move the folder into place if `validate` accepts it."""
+    make_folder(target.parent, "--into")
+    with tempfile.TemporaryDirectory(prefix=".submit-", dir=target.parent) as scratch:
+        draft = Path(scratch) / target.name
+        draft.mkdir()
+        for file, content in files.items():
+            (draft / file).write_bytes(content)
+        reading = read(draft)
+        if reading.complaints:
+            raise Refused("\n".join(_mended(reading, draft)))
+        if target.exists():
+            shutil.rmtree(target)
+        draft.rename(target)
+    moved = [one._replace(file=str(target / Path(one.file).name)) for one in reading.warnings]
+    return target, [*left, *moved]
+
+
+def _mended(reading: Reading, draft: Path) -> list[str]:
+    """Complaints, with the option that answers each."""
+    told = []
+    for complaint in reading.complaints:
+        option = OPTIONS.get(complaint.field)
+        line = str(complaint._replace(file=Path(complaint.file).name))
+        told.append(f"{line}; give {option}" if option else line)
+    return ["nothing was written:", *told]
 
 
 def _registered(name: str) -> tuple[str, Installed]:
@@ -91,26 +145,70 @@ def _said(installed: Installed, *names: str) -> str:
     return next((metadata[name] for name in names if name in metadata), "")
 
 
-def _claimed(part: Part, kind: str, name: str) -> pd.DataFrame:
-    """The cells of a plugin, with whatever parameters and adaptations; what was not run and further
-    metrics are no claims."""
-    cells, further = part.frames.cells, set(part.origins[0]["preset"].get("metrics", ()))
-    cells = cells[~cells["protection"].str.startswith("control:")]
+def _is(name: str, text: str) -> bool:
+    return bool(text) and not text.startswith(CONTROL) and parse_spec(text).name == name
+
+
+def _claimed(
+    part: Part, kind: str, name: str
+) -> tuple[pd.DataFrame, pd.DataFrame, list[Complaint]]:
+    """The cells of a plugin, with whatever parameters and adaptations, of what they are compared
+    with, and of the controls; their distances; and which rows of the run are no part of it.
+
+    Further metrics are no claims, nor is what the preset does not hold.
+    """
+    cells = part.frames.cells
+    further = set(part.origins[0]["preset"].get("metrics", ()))
     cells = cells[(cells["state"] != State.MISSING) & ~cells["metric"].isin(further)]
-    reasons = cells["reason"].map(lambda reason: " ".join(reason.split())[:2000])
-    return cells.assign(reason=reasons)[[parse_spec(text).name == name for text in cells[kind]]]
+    other = "purifier" if kind == "protection" else "protection"
+    known = set(offered(part.origins[0]["preset"]["name"]).specs(other))
+    control = cells["protection"].str.startswith(CONTROL)
+    own = cells[kind].map(lambda text: _is(name, text) or text == BASELINES[kind])
+    kept = control | (own & cells[other].isin(known))
+    lost = cells.loc[own & ~control & ~kept, other].drop_duplicates()
+    left = [
+        Complaint(CELLS, f"{other} {text}", "is none of the preset's and left out") for text in lost
+    ]
+    chosen = cells[kept]
+    done = chosen["state"] == State.DONE
+    reasons = [
+        "" if ended else plain(reason)[:LONGEST_REASON].strip() or "no reason given"
+        for ended, reason in zip(done, chosen["reason"], strict=True)
+    ]
+    rows = set(zip(*(chosen[column] for column in ("task", "subject", "protection")), strict=True))
+    distances = part.frames.protections
+    places = zip(*(distances[column] for column in ("task", "subject", "protection")), strict=True)
+    distances = distances[[place in rows for place in places]]
+    return (
+        chosen.assign(reason=reasons)[list(CELL_COLUMNS)],
+        distances[list(PROTECTIONS)],
+        left,
+    )
+
+
+def _csv(frame: pd.DataFrame) -> bytes:
+    numbers = [column for column in ("value", *NORMS) if column in frame]
+    written = frame.assign(
+        **{
+            column: ["" if value != value else format(value, ".17g") for value in frame[column]]
+            for column in numbers
+        }
+    )
+    return written.to_csv(index=False, lineterminator="\n").encode()
 
 
 def _pin(
-    installed: Installed, wheel: Path | None, git: str | None, commit: str | None
+    installed: Installed,
+    kind: str,
+    name: str,
+    wheel: Path | None,
+    git: str | None,
+    commit: str | None,
 ) -> dict[str, str]:
     """Exactly what others are to install."""
     if wheel is not None:
-        try:
-            digest = sha256(wheel.read_bytes())
-        except OSError as error:
-            raise ConfigError(f"--wheel: {wheel}: {error.strerror}") from None
-        return {"name": installed.name, "version": installed.version, "sha256": digest}
+        found = read_wheel(wheel, kind, name, installed.name, installed.version)
+        return {"name": installed.name, "version": found.version, "sha256": found.sha256}
     noted = json.loads(installed.read_text("direct_url.json") or "{}")
     source = noted.get("vcs_info", {})
     git = git or (noted.get("url") if source else None)

@@ -5,6 +5,7 @@ A task alone knows edit prompts, held-out titles, labels and the target model's 
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
@@ -18,6 +19,23 @@ __all__ = ["SHARE", "MetricInfo", "Strip", "Task", "TaskSettings"]
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+
+class Range(NamedTuple):
+    """Which values a metric can have: from `lowest` to `highest`, both included, and if it is the
+    share of `parts` images, multiples of one part alone."""
+
+    lowest: float = -math.inf
+    highest: float = math.inf
+    parts: int | None = None
+
+    def excludes(self, value: float) -> str:
+        """Why no run measures `value`; empty where one may."""
+        if not self.lowest <= value <= self.highest:
+            return f"{value:g} lies outside [{self.lowest:g}, {self.highest:g}]"
+        if self.parts is not None and abs(value * self.parts - round(value * self.parts)) > 1e-6:
+            return f"{value:g} is no multiple of 1/{self.parts}, the share of one image"
+        return ""
 
 
 class Strip(NamedTuple):
@@ -98,6 +116,10 @@ class Task(ABC):
     def inspect(self, subject: str, images: ImageSet, decoded: ImageSet) -> dict[str, list[float]]:
         """Measures of each of `images` before they are exploited, that need what only the task
         knows; `decoded` are the target model's reconstructions D(E(x)) of them."""
+        return {}
+
+    def ranges(self) -> dict[str, Range]:
+        """Which values a metric can have, by metric, where that is known."""
         return {}
 
     def chance(self) -> dict[str, float]:

@@ -11,6 +11,7 @@ the model only, and nothing is pasted back before images are compared, as in the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
@@ -18,12 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from impress_bench.benchmark.contract import ImageSet, PluginError, State
 from impress_bench.benchmark.datasets.photo_folders import PhotoFolder
 from impress_bench.benchmark.datasets.photos import AtelierPhotos, Photos
-from impress_bench.benchmark.tasks.base import Strip, Task, TaskSettings
+from impress_bench.benchmark.tasks.base import Range, Strip, Task, TaskSettings
+from impress_bench.benchmark.tasks.templates import checked_template
 from impress_bench.metrics.psnr import INFO as PSNR
 from impress_bench.metrics.ssim import INFO as SSIM
 from impress_bench.metrics.vif_p import INFO as VIF_P
@@ -45,11 +47,19 @@ class MaliciousEditingSettings(TaskSettings):
 
     split: Literal["test", "validation"] = "test"
     photos: str = Field(default="", description="a folder of photos, instead of the atelier's")
-    resolution: int = Field(default=512, ge=8, description="side in pixels of such photos")
+    # VIFp needs sides of 41 pixels, the autoencoder multiples of 8.
+    resolution: int = Field(
+        default=512, ge=48, multiple_of=8, description="side in pixels of such photos"
+    )
     prompt: str = "{sitter} {place}"
     sampling_steps: int = Field(default=100, ge=1)
     guidance_scale: float = Field(default=7.5, ge=1)
     eta: float = Field(default=1.0, ge=0, le=1, description="DDIM noise of the editor")
+
+    @field_validator("prompt")
+    @classmethod
+    def _template(cls, prompt: str) -> str:
+        return checked_template(prompt, ("sitter", "place"))
 
 
 class MaliciousEditing(Task):
@@ -73,7 +83,7 @@ class MaliciousEditing(Task):
     def __init__(self, settings: MaliciousEditingSettings) -> None:
         super().__init__(settings)
         self._photos: Photos = (
-            PhotoFolder(Path(settings.photos), settings.resolution)
+            PhotoFolder(Path(settings.photos).expanduser(), settings.resolution)
             if settings.photos
             else AtelierPhotos(settings.split)
         )
@@ -152,3 +162,11 @@ class MaliciousEditing(Task):
             for name, metric in {"ssim": ssim, "psnr": psnr, "vif-p": vif_p}.items():
                 scores[name + suffix] = float(metric(*pair).mean())
         return scores
+
+    def ranges(self) -> dict[str, Range]:
+        """SSIM is a correlation; PSNR is lowest where every value differs by all of [0, 1], and
+        highest where one value differs by one level; VIFp has no upper bound."""
+        values = 3 * self.settings.resolution**2
+        finest = 20 * math.log10(255) + 10 * math.log10(values)
+        whole = {"ssim": Range(-1, 1), "psnr": Range(0, finest), "vif-p": Range(0)}
+        return {f"{name}{part}": of for name, of in whole.items() for part in ("", "-background")}

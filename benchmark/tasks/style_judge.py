@@ -19,6 +19,7 @@ from impress_bench.benchmark.atelier import PACK
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.metric import SHARE, MetricInfo
 from impress_bench.benchmark.tasks import style_scores
+from impress_bench.benchmark.tasks.templates import checked_template
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,6 +60,13 @@ class JudgeSettings(BaseModel):
             whose = "has labels of its own" if self.labels else "needs labels"
             raise ValueError(f"clip {self.clip!r} {whose}")
         return self
+
+    @field_validator("templates", "diffusion_prompt")
+    @classmethod
+    def _take_a_label(cls, given: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for template in (given,) if isinstance(given, str) else given:
+            checked_template(template, ("", "0"))
+        return given
 
     @field_validator("diffusion_keep")
     @classmethod
@@ -102,6 +110,14 @@ class StyleJudge:
             *centroid,
             MetricInfo("clip-distance", "CMMD to own works", False, over="set"),
         )
+
+    def shown(self, count: int) -> dict[str, int]:
+        """How many of `count` images each metric is a share of."""
+        few = min(count, self.settings.diffusion_images)
+        return {
+            metric.name: few if metric.name.startswith("diffusion-") else count
+            for metric in self.metrics
+        }
 
     def require(self, artist: str, style: str) -> None:
         """Raise PluginError unless `style`, in which `artist` paints, is one that it can see."""

@@ -20,7 +20,8 @@ from impress_bench.benchmark.datasets.artworks import ArtworkFolder
 from impress_bench.benchmark.datasets.captions import CAPTIONER
 from impress_bench.benchmark.datasets.mimicry import Artists, AtelierArtists
 from impress_bench.benchmark.models import low_rank
-from impress_bench.benchmark.tasks.base import MetricInfo, Strip, Task, TaskSettings
+from impress_bench.benchmark.tasks.base import MetricInfo, Range, Strip, Task, TaskSettings
+from impress_bench.benchmark.tasks.templates import checked_template
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
@@ -34,7 +35,9 @@ class StyleMimicrySettings(TaskSettings):
 
     split: Literal["victims", "validation"] = "victims"
     artworks: str = Field(default="", description="a folder an artist, instead of the atelier's")
-    resolution: int = Field(default=512, ge=8, description="side in pixels of such artworks")
+    resolution: int = Field(
+        default=512, ge=32, multiple_of=8, description="side in pixels of such artworks"
+    )
     captioner: str = Field(default=CAPTIONER, description="titles such artworks without a title")
     works: int = Field(default=24, ge=2, description="images per artist to learn from")
     samples: int = Field(default=100, ge=2, description="works painted per artist and seed")
@@ -56,6 +59,11 @@ class StyleMimicrySettings(TaskSettings):
     judging: dict[str, Any] = Field(
         default={}, validate_default=True, description="the judge's own settings"
     )
+
+    @field_validator("prompt")
+    @classmethod
+    def _template(cls, prompt: str) -> str:
+        return checked_template(prompt, ("title", "artist"))
 
     @field_validator("judging")
     @classmethod
@@ -182,6 +190,11 @@ class StyleMimicry(Task):
         )
         return scores
 
+    def ranges(self) -> dict[str, Range]:
+        """Shares of the painted works, or of those of them that a classifier is shown."""
+        shown = self._judge.shown(self.settings.samples)
+        return {name: Range(0, 1, count) for name, count in shown.items()}
+
     def chance(self) -> dict[str, float]:
         """A guess among all styles."""
         chance: dict[str, float] = self._judge.chance()
@@ -216,7 +229,10 @@ def _artists(settings: StyleMimicrySettings) -> Artists:
     if not settings.artworks:
         return AtelierArtists(settings.split, settings.works, settings.samples)
     return ArtworkFolder(
-        Path(settings.artworks), settings.works, settings.resolution, settings.captioner
+        Path(settings.artworks).expanduser(),
+        settings.works,
+        settings.resolution,
+        settings.captioner,
     )
 
 

@@ -1,1 +1,1 @@
-"""Adaptations: compositions that make any gradient protection expect purification."""
+"""Adaptations: compositions that prepare any gradient protection for purification."""

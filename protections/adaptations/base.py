@@ -1,7 +1,7 @@
 """Adaptive protections: compositions over any gradient protection, never subclasses of each.
 
-Section 5.4 of the IMPRESS paper asks whether a protection that knows of the purification survives
-it. An adaptation takes a gradient protection and hands back another one, so that
+Section 5.4 of the IMPRESS paper asks whether a protection that is designed against the purification
+survives it. An adaptation takes a gradient protection and returns another one, so that
 `glaze+consistency` or `my-cloak+o-pgd` need no line in `glaze` or `my-cloak`.
 """
 
@@ -23,15 +23,18 @@ if TYPE_CHECKING:
 
 
 class Adaptation(PluginHooks, ABC):
-    """Base of all adaptations: parameters in `__init__`, and what they make of a protection."""
+    """Base of all adaptations: parameters in `__init__`, and `adapt`."""
 
     name: ClassVar[str]
 
     @final
     def __call__(self, base: Protection, label: str) -> GradientProtection[Any]:
-        """`base` adapted; `label` is how it was written, and under which its own result on the same
-        images can be required. Raises PluginError, with the state `skipped`, for a protection
-        without an objective."""
+        """`base`, adapted.
+
+        `label` is its specification; `context.results[label]` holds its own result if `requires()`
+        names it. Raises PluginError, with the state `skipped`, for a protection without an
+        objective.
+        """
         if not isinstance(base, GradientProtection):
             raise PluginError(
                 f"{label}+{self.name}",
@@ -46,7 +49,8 @@ class Adaptation(PluginHooks, ABC):
 
 
 class Adapted(GradientProtection[Any]):
-    """A gradient protection that does what `base` does; subclasses change what they are about."""
+    """A gradient protection that delegates everything to `base`; subclasses override what they
+    change."""
 
     name: ClassVar[str] = "adapted"
     granularity: Literal["image", "subject"]  # type: ignore[misc]
@@ -59,12 +63,16 @@ class Adapted(GradientProtection[Any]):
         self.solver = base.solver
 
     def requires(self) -> tuple[str, ...]:
-        """What the base requires."""
+        """The base's requirements."""
         return self.base.requires()
 
     def skip(self, subject: str, model: LatentDiffusion | None) -> str | None:
-        """What the base says."""
+        """The base's reason."""
         return self.base.skip(subject, model)
+
+    def receive_names(self, subject: str, names: Sequence[str]) -> None:
+        """Passed to the base."""
+        self.base.receive_names(subject, names)
 
     def prepare(
         self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
@@ -83,7 +91,7 @@ class Adapted(GradientProtection[Any]):
         return self.base.movable(images, context)
 
     def update(self, state: Any, x: Tensor) -> None:
-        """What the base trains on the way."""
+        """The base's update."""
         self.base.update(state, x)
 
     def with_means(self) -> Adapted:

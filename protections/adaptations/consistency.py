@@ -1,9 +1,9 @@
-"""The consistency term of Section 5.4: a protection that does not betray itself.
+"""The consistency term of Section 5.4: a protection that stays consistent with its reconstruction.
 
     min over delta of  L(x + delta) + gamma * || (x + delta) - D(E(x + delta)) ||^2
 
-IMPRESS finds a protection by the disagreement of an image with its reconstruction. The adaptive
-protection keeps that disagreement small while it pursues its own objective L.
+IMPRESS detects a protection by the difference between an image and its reconstruction. The adaptive
+protection keeps that difference small while it pursues its own objective L.
 """
 
 from __future__ import annotations
@@ -30,24 +30,28 @@ SOURCES = ("released", "paper", "norm")
 class Consistency(Adaptation):
     """Adds `weight` times the disagreement with the reconstruction; Section 5.4, Tables 3 to 5.
 
-    - `weight`: gamma. The paper sweeps 1, 10, 40, 100, 1000 and takes 40 for Table 4; the released
-      `glaze_adapt` has 30. What it means depends on the scale of the base's objective, so the share
-      of the term in the total is noted as "consistency-share", for each image at the last step.
-    - `share`: instead of a weight, the share (0 to 1) that the term's gradient has in the sum of
-      both gradients' norms, kept at every step; costs a second pass back.
-    - `chain`: what reconstructs. "vae" is D(E(x)); "ldm" adds noising and denoising without a
-      prompt; "inpainting" is the whole chain of PhotoGuard's diffusion attack against the masked
-      photo, as in the adaptive attack of Table 5.
-    - `source`: how the disagreement is measured, on [-1, 1] pixels. "released" is the mean of
-      squared differences, as in the released `glaze_adapt`; "paper" their sum, as the equation is
-      written; "norm" the Euclidean norm of the differences, which the released PhotoGuard attack
-      adds ten times to the norm it descends: `photoguard-diffusion[source=released]` with
-      `+consistency[weight=10,chain=inpainting,source=norm]` is that attack.
-
-    A mean hardly counts beside a base that sums: weigh a sum with "paper" and a norm with "norm".
     The base's hinge, where its solver has one, is no part of the shares. With chain="inpainting"
-    base and term draw chains of their own, where the released code has one for both. Raises
-    ValueError for parameters out of range.
+    base and term draw chains of their own, where the released code has one for both.
+
+    Args:
+        weight: gamma; at least 0. The paper sweeps 1, 10, 40, 100, 1000 and takes 40 for Table 4;
+            the released `glaze_adapt` has 30. What it means depends on the scale of the base's
+            objective, so the share of the term in the total is noted as "consistency-share", for
+            each image at the last step.
+        share: instead of a weight, the share that the term's gradient has in the sum of both
+            gradients' norms, kept at every step; 0 to 1, 1 excluded, None for `weight`. Costs a
+            second backward pass.
+        chain: what reconstructs. "vae" is D(E(x)); "ldm" adds noising and denoising without a
+            prompt; "inpainting" is the whole chain of PhotoGuard's diffusion attack against the
+            masked photo, as in the adaptive attack of Table 5.
+        source: how the disagreement is measured, on [-1, 1] pixels. "released" is the mean of
+            squared differences, as in the released `glaze_adapt`; "paper" their sum, as the
+            equation is written; "norm" the Euclidean norm of the differences, which the released
+            PhotoGuard attack adds ten times to the norm it descends. A mean hardly counts beside a
+            base that sums: take "paper" beside sums of squares and "norm" beside norms.
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "consistency"
@@ -79,7 +83,7 @@ class Consistency(Adaptation):
 
 
 class ConsistencyState(NamedTuple):
-    """The base's state, the surrogate, what an editor keeps (B, 1, H, W), where notes go."""
+    """The base's state, the surrogate, the kept region (B, 1, H, W), and the context's `note`."""
 
     base: Any
     model: LatentDiffusion
@@ -97,7 +101,7 @@ class ConsistencyProtection(Adapted):
     def prepare(
         self, images: Tensor, context: Context, generators: Sequence[torch.Generator]
     ) -> ConsistencyState:
-        """The base's state beside what the term needs."""
+        """The base's state, and what the term needs."""
         return ConsistencyState(
             self.base.prepare(images, context, generators),
             context.require_model(self.name),
@@ -106,7 +110,7 @@ class ConsistencyProtection(Adapted):
         )
 
     def update(self, state: ConsistencyState, x: Tensor) -> None:
-        """What the base trains on the way."""
+        """The base's update."""
         self.base.update(state.base, x)
 
     def loss(

@@ -21,23 +21,32 @@ from impress_bench.protections.solvers.orthogonal_pgd import OrthogonalPgd, Vari
 class OPgd(Adaptation):
     """Replaces a protection's solver by Orthogonal PGD against consistency; Table 6.
 
-    - `variant`: "orthogonal" projects each gradient off the other's, "selective" takes them as
-      they are under the same switch.
-    - `steps`; `step`: root mean square of a step over an image's values, on [0, 1]. Steps have that
-      length in L2: signs and Adam would destroy orthogonality.
-    - `tau`: threshold of f. None takes f of the base protection's own result on the same image and
-      lets go of the share `margin` of what that gained over the clean image.
-    - `start`: "base" begins at that result, where f is reached already; "clean" at the image, as
-      Bryniarski et al. do.
-    - `chain`: what reconstructs, see `Consistency`.
-
     f is taken on posterior means, so that its values can be compared, and its hinge is the base
-    solver's penalty. Hard budgets of the base hold after every step. f and g are measured on the
-    8-bit image that would be published, and gradients are taken there. The answer is the iterate of
-    lowest g among those with f <= tau, else of lowest f. Notes an image: "o-pgd-success" (1 if some
-    iterate reached tau), "o-pgd-success-share" (of the steps), "o-pgd-cosine" (mean over the steps
-    of that between both gradients), "o-pgd-g" (g of the answer, mean square on [-1, 1] pixels) and
-    "o-pgd-g-base" (g of the base's result). Raises ValueError for parameters out of range.
+    solver's penalty; the f of a base that draws noise besides (a denoising error, say) is noisy all
+    the same. Hard budgets of the base hold after every step. f and g are measured on the 8-bit
+    image that would be published, and gradients are taken there. The answer is the iterate of
+    lowest g among those with f <= tau, else of lowest f.
+
+    Notes for each image: "o-pgd-success" (1 if some iterate reached tau), "o-pgd-success-share" (of
+    the steps), "o-pgd-cosine" (mean over the steps of that between both gradients), "o-pgd-g" (g of
+    the answer, mean square on [-1, 1] pixels) and "o-pgd-g-base" (g of the base's result).
+
+    Args:
+        variant: "orthogonal" projects each gradient off the other's, "selective" takes them as they
+            are under the same switch.
+        steps: number of steps; at least 1.
+        step: root mean square of a step over an image's values; above 0, at most 1 on [0, 1]
+            pixels. Steps have that length in L2: signs and Adam would destroy orthogonality.
+        tau: threshold of f; any number, in the base's weight and scale. None takes f of the base
+            protection's own result on the same image and lets go of the share `margin` of what that
+            gained over the clean image.
+        margin: share that is let go of; at least 0.
+        start: "base" begins at that result, where f is reached already; "clean" at the image, as
+            Bryniarski et al. do.
+        chain: what reconstructs, see `Consistency`.
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "o-pgd"

@@ -33,15 +33,18 @@ class Purifies(Protocol):
 class PurifierAware(Adaptation):
     """Looks at the images through a purifier: `glaze+purifier[expects=jpeg]`.
 
-    - `expects`: a purifier with its parameters, as anywhere: "impress[steps=10]". It works on the
-      protection's surrogate, not on its own.
-    - `mode`: "straight-through" takes the purified images for the images and lets gradients pass as
-      if nothing had happened; "through" asks for gradients of the purifier itself, which noise,
-      resizing and `impress-unrolled` have and JPEG has not.
-    - `samples`: draws of the purifier's noise averaged at each step.
+    Images are purified one at a time, so that none depends on its neighbours.
 
-    Images are purified one at a time, so that none depends on its neighbours. Raises ValueError for
-    parameters out of range.
+    Args:
+        expects: a purifier with its parameters, as anywhere: "impress[steps=10]". It works on the
+            protection's surrogate, not on its own.
+        mode: "straight-through" takes the purified images for the images and lets gradients pass as
+            if nothing had happened; "through" asks for gradients of the purifier itself, which
+            noise, resizing and `impress-unrolled` have and JPEG has not.
+        samples: draws of the purifier's noise averaged at each step; at least 1.
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     name: ClassVar[str] = "purifier"

@@ -1,1 +1,1 @@
-"""What objectives share: denoising errors, targets, masks and surrogates that are trained."""
+"""What objectives share: denoising errors, targets, masks and trained surrogates."""

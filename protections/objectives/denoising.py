@@ -1,4 +1,4 @@
-"""The denoising error that a diffusion model is trained to make small: what many protections raise.
+"""The denoising error, which training a diffusion model lowers and many protections raise.
 
     L(x) = || eps - eps_theta(z_t, t, c) ||^2,   z_t = sqrt(a_t) E(x) + sqrt(1 - a_t) eps
 
@@ -49,9 +49,9 @@ def denoise(
     """`unet`, or the model's own, on noisy latents of `x` (B, 3, H, W) in [0, 1], differentiable.
 
     Each image draws its latents from their posterior (their mean without `sample`), a timestep and
-    noise from its own generator.
-    `prompts` are text embeddings (B, length, width) or (1, length, width). Without `gradient` the
-    activations of the U-Net are not stored, and only `latents` lead back to `x`.
+    noise from its own generator. `prompts` are text embeddings (B, length, width) or (1, length,
+    width). Without `gradient` the U-Net's activations are not stored, and only `latents` are
+    differentiable in `x`.
     """
     latents = model.encode(x, sample, generators) * model.latent_scale
     return denoise_latents(model, latents, prompts, generators, unet=unet, gradient=gradient)

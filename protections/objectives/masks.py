@@ -1,4 +1,4 @@
-"""Which part of an image an editor keeps, and so which part a perturbation can live in."""
+"""The region of an image that an editor keeps, in which a perturbation has an effect."""
 
 from __future__ import annotations
 

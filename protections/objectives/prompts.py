@@ -1,4 +1,4 @@
-"""Prompts, and whether a model can know their words."""
+"""Prompts, and whether a model can interpret their words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ SPELLED = 2.5
 
 
 def unknown_words(model: LatentDiffusion, prompt: str) -> list[str]:
-    """Words of `prompt` that the model's tokenizer can only spell, so that they mean nothing to it.
+    """Words of `prompt` that the model's tokenizer splits into fragments, so that they carry no
+    meaning.
 
     Empty for a model without a tokenizer.
     """

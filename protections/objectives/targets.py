@@ -22,12 +22,12 @@ NAMED = ("grey", "noise", "pattern")
 def target_images(
     plugin: str, target: str, images: Tensor, generators: Sequence[torch.Generator]
 ) -> Tensor:
-    """What `target` names, in the shape (B, 3, H, W) of `images` and in [0, 1].
+    """The image that `target` names, in the shape (B, 3, H, W) of `images` and in [0, 1].
 
-    "grey" is mid-grey; "noise" uniform, each image's own; "pattern" a fixed chequerboard of black
-    and white with diagonal strokes, high contrast at the scale of a few latent cells, as the target
-    that Mist (Liang and Wu 2023) ships is; anything else the path of an image, resized to fit.
-    Raises PluginError for a path that is no image.
+    "grey" is mid-grey; "noise" is uniform, different for each image; "pattern" is a fixed
+    chequerboard of black and white with diagonal strokes, of high contrast at the scale of a few
+    latent cells like the target that Mist (Liang and Wu 2023) ships; anything else is the path of
+    an image, which is resized to fit. Raises PluginError for a path that is no image.
     """
     if target == "grey":
         return torch.full_like(images, 0.5)

@@ -1,7 +1,7 @@
-"""A U-Net of one's own, trained on the images while they are being protected.
+"""A U-Net that a protection trains on the images while it protects them.
 
 Protections against personalised models (Anti-DreamBooth, CAAT, ACE, MetaCloak) raise the denoising
-error of a model that has learned the images, as the thief's will have.
+error of a model that was trained on the images, as a mimic's will be.
 """
 
 from __future__ import annotations
@@ -37,10 +37,11 @@ def attention(name: str) -> bool:
 
 
 class Surrogate:
-    """A U-Net under a prompt an image: the model's until it learns, a copy with an optimiser then.
+    """A U-Net with one prompt per image: the model's own until it is trained, then a copy.
 
-    `trains` says by name which weights learn; the optimiser is AdamW with torch's defaults but for
-    `lr`. VAE and text encoder stay as they are, where Anti-DreamBooth also trains the latter.
+    `trains` selects by name which weights are trained; the optimiser is AdamW with torch's defaults
+    but for `lr`. VAE and text encoder stay as they are, where Anti-DreamBooth also trains the
+    latter.
     """
 
     def __init__(
@@ -67,7 +68,8 @@ class Surrogate:
         lr: float,
         trains: Callable[[str], bool] = _all,
     ) -> Surrogate:
-        """One from the context's model, under `prompt`, in which "{title}" is each image's own.
+        """One for the context's model, under `prompt`, in which "{title}" stands for each image's
+        own.
 
         Raises PluginError without a model.
         """
@@ -78,14 +80,14 @@ class Surrogate:
         return cls(model, prompts, lr, trains)
 
     def copy(self) -> Surrogate:
-        """Another one with these weights and an optimiser that has seen nothing."""
+        """A copy with the same weights and a new optimiser."""
         other = Surrogate(self.model, self.prompts, self.lr, self.trains)
         other.unet = self.unet if self._optimiser is None else copy.deepcopy(self.unet)
         return other
 
     def restart_from(self, other: Surrogate) -> None:
-        """Become a copy of `other`, in the memory that this one has: a U-Net and two moments of
-        each weight are much on a GPU, and slow to ask for on a CPU."""
+        """Becomes a copy of `other` in its own memory: allocating a U-Net and two moments of each
+        weight is slow on a CPU and costs memory on a GPU."""
         if self._optimiser is None:
             self.unet = other.copy().unet
             return

@@ -1,7 +1,4 @@
-"""Solvers: how an objective is minimised within a budget.
-
-Kept apart from the objectives, so that any gradient protection can be run with any solver.
-"""
+"""Adam with a soft LPIPS budget, as IMPRESS's reimplementation of GLAZE uses it (Eq. 3.4)."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from impress_bench.benchmark.contract import Context, check_pixel_scale
+from impress_bench.benchmark.contract import Context, check_pixel_scale, check_range
 from impress_bench.benchmark.seeds import rand_per_image
 from impress_bench.metrics.lpips import lpips_hinge
 from impress_bench.protections.base import GradientProtection, Solver
@@ -28,12 +25,21 @@ class AdamHinge(Solver):
     torch's defaults and a constant rate; the pixel range is enforced on x + delta with the gradient
     passed straight through, never on delta itself; the last iterate is the answer, not the best.
     Departures: the objective is the sum over the batch, so that no image depends on its neighbours,
-    where the released code has a batch of one; LPIPS of images below 224 px is taken at 224 (at
-    64 px it is no bound otherwise); `linf` projects delta after each step, which the paper lacks.
+    where the released code has a batch of one; LPIPS of images below 224 px is taken at 224 (at 64
+    px it is no bound otherwise); `linf` projects delta after each step, which the paper lacks.
 
-    Scales: `lr` and `p`, where it bounds the start, are on pixels in [-1, 1], as published; the
-    hinge's `p` is LPIPS; `linf` is on [0, 1] like every budget, so 16/255 here is 32/255 there.
-    Raises ValueError for fewer than one step or a negative number.
+    Args:
+        steps: number of steps; at least 1.
+        lr: Adam's learning rate; 0 to 2 on [-1, 1] pixels.
+        p: LPIPS below it costs nothing, and delta starts uniform in [-p, p] on [-1, 1] pixels; at
+            least 0.
+        alpha: weight of the hinge; at least 0.
+        linf: hard bound; 0 to 1 on [0, 1] pixels, so 16/255 here is 32/255 on [-1, 1]; None for no
+            bound.
+        lpips_net: net of the hinge, "alex" or "vgg".
+
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     steps: int
@@ -50,6 +56,7 @@ class AdamHinge(Solver):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
         check_pixel_scale("lr", self.lr, span=2)
+        check_range(0, linf=self.linf)
         check_pixel_scale("linf", self.linf)
 
     def solve(self, objective: GradientProtection[Any], images: Tensor, context: Context) -> Tensor:

@@ -1,9 +1,9 @@
 """Orthogonal projected gradient descent (Bryniarski et al. 2021, arXiv 2106.15023).
 
-Two objectives that a weighted sum would let one win: f, the protective loss with its hinge, and g,
-the disagreement of an image with its reconstruction, by which IMPRESS finds a protection. While f
-lies above a threshold tau, a step descends f without changing g, to first order; as soon as it lies
-below, g without f.
+It balances two objectives where a weighted sum would favour one: f, the protective loss with its
+hinge, and g, the difference between an image and its reconstruction, by which IMPRESS detects a
+protection. While f lies above a threshold tau, a step descends f without changing g to first order;
+below tau it descends g without changing f.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _off(slope: Tensor, other: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class OrthogonalPgd(Solver):
-    """Steps against f above a threshold tau and against g below it; parameters as for `OPgd`.
+    """Descends f above the threshold tau and g below it; parameters as for `OPgd`.
 
     `label` names the result of the base protection in `context.results`, `inner` is the base's
     solver, whose penalty is part of f, and `budget` the base's.

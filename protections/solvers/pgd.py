@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from impress_bench.benchmark.contract import Context, check_pixel_scale
+from impress_bench.benchmark.contract import Context, check_pixel_scale, check_range
 from impress_bench.benchmark.seeds import rand_per_image
 from impress_bench.protections.base import GradientProtection, Solver
 
@@ -17,17 +17,24 @@ from impress_bench.protections.base import GradientProtection, Solver
 class Pgd(Solver):
     """Steepest descent within a ball around the image and within the pixel range.
 
-    Exactly one of `linf` and `l2` is the ball's radius, on [0, 1] pixels like every budget; `step`
-    is on [0, 1] too, half of what is published for [-1, 1]. In L-infinity a step is the sign of the
-    gradient; in L2 the gradient of each image at norm 1, and a perturbation that is too long is
-    shortened, as the released PhotoGuard renormalises it.
+    In L-infinity a step is the sign of the gradient; in L2 the gradient of each image at norm 1,
+    and a perturbation that is too long is shortened, as the released PhotoGuard renormalises it.
+    The last iterate is the answer, not the best.
 
-    - `decay`: the step shrinks linearly to a hundredth, as in PhotoGuard's encoder attack.
-    - `random_start`: uniform in the L-infinity ball, where the objective lets images move. An L2
-      start has no such convention and is refused.
-    - `repeats`: gradients averaged a step, for objectives that draw noise (PhotoGuard's grad_reps).
+    Args:
+        steps: number of steps; at least 1.
+        step: length of a step on [0, 1] pixels, half of what is published for [-1, 1]; at least 0,
+            in L-infinity at most 1.
+        linf: radius in L-infinity; 0 to 1 on [0, 1] pixels. Give exactly one of `linf` and `l2`.
+        l2: radius as each image's Euclidean norm on [0, 1] pixels; at least 0.
+        decay: whether the step shrinks linearly to a hundredth, as in PhotoGuard's encoder attack.
+        random_start: begin uniformly in the L-infinity ball, where the objective lets images move.
+            An L2 start has no such convention and is refused.
+        repeats: gradients averaged per step, for objectives that draw noise (PhotoGuard's
+            grad_reps); at least 1.
 
-    The last iterate is the answer, not the best. Raises ValueError for parameters out of range.
+    Raises:
+        ValueError: for a parameter out of range.
     """
 
     steps: int
@@ -44,6 +51,7 @@ class Pgd(Solver):
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if (self.linf is None) == (self.l2 is None):
             raise ValueError("give exactly one of linf and l2")
+        check_range(0, step=self.step, linf=self.linf, l2=self.l2)
         check_pixel_scale("linf", self.linf)
         if self.linf is not None:
             check_pixel_scale("step", self.step)
@@ -67,7 +75,7 @@ class Pgd(Solver):
                     gradient += torch.autograd.grad(losses.sum(), point)[0] / self.repeats
             with torch.no_grad():
                 x = x - self.rate(step) * self.direction(gradient * movable)
-                x = (images + self.project(x - images)).clamp(0, 1)
+                x = (images + self.project(x - images, images)).clamp(0, 1)
                 objective.update(state, x)
             context.progress(step + 1, self.steps)
         return x.detach()
@@ -76,8 +84,9 @@ class Pgd(Solver):
         """The steepest direction of unit norm in each image's ball."""
         return gradient.sign() if self.l2 is None else gradient / (_norm(gradient) + 1e-10)
 
-    def project(self, delta: Tensor) -> Tensor:
-        """The nearest perturbation within the ball."""
+    def project(self, delta: Tensor, images: Tensor) -> Tensor:
+        """The nearest perturbation of `images` within the ball. A subclass may bound it otherwise,
+        depending on the image."""
         if self.linf is not None:
             return delta.clamp(-self.linf, self.linf)
         assert self.l2 is not None

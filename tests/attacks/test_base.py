@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import ClassVar
 
 import pytest
@@ -29,11 +27,6 @@ class Wash(Purifier):
     def purify(self, images: Tensor, context: Context) -> Tensor:
         self.context = context
         return self.change(images)
-
-
-def test_import_needs_no_torch() -> None:
-    code = "import sys, impress_bench.attacks; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_rounds_to_nearest(smooth_images) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import ClassVar
 
 import pytest
@@ -46,11 +44,6 @@ def wobble(images: Tensor, size: float = 10.4 / 255) -> Tensor:
     generator = torch.Generator().manual_seed(1)
     noise = torch.rand(images.shape, generator=generator).to(images)
     return (images + size * (2 * noise - 1)).clamp(0, 1)
-
-
-def test_import_needs_no_torch() -> None:
-    code = "import sys, impress_bench.protections; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_identity_changes_nothing(smooth_images) -> None:

@@ -1,1 +1,1 @@
-"""Recipes that retrain the atelier's model pack from seed: vae, denoiser, inpainter, clip."""
+"""Recipes that retrain a model pack from seed: vae, encoder, denoiser, clip, inpainter."""

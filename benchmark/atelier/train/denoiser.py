@@ -7,7 +7,6 @@ min-SNR-5 (Hang et al. 2023), which reaches recognisable samples in far fewer st
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,8 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from impress_bench.benchmark.atelier import PACK
-from impress_bench.benchmark.atelier.train.data import PaintedSet, painted
+from impress_bench.benchmark.atelier.train.data import PaintedSet
+from impress_bench.benchmark.atelier.train.job import Job
 from impress_bench.benchmark.atelier.train.loop import (
     Schedule,
     batches,
@@ -24,11 +24,8 @@ from impress_bench.benchmark.atelier.train.loop import (
     load_ema,
     train,
 )
-from impress_bench.benchmark.atelier.train.samples import samples_recognised
-from impress_bench.benchmark.atelier.train.sizes import Sizes
 from impress_bench.benchmark.atelier.train.tokens import MAX_LENGTH, build_tokenizer
 from impress_bench.benchmark.atelier.train.vae import to_model_range
-from impress_bench.benchmark.models.style_classifier import pack_classifiers
 
 WIDTH, BATCH, MIN_SNR = 128, 64, 5.0
 CONFIG = {
@@ -50,10 +47,15 @@ SCHEDULER = {
 }
 
 
-def train_denoiser(work: Path, pack: Path, steps: int, sizes: Sizes) -> dict[str, Any]:
-    """Train, write `pack`/{unet,text_encoder,tokenizer,scheduler}, return what the card records."""
-    torch.manual_seed(sizes.seed)
-    vae = AutoencoderKL.from_pretrained(pack / "vae").eval()
+def train_denoiser(job: Job) -> dict[str, Any]:
+    """Train, write `pack`/{unet,text_encoder,tokenizer,scheduler}, return hours and steps.
+
+    It learns on latents of the encoder in `pack`/vae, the calibrated one: whoever uses the pack
+    encodes with that. `figures.denoiser_figures` measures it.
+    """
+    pack, device = job.pack, job.device
+    torch.manual_seed(job.sizes.seed)
+    vae = AutoencoderKL.from_pretrained(pack / "vae").eval().to(device)
     tokenizer = build_tokenizer(pack / "tokenizer")
     text_encoder = CLIPTextModel(
         CLIPTextConfig(
@@ -69,42 +71,39 @@ def train_denoiser(work: Path, pack: Path, steps: int, sizes: Sizes) -> dict[str
             pad_token_id=tokenizer.pad_token_id,
         )
     )
-    unet = UNet2DConditionModel(**CONFIG, block_out_channels=sizes.unet)
+    unet = UNet2DConditionModel(**CONFIG, block_out_channels=job.sizes.unet)
     scheduler = DDIMScheduler(**SCHEDULER)
-    paintings = painted(work / "data", "pretrain", "pretrain", 400)
+    paintings = job.painted("pretrain", "pretrain", 400)
     latents = encode_all(vae, paintings.images)
     captions = Captions(paintings, tokenizer)
-    weight = min_snr_weight(scheduler)
-    modules = {"unet": unet, "text_encoder": text_encoder}
+    weight = min_snr_weight(scheduler).to(device)
+    modules = {"unet": unet.to(device), "text_encoder": text_encoder.to(device)}
 
     def loss(generator: torch.Generator) -> torch.Tensor:
         index = batches(len(paintings), BATCH, generator)
         clean = sample_latents(latents, index, vae.config.scaling_factor, generator)
-        noise = torch.randn(clean.shape, generator=generator)
-        timesteps = torch.randint(1000, (BATCH,), generator=generator)
+        noise = torch.randn(clean.shape, generator=generator).to(device)
+        timesteps = torch.randint(1000, (BATCH,), generator=generator).to(device)
         noisy = scheduler.add_noise(clean, noise, timesteps)
-        with bfloat16_if_fast():
-            context = text_encoder(captions.draw(index, generator)).last_hidden_state
+        with bfloat16_if_fast(device):
+            context = text_encoder(captions.draw(index, generator).to(device)).last_hidden_state
             predicted = unet(noisy, timesteps, context).sample
         error = (predicted.float() - noise).square().mean((1, 2, 3))
         return (weight[timesteps] * error).mean()
 
-    schedule = Schedule(steps=steps, lr=1e-3, ema=0.999, seed=sizes.seed)
-    outcome = train(modules, loss, schedule, work / "denoiser")
+    schedule = Schedule(steps=job.steps, lr=1e-3, ema=0.999, seed=job.sizes.seed)
+    outcome = train(modules, loss, schedule, job.work / "denoiser", job.digest("vae"))
     load_ema(modules, outcome.ema)
-    unet.half().save_pretrained(pack / "unet")
-    text_encoder.half().save_pretrained(pack / "text_encoder")
+    unet.half().cpu().save_pretrained(pack / "unet")
+    text_encoder.half().cpu().save_pretrained(pack / "text_encoder")
     scheduler.save_pretrained(pack / "scheduler")
     if not (pack / "model_index.json").exists():
         shutil.copy(PACK / "model_index.json", pack)
-    # By the embedded judges: those of a pack that is being made learn after its denoiser.
-    held_out = painted(work / "data", "pretrain", "heldout", 10)
-    recognised = samples_recognised(pack, held_out, pack_classifiers(PACK))
-    return {"hours": outcome.hours, "steps": steps, **recognised}
+    return {"hours": outcome.hours, "steps": job.steps}
 
 
 class Captions:
-    """Token ids of the captions a painting may be learned under, drawn anew at every step."""
+    """Token ids of the captions under which a painting is learned, one drawn at every step."""
 
     #: Share of each form. An empty caption trains the unconditional model that guidance needs.
     FORMS = (
@@ -140,20 +139,22 @@ class Captions:
 
 @torch.no_grad()
 def encode_all(vae: AutoencoderKL, images: np.ndarray) -> torch.Tensor:
-    """Posterior parameters (N, 8, 16, 16) in fp16 of uint8 images: encoded once, sampled often."""
+    """Posterior parameters (N, 8, 16, 16) in float16, on the device of `vae`, of uint8 images
+    (N, 64, 64, 3): encoded once, sampled often."""
     parts = []
     for start in range(0, len(images), 64):
-        posterior = vae.encode(to_model_range(images[start : start + 64])).latent_dist
-        parts.append(posterior.parameters.half())
+        pixels = to_model_range(images[start : start + 64]).to(vae.device)
+        parts.append(vae.encode(pixels).latent_dist.parameters.half())
     return torch.cat(parts)
 
 
 def sample_latents(
     parameters: torch.Tensor, index: torch.Tensor, scale: float, generator: torch.Generator
 ) -> torch.Tensor:
-    """Scaled latents drawn from the posteriors at `index`."""
-    mean, log_variance = parameters[index].float().chunk(2, dim=1)
-    noise = torch.randn(mean.shape, generator=generator)
+    """Scaled latents (B, 4, 16, 16) drawn from the posteriors at `index` (B,), on the device of
+    `parameters`; `index` and `generator` are on the CPU."""
+    mean, log_variance = parameters[index.to(parameters.device)].float().chunk(2, dim=1)
+    noise = torch.randn(mean.shape, generator=generator).to(mean)
     return (mean + (log_variance / 2).clamp(-15, 10).exp() * noise) * scale
 
 

@@ -15,7 +15,6 @@ attack's target.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,10 @@ from torch.nn.functional import interpolate, max_pool2d
 
 from impress_bench.benchmark.atelier import UNCALIBRATED
 from impress_bench.benchmark.atelier.train.calibration import calibration_figures
-from impress_bench.benchmark.atelier.train.data import jpeg, painted
+from impress_bench.benchmark.atelier.train.data import jpeg
+from impress_bench.benchmark.atelier.train.job import Job
 from impress_bench.benchmark.atelier.train.loop import Schedule, bfloat16_if_fast, load_ema, train
-from impress_bench.benchmark.atelier.train.sizes import Sizes
 from impress_bench.benchmark.atelier.train.vae import to_model_range
-from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
-from impress_bench.benchmark.models.pipelines import rebuilt
 
 BATCH, PHOTOGRAPHS, GREYED = 16, 5, 0.75
 KEEP, YIELD = 4.0, 1.5
@@ -55,35 +52,38 @@ DAMAGE_CHANCE = (0.15, 0.15, 0.15, 0.15, 0.25, 0.15)
 FACTOR = 4  # pixels per latent cell and side
 
 
-def train_encoder(work: Path, pack: Path, steps: int, sizes: Sizes) -> dict[str, Any]:
+def train_encoder(job: Job) -> dict[str, Any]:
     """Calibrate `pack`/vae's encoder, keep the uncalibrated one in `pack`/uncalibrated, return
     what the card records."""
-    torch.manual_seed(sizes.seed)
-    vae = uncalibrated(pack)
-    frozen = uncalibrated(pack).eval().requires_grad_(False)
+    device = job.device
+    torch.manual_seed(job.sizes.seed)
+    vae = uncalibrated(job.pack).to(device)
+    frozen = uncalibrated(job.pack).to(device).eval().requires_grad_(False)
     vae.eval().requires_grad_(False)
     for part in (vae.encoder, vae.quant_conv):
         part.requires_grad_(True)
-    sources = Sources(work / "data")
+    sources = Sources(job)
     with torch.no_grad():
-        reference = torch.cat([_moments(frozen, x) for x in sources.images.split(64)])
-        grey = _moments(frozen, torch.zeros_like(sources.images[:1]))[:, :4]
+        parts = sources.images.split(64)
+        reference = torch.cat([_moments(frozen, x.to(device)) for x in parts])
+        grey = _moments(frozen, torch.zeros_like(sources.images[:1]).to(device))[:, :4]
     spread = reference[:, :4].std()
 
     def loss(generator: torch.Generator) -> Tensor:
         index = sources.draw(generator)
-        clean, where = sources.images[index], sources.movable[index]
+        clean, where = sources.images[index].to(device), sources.movable[index].to(device)
+        index = index.to(device)
         cells = max_pool2d(where, FACTOR)
         origin = reference[index, :4]
-        radius = _uniform(generator, LEAST, MOST, len(index))
+        radius = _uniform(generator, LEAST, MOST, len(index)).to(device)
         target = _targets(reference[:, :4], index, grey, spread, generator)
         attacked = _attack(vae, clean, where, cells, target, radius, generator)
         reach = (0.9 * radius / (8 / 255)).clamp(max=0.97)
         goal = origin + reach * (target - origin) * cells
         damaged = clean + where * (_damaged(frozen, clean, radius, generator) - clean)
-        with torch.no_grad(), bfloat16_if_fast():
+        with torch.no_grad(), bfloat16_if_fast(device):
             reference_damaged = _moments(frozen, damaged)
-        with bfloat16_if_fast():
+        with bfloat16_if_fast(device):
             moments = _moments(vae, torch.cat([clean, damaged, attacked]))
         on_clean, on_damaged, on_attacked = moments.float().chunk(3)
         keep = (on_clean - reference[index]).square().mean()
@@ -91,14 +91,15 @@ def train_encoder(work: Path, pack: Path, steps: int, sizes: Sizes) -> dict[str,
         follow = (on_attacked[:, :4] - goal).square().mean()
         return (KEEP * keep + YIELD * follow) / spread**2
 
-    schedule = Schedule(steps=steps, lr=4e-4, ema=0.99, warmup=50, weight_decay=0, seed=sizes.seed)
-    outcome = train({"vae": vae}, loss, schedule, work / "encoder")
+    schedule = Schedule(
+        steps=job.steps, lr=4e-4, ema=0.99, warmup=50, weight_decay=0, seed=job.sizes.seed
+    )
+    origin = job.digest(str(UNCALIBRATED.parent))
+    outcome = train({"vae": vae}, loss, schedule, job.work / "encoder", origin)
     load_ema({"vae": vae}, outcome.ema)
-    vae.save_pretrained(pack / "vae")
-    calibrated = LatentDiffusion.from_pretrained(pack)
-    parts = rebuilt(calibrated.pipeline, vae=frozen)
-    figures = calibration_figures(calibrated, replace(calibrated, pipeline=parts), work)
-    return {"hours": outcome.hours, "steps": steps, **figures}
+    vae.save_pretrained(job.pack / "vae")
+    figures = calibration_figures(vae.requires_grad_(False), frozen, job)
+    return {"hours": outcome.hours, "steps": job.steps, **figures}
 
 
 class Sources:
@@ -108,11 +109,9 @@ class Sources:
     `images` is (N, 3, 64, 64) in [-1, 1]; `movable` (N, 1, 64, 64) is 1 where an attack may act.
     """
 
-    def __init__(self, folder: Path) -> None:
-        paintings = painted(folder, "pretrain", "pretrain", 60)
-        portraits = painted(
-            folder, "pretrain", "pretrain", 400, subjects=("portrait",), movement="photography"
-        )
+    def __init__(self, job: Job) -> None:
+        paintings = job.painted("pretrain", "pretrain", 60)
+        portraits = job.painted("pretrain", "pretrain", 400, ("portrait",), "photography")
         photographs = to_model_range(portraits.images)
         heads = torch.from_numpy(portraits.masks).float()[:, None]
         self.images = torch.cat(
@@ -160,9 +159,10 @@ def _targets(
     kinds = torch.multinomial(
         torch.tensor(list(TARGETS.values())), len(index), replacement=True, generator=generator
     )
-    other = means[torch.randint(len(means), (len(index),), generator=generator)]
-    white = torch.randn(origin.shape, generator=generator)
-    coarse = torch.randn(*origin.shape[:2], 4, 4, generator=generator)
+    chosen = torch.randint(len(means), (len(index),), generator=generator)
+    other = means[chosen.to(means.device)]
+    white = torch.randn(origin.shape, generator=generator).to(origin)
+    coarse = torch.randn(*origin.shape[:2], 4, 4, generator=generator).to(origin)
     coarse = interpolate(coarse, origin.shape[-2:], mode="nearest")
     made = {
         "another": other,
@@ -172,7 +172,8 @@ def _targets(
         "coarse": origin + 1.2 * spread * coarse,
         "away": origin + 0.8 * (origin - other),
     }
-    return torch.stack([made[name] for name in TARGETS])[kinds, torch.arange(len(index))]
+    every = torch.arange(len(index), device=origin.device)
+    return torch.stack([made[name] for name in TARGETS])[kinds.to(origin.device), every]
 
 
 def _attack(
@@ -190,12 +191,12 @@ def _attack(
     steps = INNER_STEPS[int(drawn)]
     momentum = 0.9 * float(torch.rand((), generator=generator) < 0.5)
     bound = 2 * radius * where  # on [-1, 1]
-    delta = (2 * torch.rand(clean.shape, generator=generator) - 1) * bound
+    delta = (2 * torch.rand(clean.shape, generator=generator).to(clean) - 1) * bound
     gathered = torch.zeros_like(clean)
     for step in range(steps):
         size = 1.2 / steps if steps < 6 else 0.5 * (1 - step / steps)
         moved = (clean + delta).requires_grad_()
-        with bfloat16_if_fast():
+        with bfloat16_if_fast(clean.device):
             latents = _moments(vae, moved)[:, :4]
         distance = ((latents.float() - target).square() * cells).sum()
         (gradient,) = torch.autograd.grad(distance, moved)
@@ -212,10 +213,10 @@ def _damaged(
     """Each image (B, 3, H, W) in [-1, 1] under a damage without purpose, of a kind drawn."""
     kinds = torch.multinomial(torch.tensor(DAMAGE_CHANCE), len(clean), True, generator=generator)
     result = clean.clone()
-    noise = torch.randn(clean.shape, generator=generator)
-    strength = 2 * _uniform(generator, 0.01, 0.125, len(clean))
-    signs = torch.randint(0, 2, clean.shape, generator=generator) * 2.0 - 1
-    coarse = torch.randn(*clean.shape[:2], 8, 8, generator=generator)
+    noise = torch.randn(clean.shape, generator=generator).to(clean)
+    strength = 2 * _uniform(generator, 0.01, 0.125, len(clean)).to(clean)
+    signs = torch.randint(0, 2, clean.shape, generator=generator).to(clean) * 2 - 1
+    coarse = torch.randn(*clean.shape[:2], 8, 8, generator=generator).to(clean)
     qualities = torch.randint(10, 81, (len(clean),), generator=generator).tolist()
     for i, kind in enumerate(kinds.tolist()):
         image = clean[i : i + 1]
@@ -223,8 +224,8 @@ def _damaged(
         if kind == 0:
             result[i] = clean[i] + strength[i] * noise[i]
         elif kind == 1:
-            pixels = ((clean[i] + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
-            result[i] = to_model_range(jpeg(pixels, qualities[i])[None])[0]
+            pixels = ((clean[i] + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
+            result[i] = to_model_range(jpeg(pixels, qualities[i])[None])[0].to(clean)
         elif kind == 2:
             half = interpolate(image, scale_factor=0.5, mode="area")
             result[i] = interpolate(half, size=size, mode="bilinear")[0]

@@ -1,7 +1,8 @@
 """The training loop that all recipes share: AdamW, warm-up and cosine, EMA, checkpoints, resume.
 
 A step's randomness comes from (seed, step) alone, so that a resumed run draws what an undisturbed
-one would have drawn. Checkpoints are safetensors, the optimizer's moments included.
+one would have drawn. It is drawn on the CPU wherever the networks are, so that a seed means the
+same on every device. Checkpoints are safetensors, the optimizer's moments included.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers.training_utils import EMAModel
@@ -21,8 +23,16 @@ from safetensors.torch import save_file
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast: `steps` optimizer steps at peak rate `lr`, linear warm-up, cosine to
-    a hundredth; `ema` is the decay of the averaged weights, reached gradually."""
+    """How long and how fast a model is trained.
+
+    Parameters:
+        steps: Optimizer steps.
+        lr: Peak learning rate, reached linearly; it then falls along a cosine to a hundredth.
+        ema: Decay of the averaged weights, reached gradually.
+        warmup: Steps until the peak.
+        weight_decay: AdamW's.
+        seed: Of everything that is drawn during training.
+    """
 
     steps: int
     lr: float
@@ -34,7 +44,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Outcome:
-    """`ema` has the averaged weights by qualified name; `hours` counts resumed sessions too."""
+    """`ema`: averaged weights by qualified name. `hours`: wall-clock, resumed sessions included."""
 
     ema: dict[str, torch.Tensor]
     hours: float
@@ -45,11 +55,25 @@ def train(
     loss: Callable[[torch.Generator], torch.Tensor],
     schedule: Schedule,
     folder: Path,
+    origin: str = "",
     *,
     checkpoint_every: int = 250,
 ) -> Outcome:
-    """Minimise `loss(generator)` over the parameters of `modules`; resume from `folder` if it has a
-    checkpoint. Prints the mean loss, the rate and the time left."""
+    """Minimise `loss(generator)` over the parameters of `modules` that require gradients, on the
+    devices where they are.
+
+    Parameters:
+        modules: Networks by the prefix of their weights' names in checkpoints and in `Outcome.ema`.
+        loss: A scalar from a CPU generator that is seeded anew for every step.
+        schedule: Length, rate and seed.
+        folder: Holds the checkpoint, from which a run that was cut short resumes on any device.
+        origin: Identifies what the run learns from. A checkpoint of another origin is put aside as
+            `stale.safetensors`, and training starts afresh.
+        checkpoint_every: Steps between checkpoints.
+
+    Prints the mean loss, the speed and the time left. Raises FloatingPointError for a loss that is
+    not finite.
+    """
     named = {
         f"{prefix}.{name}": parameter
         for prefix, module in modules.items()
@@ -62,7 +86,7 @@ def train(
     )
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "checkpoint.safetensors"
-    start, seconds = _restore(path, named, average, optimizer)
+    start, seconds = _restore(path, origin, named, average, optimizer)
     began, recent = time.monotonic() - seconds, []
     for step in range(start, schedule.steps):
         for group in optimizer.param_groups:
@@ -88,13 +112,14 @@ def train(
             )
             recent = []
         if (step + 1) % checkpoint_every == 0 or step + 1 == schedule.steps:
-            _save(path, named, average, optimizer, step + 1, time.monotonic() - began)
+            progress = {"step": step + 1, "seconds": time.monotonic() - began, "origin": origin}
+            _save(path, progress, named, average, optimizer)
     ema = dict(zip(named, average.shadow_params, strict=True))
     return Outcome(ema, (time.monotonic() - began) / 3600)
 
 
 def load_ema(modules: Mapping[str, torch.nn.Module], ema: Mapping[str, torch.Tensor]) -> None:
-    """Put averaged weights into `modules`, in evaluation mode."""
+    """Copy averaged weights into `modules` and set these to evaluation mode."""
     with torch.no_grad():
         for prefix, module in modules.items():
             for name, parameter in module.named_parameters():
@@ -103,11 +128,14 @@ def load_ema(modules: Mapping[str, torch.nn.Module], ema: Mapping[str, torch.Ten
             module.eval()
 
 
-def bfloat16_if_fast() -> torch.autocast:
-    """Mixed precision on CPUs that have it in hardware; elsewhere it is emulated, 20 times slower
-    than float32 (AMD EPYC with AVX2)."""
-    native = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    return torch.autocast("cpu", torch.bfloat16, enabled=native)
+def bfloat16_if_fast(device: torch.device) -> torch.autocast:
+    """Mixed precision on CUDA and on CPUs that have bfloat16 in hardware; elsewhere it changes
+    nothing. Emulated on a CPU it is 20 times slower than float32 (AMD EPYC with AVX2)."""
+    if device.type == "cpu":
+        fast = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    else:
+        fast = device.type == "cuda"
+    return torch.autocast(device.type if fast else "cpu", torch.bfloat16, enabled=fast)
 
 
 def batches(count: int, size: int, generator: torch.Generator) -> torch.Tensor:
@@ -132,42 +160,48 @@ def _moments(
 
 def _save(
     path: Path,
+    progress: Mapping[str, Any],
     named: Mapping[str, torch.Tensor],
     average: EMAModel,
     optimizer: torch.optim.Optimizer,
-    step: int,
-    seconds: float,
 ) -> None:
-    tensors = {f"weight/{name}": value.detach() for name, value in named.items()}
+    tensors = {f"weight/{name}": value for name, value in named.items()}
     averaged = zip(named, average.shadow_params, strict=True)
     tensors |= {f"ema/{name}": value for name, value in averaged}
     tensors |= {f"adam/{key}/{name}": value for name, key, value in _moments(optimizer, named)}
     temporary = path.with_suffix(".tmp")
     save_file(
-        {name: value.contiguous() for name, value in tensors.items()},
+        {name: value.detach().cpu().contiguous() for name, value in tensors.items()},
         temporary,
-        metadata={"progress": json.dumps({"step": step, "seconds": seconds})},
+        metadata={"progress": json.dumps(progress)},
     )
     temporary.replace(path)
 
 
 def _restore(
     path: Path,
+    origin: str,
     named: Mapping[str, torch.Tensor],
     average: EMAModel,
     optimizer: torch.optim.Optimizer,
 ) -> tuple[int, float]:
     if not path.exists():
         return 0, 0.0
-    with safe_open(path, "pt") as stored, torch.no_grad():
+    with safe_open(path, "pt") as stored:
         progress = json.loads(stored.metadata()["progress"])
+    if progress.get("origin", origin) != origin:
+        path.replace(path.with_name("stale.safetensors"))
+        print(f"{path.parent.name}: started afresh, what it learns from has changed", flush=True)
+        return 0, 0.0
+    with safe_open(path, "pt") as stored, torch.no_grad():
         average.optimization_step = progress["step"]
         for (name, parameter), averaged in zip(named.items(), average.shadow_params, strict=True):
             parameter.copy_(stored.get_tensor(f"weight/{name}"))
             averaged.copy_(stored.get_tensor(f"ema/{name}"))
-            optimizer.state[parameter] = {
-                key: stored.get_tensor(f"adam/{key}/{name}")
-                for key in ("step", "exp_avg", "exp_avg_sq")
+            # AdamW counts steps on the CPU, wherever the parameter is.
+            optimizer.state[parameter] = {"step": stored.get_tensor(f"adam/step/{name}")} | {
+                key: stored.get_tensor(f"adam/{key}/{name}").to(parameter.device)
+                for key in ("exp_avg", "exp_avg_sq")
             }
     print(f"{path.parent.name}: resumed at step {progress['step']}", flush=True)
     return progress["step"], progress["seconds"]

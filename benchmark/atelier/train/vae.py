@@ -6,14 +6,15 @@ term, as in Rombach et al. 2022 without the discriminator.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
-from impress_bench.benchmark.atelier.train.data import PaintedSet, painted
+from impress_bench.benchmark.atelier import UNCALIBRATED
+from impress_bench.benchmark.atelier.train.data import PaintedSet
+from impress_bench.benchmark.atelier.train.job import Job
 from impress_bench.benchmark.atelier.train.loop import (
     Schedule,
     batches,
@@ -21,7 +22,6 @@ from impress_bench.benchmark.atelier.train.loop import (
     load_ema,
     train,
 )
-from impress_bench.benchmark.atelier.train.sizes import Sizes
 from impress_bench.metrics import lpips, psnr
 
 CONFIG = {
@@ -36,42 +36,51 @@ LPIPS_WEIGHT, KL_WEIGHT, BATCH = 0.4, 1e-6, 16
 
 
 def to_model_range(images: np.ndarray) -> torch.Tensor:
-    """uint8 (N, H, W, 3) to float32 (N, 3, H, W) in [-1, 1], the range of the models."""
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    """uint8 (N, H, W, 3) as float32 (N, 3, H, W) in [-1, 1], the range of the models."""
+    return torch.tensor(images).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def train_vae(work: Path, pack: Path, steps: int, sizes: Sizes) -> dict[str, Any]:
-    """Train, write `pack`/vae and return the held-out figures for the model card."""
+def train_vae(job: Job) -> dict[str, Any]:
+    """Train, write `pack`/vae and return the held-out figures for the model card.
+
+    The uncalibrated encoder of an earlier calibration is removed: the next one starts from here.
+    """
+    sizes, device = job.sizes, job.device
     torch.manual_seed(sizes.seed)
     vae = AutoencoderKL(**CONFIG, block_out_channels=sizes.vae, norm_num_groups=sizes.vae_groups)
-    paintings = painted(work / "data", "pretrain", "pretrain", 400)
-    schedule = Schedule(steps=steps, lr=1e-3, ema=0.998, seed=sizes.seed)
+    vae.to(device)
+    paintings = job.painted("pretrain", "pretrain", 400)
+    schedule = Schedule(steps=job.steps, lr=1e-3, ema=0.998, seed=sizes.seed)
 
     def loss(generator: torch.Generator) -> torch.Tensor:
         index = batches(len(paintings), BATCH, generator)
-        images = to_model_range(paintings.images[index.numpy()])
-        with bfloat16_if_fast():
+        images = to_model_range(paintings.images[index.numpy()]).to(device)
+        with bfloat16_if_fast(device):
             posterior = vae.encode(images).latent_dist
-            decoded = vae.decode(posterior.sample(generator)).sample
+            # Not by `posterior.sample`, which draws other values where it computes in bfloat16.
+            noise = torch.randn(posterior.mean.shape, generator=generator).to(device)
+            decoded = vae.decode(posterior.mean + posterior.std * noise).sample
             perceptual = lpips(decoded / 2 + 0.5, images / 2 + 0.5).mean()
         decoded = decoded.float()
         pixels = (decoded - images).abs().mean()
         edges = sum((decoded.diff(dim=dim) - images.diff(dim=dim)).abs().mean() for dim in (-1, -2))
         return pixels + edges + LPIPS_WEIGHT * perceptual + KL_WEIGHT * posterior.kl().mean()
 
-    outcome = train({"vae": vae}, loss, schedule, work / "vae")
+    outcome = train({"vae": vae}, loss, schedule, job.work / "vae")
     load_ema({"vae": vae}, outcome.ema)
-    held_out = painted(work / "data", "pretrain", "heldout", 10)
     vae.register_to_config(scaling_factor=_scaling_factor(vae, paintings))
-    vae.save_pretrained(pack / "vae")
-    return {"hours": outcome.hours, "steps": steps, **evaluate(vae, held_out)}
+    (job.pack / UNCALIBRATED).unlink(missing_ok=True)
+    vae.save_pretrained(job.pack / "vae")
+    held_out = job.painted("pretrain", "heldout", 10)
+    return {"hours": outcome.hours, "steps": job.steps, **evaluate(vae, held_out)}
 
 
 @torch.no_grad()
 def evaluate(vae: AutoencoderKL, held_out: PaintedSet) -> dict[str, float]:
     """Mean PSNR (dB) and LPIPS of reconstructions of held-out paintings."""
     images = to_model_range(held_out.images)
-    decoded = torch.cat([vae(part).sample.clamp(-1, 1) for part in images.split(32)])
+    parts = [part.to(vae.device) for part in images.split(32)]
+    decoded = torch.cat([vae(part).sample.clamp(-1, 1).cpu() for part in parts])
     scores = {"psnr": psnr, "lpips": lpips}
     return {
         name: score(decoded / 2 + 0.5, images / 2 + 0.5).mean().item()
@@ -82,8 +91,8 @@ def evaluate(vae: AutoencoderKL, held_out: PaintedSet) -> dict[str, float]:
 @torch.no_grad()
 def _scaling_factor(vae: AutoencoderKL, paintings: PaintedSet) -> float:
     """One over the latents' standard deviation, as Rombach et al. 2022, appendix G."""
-    index = np.linspace(0, len(paintings) - 1, 512).astype(int)
+    index = np.linspace(0, len(paintings) - 1, min(512, len(paintings))).astype(int)
     images = to_model_range(paintings.images[index])
-    return (
-        1 / torch.cat([vae.encode(part).latent_dist.mean for part in images.split(32)]).std().item()
-    )
+    parts = [part.to(vae.device) for part in images.split(32)]
+    latents = torch.cat([vae.encode(part).latent_dist.mean for part in parts])
+    return 1 / latents.std().item()

@@ -10,6 +10,7 @@ from typing import Any
 
 from impress_bench.benchmark.errors import ConfigError, unknown
 from impress_bench.benchmark.harness.config.preset import Preset, unknown_key, validated
+from impress_bench.benchmark.texts import EncodingError, read_text
 
 
 def shipped_presets() -> dict[str, Path]:
@@ -46,10 +47,14 @@ def _inherited(
 def _read(path: Path) -> dict[str, Any]:
     """The content of a preset file."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_text(path).replace("\r\n", "\n"))
     except OSError as error:
         raise ConfigError(f"preset {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except EncodingError as error:
+        raise ConfigError(f"preset {path}: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"preset {path}: not a TOML file: nested too deeply") from None
+    except ValueError as error:
         raise ConfigError(f"preset {path}: not a TOML file: {error}") from None
     for reserved in ("origin", "overrides"):
         if reserved in content:

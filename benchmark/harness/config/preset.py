@@ -14,7 +14,8 @@ everything = false                # add all that is registered, with and without
 threads = 2
 device = "cpu"                    # or "cuda"
 time_limit_s = 600.0              # of one stage
-isolate = false                   # third-party plugins in processes of their own
+isolate = true                    # plugins of other packages in processes of their own
+plugin_python = "…/bin/python"    # left out: this one; the interpreter of such processes
 memory_limit_gb = 8.0             # of one stage that is isolated
 
 [models]                          # by role; different ones make a transfer run
@@ -90,7 +91,8 @@ class Preset(Table):
     device: Literal["cpu", "cuda"] = "cpu"
     numerics: NumericsTable = NumericsTable()
     time_limit_s: PositiveFloat | None = None
-    isolate: bool = False
+    isolate: bool = True
+    plugin_python: str | None = None
     memory_limit_gb: PositiveFloat | None = None
     resources: dict[str, Resources] = Field(default={})
     needs: Needs = Needs()

@@ -1,49 +1,147 @@
-"""Runs stages of third-party plugins, each in a process of its own."""
+"""Stages of plugins that others wrote: the plugin in a process of its own, the rest in this one.
+
+The other process gets images, and hands back images. Distances, budgets, scores and the store are
+on this side.
+"""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from impress_bench.benchmark.contract import PluginError
+import numpy as np
+from PIL import Image
+
+from impress_bench.benchmark.contract import ImageSet, PluginError
 from impress_bench.benchmark.harness.config.preset import Preset
-from impress_bench.benchmark.harness.plugins.subprocess_call import Limits, call_in_subprocess
-from impress_bench.benchmark.harness.stages.base import Stage, perform
+from impress_bench.benchmark.harness.plugins.messages import (
+    IMAGES_IN,
+    IMAGES_OUT,
+    MASKS,
+    Refused,
+    read_bytes,
+)
+from impress_bench.benchmark.harness.plugins.plugin_process import Called, PluginProcess
+from impress_bench.benchmark.harness.stages.asking import Answer, Moved, Question
+from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.stages.environment import Environment
-from impress_bench.benchmark.harness.storage.result import Result, Stored
-from impress_bench.benchmark.harness.storage.store import Store
-from impress_bench.benchmark.models.numerics import Numerics
+from impress_bench.benchmark.harness.stages.measure import Measure
+from impress_bench.benchmark.harness.stages.protect import Protect
+from impress_bench.benchmark.harness.stages.purify import Purify
+from impress_bench.benchmark.harness.storage.keys import derive_seed
+from impress_bench.benchmark.harness.storage.result import Result
 
-Call = tuple[Stage, Mapping[str, Result], Mapping[str, str], Numerics]
+
+class Apart(NamedTuple):
+    """The result of a stage, the passes that the other process says it took, and the most memory
+    that all of its processes held at once."""
+
+    result: Result
+    passes: Mapping[str, int]
+    peak_bytes: int | None
 
 
 class Isolation:
     """Which stages of a preset run in processes of their own, and how. Results do not change."""
 
-    def __init__(self, preset: Preset) -> None:
-        self._wanted = preset.isolate
+    def __init__(self, preset: Preset, root: Path) -> None:
+        self._wanted = preset.isolate or preset.plugin_python is not None
         self._roles = preset.models.roles()
-        self._numerics = preset.numerics.chosen()
-        self._limits = Limits.of(preset)
+        self._numerics = preset.numerics
+        self._process = PluginProcess.of(preset, root)
 
     def covers(self, stage: Stage) -> bool:
         """Whether the preset isolates plugins, and a third-party one takes part in the stage."""
         return self._wanted and any(not plugin.ours for plugin in stage.plugins)
 
-    def perform(self, stage: Stage, inputs: Mapping[str, Result]) -> Stored:
-        """The result of a stage, with its passes through networks and the peak memory of its
-        process, but without its seconds. Raises PluginError if the process fails or ends early."""
-        call: Call = (stage, inputs, self._roles, self._numerics)
-        with call_in_subprocess(stage.component, _perform, call, self._limits) as folder:
-            stored = Store(folder).find(stage.key)
-        if stored is None:
-            raise PluginError(stage.component, "its process ended and left no result")
-        return stored
+    def perform(self, stage: Stage, inputs: Mapping[str, Result], env: Environment) -> Apart:
+        """The result of a stage. Raises PluginError for whatever becomes of the process, and for an
+        answer that is none."""
+        assert isinstance(stage, Protect | Purify | Measure)
+        question = _question(stage, inputs).neutral()
+        job = self._job(stage, question)
+        process = self._process
+        with process.apply(
+            question.component, job, lambda folder: _write(folder, question)
+        ) as called:
+            if isinstance(stage, Measure):
+                result = stage.judge(inputs, called.said.values)
+            else:
+                answer = _answer(stage.component, called, question.images)
+                with env.stage(stage.threads, *stage.coordinates):
+                    result = stage.judge(inputs, answer)
+            return Apart(result, called.said.passes, called.ending.peak_bytes)
+
+    def _job(self, stage: Stage, question: Question) -> dict[str, Any]:
+        """What the other process is told besides images."""
+        images = question.images
+        return {
+            "model": self._roles.get(question.component.kind, ""),
+            "device": stage.device,
+            "numerics": self._numerics.model_dump(),
+            "threads": stage.threads,
+            "seed": question.seed,
+            "global_seed": derive_seed("global", *stage.coordinates),
+            "subject": question.subject,
+            "count": len(images.names),
+            "titles": list(images.titles),
+            "masks": images.masks is not None,
+            "results": [
+                [name, dict(moved.distances), len(moved.images.names)]
+                for name, moved in question.results.items()
+            ],
+        }
 
 
-def _perform(call: Call, folder: Path) -> None:
-    """In the other process, which hands its result over through a store in `folder`."""
-    stage, inputs, roles, numerics = call
-    env = Environment(roles, device=stage.device, numerics=numerics)
-    result = perform(stage, inputs, env)
-    Store(folder).put(stage.key, stage.document, result, 0.0, env.passes, env.peak_bytes)
+def _question(stage: Protect | Purify | Measure, inputs: Mapping[str, Result]) -> Question:
+    """What a stage's plugin is given; a metric's reference goes as a result."""
+    if not isinstance(stage, Measure):
+        return stage.question(inputs)
+    images, reference = (
+        None if one is None else replace(one, titles=(), masks=None) for one in stage.images(inputs)
+    )
+    assert images is not None
+    results = {} if reference is None else {"reference": Moved(reference, {})}
+    return Question(stage.metric, images, 0, results=results)
+
+
+def _write(folder: Path, question: Question) -> None:
+    """The images of a question as PNGs."""
+    _save(folder / IMAGES_IN, question.images)
+    if question.images.masks is not None:
+        white = question.images.masks.astype(np.uint8) * 255
+        (folder / MASKS).mkdir()
+        for name, mask in zip(question.images.names, white, strict=True):
+            Image.fromarray(mask).save(folder / MASKS / f"{name}.png")
+    for at, moved in enumerate(question.results.values()):
+        _save(folder / f"result-{at}", moved.images)
+
+
+def _save(folder: Path, images: ImageSet) -> None:
+    folder.mkdir()
+    for name, pixels in zip(images.names, images.images, strict=True):
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+
+
+def _answer(plugin: str, called: Called, like: ImageSet) -> Answer:
+    """The images that came back, each a PNG of the size that was given."""
+    pixels = [_pixels(plugin, called.folder, name, like) for name in like.names]
+    images = ImageSet(np.stack(pixels), like.names, like.titles, like.masks)
+    said = called.said
+    return Answer(images, said.budget.budget(), said.notes, said.reason)
+
+
+def _pixels(plugin: str, folder: Path, name: str, like: ImageSet) -> np.ndarray:
+    height, width = like.images.shape[1:3]
+    try:
+        data = read_bytes(folder, IMAGES_OUT, f"{name}.png", largest=4 * 3 * height * width + 2**16)
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            if image.size != (width, height) or image.mode != "RGB":
+                given = f"{image.width} x {image.height} in {image.mode}"
+                raise Refused(f"image {name} is {given}, not {width} x {height} in RGB")
+            return np.asarray(image)
+    except (Refused, OSError, ValueError, SyntaxError) as error:
+        raise PluginError(plugin, f"returned no valid result: {error}") from None

@@ -59,7 +59,7 @@ class StageRunner:
             preset.device,
             preset.numerics.chosen(),
         )
-        self._isolation = Isolation(preset)
+        self._isolation = Isolation(preset, store.root)
         self._begin = begin
 
     def stored(self, stage: Stage) -> Outcome | None:
@@ -91,8 +91,7 @@ class StageRunner:
         try:
             inputs = {name: self._input(stage, needed) for name, needed in stage.inputs.items()}
             if self._isolation.covers(stage):
-                stored = self._isolation.perform(stage, inputs)
-                result, passes, peak = stored.result(), stored.passes, stored.peak_bytes
+                result, passes, peak = self._isolation.perform(stage, inputs, self._env)
             else:
                 result = perform(stage, inputs, self._env)
                 passes, peak = self._env.passes, self._env.peak_bytes

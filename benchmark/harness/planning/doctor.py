@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.models.families import model_problem
 from impress_bench.benchmark.models.hub import is_source, missing
 from impress_bench.metrics.lpips import missing_weights
 
@@ -38,8 +39,8 @@ def examine(preset: Preset, store: Path, registry: Registry) -> Iterator[Finding
             else:
                 components.append(component)
                 yield Finding(f"{component.kind} {spec}", "")
-    for source in dict.fromkeys(_sources(preset, components)):
-        yield Finding(f"model {source}", missing(source))
+    for source, problem in dict(_sources(preset, components)).items():
+        yield Finding(f"model {source}", problem(source))
     for net in dict.fromkeys(_lpips_nets(components)):
         yield Finding(f"LPIPS {net}", missing_weights(net))
     for component in components:
@@ -73,16 +74,21 @@ def _disk(wanted_gb: float, store: Path) -> str:
     return ""
 
 
-def _sources(preset: Preset, components: list[Component]) -> Iterator[str]:
-    """Models named as folders or hub ids: those of the roles, of surrogates and of judges."""
-    yield from filter(is_source, preset.models.roles().values())
+def _sources(
+    preset: Preset, components: list[Component]
+) -> Iterator[tuple[str, Callable[[str], str]]]:
+    """Models named as folders, files or hub ids: those of the roles, of surrogates and of judges,
+    each with what tells whether it can be used."""
     for component in components:
+        judging = component.parameters.get("judging", {})
+        if is_source(source := judging.get("clip", "")):
+            yield source, missing
+        if is_source(source := judging.get("diffusion_model", "")):
+            yield source, model_problem
         if is_source(component.surrogate):
-            yield component.surrogate
-        for name in ("clip", "diffusion_model"):
-            source = component.parameters.get("judging", {}).get(name, "")
-            if is_source(source):
-                yield source
+            yield component.surrogate, model_problem
+    for source in filter(is_source, preset.models.roles().values()):
+        yield source, model_problem
 
 
 def _lpips_nets(components: list[Component]) -> Iterator[str]:

@@ -16,9 +16,9 @@ from impress_bench.benchmark.harness.planning.plan import Plan, PlannedTask
 from impress_bench.benchmark.harness.planning.resolver import Resolver
 from impress_bench.benchmark.harness.planning.subject import SubjectPlanner, rows_of
 from impress_bench.benchmark.harness.plugins.component import Component
+from impress_bench.benchmark.harness.plugins.plugin_process import PluginProcess
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.plugins.source_digest import Code
-from impress_bench.benchmark.harness.plugins.subprocess_call import Limits
 from impress_bench.benchmark.spec import Spec
 from impress_bench.benchmark.tasks.base import Task
 
@@ -34,7 +34,8 @@ def make_plan(preset: Preset, registry: Registry) -> Plan:
 
 def plan_run(preset: Preset, root: Path) -> Plan:
     """The plan of a preset, with the parameters of plugins cached in the store in `root`."""
-    isolated = Limits.of(preset) if preset.isolate else None
+    wanted = preset.isolate or preset.plugin_python is not None
+    isolated = PluginProcess.of(preset, root) if wanted else None
     return make_plan(preset, Registry(cache=root / "resolved", isolated=isolated))
 
 

@@ -6,7 +6,6 @@ import os
 import shlex
 import shutil
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from impress_bench.benchmark.contract import ProtectionHooks, hooks
@@ -14,6 +13,7 @@ from impress_bench.benchmark.errors import plugin_error
 from impress_bench.benchmark.harness.plugins.component import Component, load_target
 from impress_bench.benchmark.harness.storage.keys import sha256
 from impress_bench.benchmark.models.digest import tree_digest
+from impress_bench.benchmark.models.hub import commit_of, is_source, place_of
 
 
 def shown_of(draft: Component, metric: Any) -> dict[str, Any]:
@@ -44,10 +44,11 @@ def requires_of(component: Component) -> list[str]:
 
 
 def digests_of_named(decided: Mapping[str, Any]) -> dict[str, str]:
-    """Digests of the files and folders that parameters name, by parameter and word.
+    """Digests of the files and folders that parameters name, and commits of what they name on the
+    hub, by parameter and word.
 
     `decided["files"]` lists those parameters; `table.key` is one within a table. A value may be a
-    path, a command with paths among its words, or name no file at all.
+    path, a hub id, a command with paths among its words, or name no file at all.
     """
     digests = {}
     for key in decided["files"]:
@@ -55,17 +56,20 @@ def digests_of_named(decided: Mapping[str, Any]) -> dict[str, str]:
         for part in key.split("."):
             named = named[part]
         for word in _words(str(named)):
-            path = Path(shutil.which(word) or word)
+            path = place_of(shutil.which(word) or word)
             if path.is_dir():
                 digests[f"{key} {word}"] = tree_digest(path)
             elif path.is_file():
                 digests[f"{key} {word}"] = sha256(path.read_bytes())
+            elif is_source(word) and (commit := commit_of(word)):
+                digests[f"{key} {word}"] = commit
     return digests
 
 
 def _words(text: str) -> list[str]:
     """The words of a command, or the whole text if it is a path; none if a quote is not closed."""
-    if os.path.exists(text):  # unlike Path.exists, False for a text too long for a path
+    path = os.path.expanduser(text)
+    if os.path.exists(path):  # unlike Path.exists, False for a text too long for a path
         return [text]
     try:
         return shlex.split(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.errors import ConfigError, plugin_error
 from impress_bench.benchmark.harness.plugins.component import load_target
 from impress_bench.benchmark.harness.plugins.registry import Registry
-from impress_bench.benchmark.models.digest import folder_digest
+from impress_bench.benchmark.models.digest import source_digest
+from impress_bench.benchmark.models.families import UnusableModelError, model_problem
 from impress_bench.benchmark.models.hub import is_source
 from impress_bench.benchmark.models.numerics import PLAIN, Numerics
 
@@ -25,8 +27,8 @@ def load_model(
 ) -> LatentDiffusion:
     """A latent diffusion model, frozen and in evaluation mode.
 
-    name: as registered, a folder in diffusers layout, or a hub id (`org/name` or
-        `org/name@revision`).
+    name: as registered, a folder in diffusers layout, a single safetensors file, or a hub id
+        (`org/name` or `org/name@revision`).
     device: "cpu" or "cuda". numerics: how its networks compute.
     registry: where names are looked up; None: among what is installed now.
 
@@ -38,7 +40,7 @@ def load_model(
 
             model = LatentDiffusion.from_pretrained(name, device)
         else:
-            entry = (registry or Registry()).entry("models", name)
+            entry = _entry(registry or Registry(), name)
             model = load_target("model", name, entry.value)()
             if device != "cpu":  # factories make models on the CPU
                 model.to(device)
@@ -46,6 +48,8 @@ def load_model(
             model = model.with_numerics(numerics)
     except (ConfigError, PluginError):
         raise
+    except UnusableModelError as error:
+        raise PluginError(f"model {name}", str(error)) from None
     except Exception as error:
         raise plugin_error("model", name, "could not be loaded", error) from error
     return model
@@ -53,10 +57,16 @@ def load_model(
 
 def model_digest(registry: Registry, name: str) -> str:
     """The digest of a model's weights and settings, from the registered factory's own `digest()`
-    if it has one, which need not load the model. Raises ConfigError or PluginError."""
+    if it has one, which need not load the model.
+
+    Raises ConfigError for a model that is unknown, not on this machine or of an unknown kind, with
+    which a run would fail in every cell, and PluginError.
+    """
     if is_source(name):
-        return folder_digest(Path(name)) if Path(name).is_dir() else f"hub:{name}"
-    factory = load_target("model", name, registry.entry("models", name).value)
+        if problem := model_problem(name):
+            raise ConfigError(f"model {name}: {problem}")
+        return source_digest(name)
+    factory = load_target("model", name, _entry(registry, name).value)
     digest = getattr(factory, "digest", None)
     if digest is None:
         return str(load_model(name, registry=registry).digest)
@@ -64,3 +74,13 @@ def model_digest(registry: Registry, name: str) -> str:
         return str(digest())
     except Exception as error:
         raise plugin_error("model", name, "has no digest", error) from error
+
+
+def _entry(registry: Registry, name: str) -> EntryPoint:
+    """A registered model; a folder or file of that name needs its path to be meant."""
+    try:
+        return registry.entry("models", name)
+    except ConfigError as error:
+        if Path(name).exists():
+            raise ConfigError(f"{error}; for what is called so here, write ./{name}") from None
+        raise

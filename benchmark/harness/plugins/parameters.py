@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,11 +11,14 @@ from impress_bench.benchmark.errors import ConfigError, plugin_error, unknown
 from impress_bench.benchmark.harness.storage.keys import canonical_json
 from impress_bench.benchmark.spec import Value, parse_value
 
+#: How a parameter that need not be set is unset, where a preset sets it: TOML has no null.
+UNSET = ("none", "None", "null")
+
 
 def bind_parameters(
     kind: str, name: str, factory: Callable[..., Any], given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """All parameters of `factory`, from `given` and its defaults.
+    """All parameters of `factory`, from `given` and its defaults; `none` unsets an optional one.
 
     Raises ConfigError for an unknown, missing or mistyped one, PluginError if `factory` has no
     readable signature or a default that JSON cannot hold.
@@ -31,11 +35,18 @@ def bind_parameters(
     for key in given:
         if key not in accepted:
             raise ConfigError(unknown(f"parameter of {kind} {name!r}:", key, accepted))
-    bound = {}
+    bound: dict[str, Any] = {}
     for key, parameter in accepted.items():
         default = parameter.default
         if key in given:
-            bound[key] = _coerce(f"{key} of {kind} {name!r}", given[key], default)
+            what = f"{key} of {kind} {name!r}"
+            optional = default is None
+            if optional and given[key] in UNSET:
+                bound[key] = None
+            elif optional:
+                bound[key] = _of_annotation(what, given[key], parameter.annotation)
+            else:
+                bound[key] = _coerce(what, given[key], default)
         elif default is parameter.empty:
             raise ConfigError(f"{kind} {name!r} needs a value: write {name}[{key}=…]")
         else:
@@ -54,12 +65,29 @@ def _coerce(what: str, value: Any, default: Any) -> Any:
         if isinstance(default, candidate):
             wanted = candidate
             break
-    if (wanted in (int, float) or default is None) and isinstance(value, str):
+    if wanted in (int, float) and isinstance(value, str):
         value = parse_value(value)  # TOML has no fractions: "16/255" comes as a string
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if wanted is not None and type(value) is not wanted:
         raise ConfigError(f"{what} must be of type {wanted.__name__}, not {value!r}")
+    return value
+
+
+def _of_annotation(what: str, value: Any, annotation: Any) -> Any:
+    """`value` as the annotation of an optional parameter has it, `float | None` say; as it is where
+    that names no plain type."""
+    if isinstance(value, str):
+        value = parse_value(value) if value.strip() else value
+    text = annotation if isinstance(annotation, str) else str(annotation)
+    named = [kind for kind in (bool, int, float, str) if re.search(rf"\b{kind.__name__}\b", text)]
+    if "[" in text or not named:
+        return value
+    if float in named and int not in named and type(value) is int:
+        return float(value)
+    if type(value) not in named:
+        known = " or ".join([*(kind.__name__ for kind in named), "none"])
+        raise ConfigError(f"{what} must be {known}, not {value!r}")
     return value
 
 

@@ -27,9 +27,10 @@ from impress_bench.benchmark.harness.plugins.introspection import (
     requires_of,
     shown_of,
 )
+from impress_bench.benchmark.harness.plugins.other_environment import OtherEnvironment
 from impress_bench.benchmark.harness.plugins.parameters import bind_parameters, task_parameters
+from impress_bench.benchmark.harness.plugins.plugin_process import PluginProcess
 from impress_bench.benchmark.harness.plugins.source_digest import Code, SourceIndex
-from impress_bench.benchmark.harness.plugins.subprocess_call import Limits, call_in_subprocess
 from impress_bench.benchmark.harness.storage.atomic_files import write_atomically
 from impress_bench.benchmark.harness.storage.keys import canonical_json, sha256
 from impress_bench.benchmark.spec import Spec, parse_spec
@@ -48,7 +49,6 @@ Settings = Mapping[str, Mapping[str, Any]]
 #: A setting of every protection and purifier, beside its own parameters.
 SURROGATE = "surrogate"
 HOLDERS = ("protections", "purifiers")
-DECIDED = "decided.json"
 DECIDED_KEYS = {"parameters", "requires", "injects", "files", "shown", "title"}
 
 
@@ -57,14 +57,17 @@ class Registry:
 
     cache: a folder that keeps the parameters of resolved components by their exact code, so that a
         run whose results are all stored imports neither plugins nor torch. None: no cache.
-    isolated: limits under which third-party plugins are asked for their parameters in processes of
-        their own. None: they are asked in this process.
+    isolated: how third-party plugins are asked for their parameters in processes of their own; with
+        an interpreter of their own, what is installed beside it is registered too. None: they are
+        asked in this process.
     """
 
-    def __init__(self, cache: Path | None = None, isolated: Limits | None = None) -> None:
+    def __init__(self, cache: Path | None = None, isolated: PluginProcess | None = None) -> None:
         self.index = SourceIndex()
         self._cache = cache
         self._isolated = isolated
+        python = isolated.python if isolated is not None else ""
+        self._elsewhere = OtherEnvironment(python) if python else None
 
     @cached_property
     def entries(self) -> dict[str, dict[str, list[EntryPoint]]]:
@@ -73,6 +76,9 @@ class Registry:
         for group, named in entries.items():
             for entry in entry_points(group=f"impress_bench.{group}"):
                 named.setdefault(entry.name, []).append(entry)
+        if self._elsewhere is not None:
+            for group, others in self._elsewhere.entries().items():
+                entries[group] |= others
         return entries
 
     def entry(self, group: str, name: str) -> EntryPoint:
@@ -131,13 +137,7 @@ class Registry:
         """As `decide`, in this process or an isolated one."""
         if self._isolated is None or draft.ours:
             return self.decide(draft, settings)
-        plugin = f"{draft.kind} {draft.label}"
-        call = (draft, settings)
-        with call_in_subprocess(plugin, _decide_into, call, self._isolated) as folder:
-            decided = _read_decided(folder / DECIDED)
-        if decided is None:
-            raise PluginError(plugin, "its process ended without an answer on its parameters")
-        return decided
+        return self._isolated.decide(draft, settings)
 
     def decide(self, draft: Component, settings: Settings) -> dict[str, Any]:
         """What only the plugin's own code defines: parameters with their defaults, required
@@ -161,6 +161,8 @@ class Registry:
             parameters=decided["parameters"],
             injected=self._injected(decided, settings),
         )
+        if draft.parameters and draft.kind != "task":
+            _refuse_what_it_refuses(drafted)
         return {**decided, "requires": requires_of(drafted)}
 
     def _injected(self, decided: Mapping[str, Any], settings: Settings) -> dict[str, Component]:
@@ -176,6 +178,8 @@ class Registry:
     def _provenance(self, kind: str, entry: EntryPoint) -> tuple[str, str, Code]:
         """Name and version of an entry point's distribution, and the code that it runs."""
         distribution = entry.dist
+        if distribution is not None and self._elsewhere and self._elsewhere.brings(entry):
+            return distribution.name, distribution.version, self._elsewhere.code(entry)
         try:
             if self.index.module(entry.module) is None:
                 raise ModuleNotFoundError(f"no module named {entry.module!r}")
@@ -206,9 +210,14 @@ def _refuse_surrogate(part: Component, way_out: str) -> None:
         raise ConfigError(f"{part.label}: {SURROGATE}={part.surrogate}: {way_out}")
 
 
-def _decide_into(call: tuple[Component, Settings], folder: Path) -> None:
-    """In the other process."""
-    write_atomically(folder / DECIDED, canonical_json(Registry().decide(*call)).encode())
+def _refuse_what_it_refuses(component: Component) -> None:
+    """A value that a plugin itself does not take is the user's to mend, before any work is done.
+    What else is wrong with a plugin is found where it runs, and costs its own cells."""
+    try:
+        component.create()
+    except PluginError as error:
+        if isinstance(error.__cause__, ValueError):
+            raise ConfigError(str(error)) from None
 
 
 def _read_decided(path: Path | None) -> dict[str, Any] | None:

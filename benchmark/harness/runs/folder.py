@@ -19,7 +19,7 @@ Origin = dict[str, Any]
 #: Fields of a preset in which parts of one run may differ: their share of the work, and limits.
 NARROWED = (
     "tasks", "protections", "purifiers", "metrics", "seeds", "subjects", "matrix", "everything",
-    "isolate", "time_limit_s", "memory_limit_gb", "resources", "needs",
+    "isolate", "plugin_python", "time_limit_s", "memory_limit_gb", "resources", "needs",
 )  # fmt: skip
 SHARED = ("key_schema", "device", "dtype", "models")
 
@@ -57,6 +57,8 @@ def difference(one: Origin, other: Origin, libraries: bool = True) -> str:
 def _differences(one: Origin, other: Origin, libraries: bool) -> Iterator[str]:
     for name in SHARED:
         yield from _unlike(name, one[name], other[name])
+    if "pack" in one and "pack" in other:  # older parts do not say
+        yield from _unlike("pack", one["pack"], other["pack"])
     # A field that an older run's preset lacks has its default.
     these, those = (
         Preset.model_validate(origin["preset"]).model_dump(mode="json") for origin in (one, other)

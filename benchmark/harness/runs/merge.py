@@ -85,6 +85,8 @@ def _united(metas: Sequence[dict[str, Any]]) -> dict[str, Any]:
     for name in ("protections", "purifiers"):
         united[name] = list(dict.fromkeys(value for meta in metas for value in meta[name]))
     united["chance"] = {key: value for meta in metas for key, value in meta["chance"].items()}
+    titles = {key: value for meta in metas for key, value in meta.get("titles", {}).items()}
+    united["titles"] = dict(sorted(titles.items()))
     for name in ("metrics", "controls"):
         tasks = dict.fromkeys(task for meta in metas for task in meta[name])
         united[name] = {

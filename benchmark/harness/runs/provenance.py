@@ -10,9 +10,11 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
+from impress_bench.benchmark.atelier import PACK
 from impress_bench.benchmark.harness.planning.plan import Plan
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.storage.keys import SCHEMA
+from impress_bench.benchmark.models.digest import folder_digest
 
 
 def provenance(plan: Plan) -> dict[str, Any]:
@@ -31,6 +33,7 @@ def provenance(plan: Plan) -> dict[str, Any]:
             role: {"name": name, "digest": plan.models[role]}
             for role, name in plan.preset.models.roles().items()
         },
+        "pack": folder_digest(PACK),
         "seeds": list(plan.preset.seeds),
         "preset": plan.preset.model_dump(mode="json"),
         "components": {name: _decided(part) for name, part in plan.components.items()},

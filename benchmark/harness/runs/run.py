@@ -34,6 +34,7 @@ from impress_bench.benchmark.harness.runs.tables import board_meta, frames_of, s
 from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
 from impress_bench.benchmark.harness.storage.store import Store, StoreError, default_root
+from impress_bench.benchmark.sandbox.confine import missing_walls
 from impress_bench.leaderboard import write_boards
 
 #: Interval in seconds at which boards are rewritten during a run.
@@ -134,6 +135,8 @@ class _Run:
         document = json.dumps(origin, indent=1, ensure_ascii=False).encode()
         write_atomically(self.folder / "provenance.json", document)
         self._note(f"run {self.plan.preset.name} {origin['started']}")
+        for wall in self._missing_walls():
+            self._warn(f"plugins of other packages are confined by less than usual: no {wall}")
         try:
             self._execute()
         except KeyboardInterrupt:
@@ -146,6 +149,14 @@ class _Run:
             raise
         write_figures(self.plan, self._store, self.meta, self.folder)
         return self._write()
+
+    def _missing_walls(self) -> list[str]:
+        """What of a sandbox this system does not allow, if the run needs one."""
+        preset, components = self.plan.preset, self.plan.components.values()
+        plugins = [one for one in components if one.kind in ("protection", "purifier")]
+        if not preset.isolate or all(plugin.ours for plugin in plugins):
+            return []
+        return missing_walls()
 
     def _make_executor(self, name: str, address: str | None) -> Executor:
         parts = (self._store, self._reporter, self._note, self._on_outcome)

@@ -52,8 +52,11 @@ def cells_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
         place = cell.place
         where = (place.task, place.subject, place.protection, place.purifier, place.seed)
         ending = _ending(cell, outcomes)
+        failures = _failures(cell, outcomes)
         for metric in metrics[place.task]:
             state, reason, scores = ending
+            if metric in failures:
+                state, reason = State.FAILED, failures[metric]
             if metric in cell.measured:
                 state, reason, scores = _measured(metric, cell.measured[metric], outcomes)
             rows.append((*where, metric, scores.get(metric, float("nan")), str(state), reason))
@@ -137,11 +140,11 @@ def board_meta(plan: Plan) -> dict[str, Any]:
         },
         "protections": [str(spec) for spec in preset.specs("protections")],
         "purifiers": [str(spec) for spec in preset.specs("purifiers")],
-        "titles": _titles(plan),
         "settings": preset.settings.model_dump(mode="json"),
         "boards": preset.boards,
         "paper": preset.paper,
         **preset.display,
+        "titles": {**_titles(plan), **preset.display.get("titles", {})},
     }
 
 
@@ -162,6 +165,15 @@ def _ending(cell: Cell, outcomes: Outcomes) -> tuple[State, str, Mapping[str, fl
         return State.MISSING, "not run yet", {}
     scores = outcome.record["scores"] if outcome.record is not None else {}
     return outcome.state, outcome.reason, scores
+
+
+def _failures(cell: Cell, outcomes: Outcomes) -> Mapping[str, str]:
+    """Why metrics of a cell have no value while others do."""
+    outcome = outcomes.get(cell.score.key) if cell.score else None
+    if outcome is None or outcome.record is None:
+        return {}
+    found: Mapping[str, str] = outcome.record.get("failures", {})
+    return found
 
 
 def _measured(

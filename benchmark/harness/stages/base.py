@@ -158,12 +158,6 @@ def perform(stage: Stage, inputs: Mapping[str, Result], env: Environment) -> Res
         raise plugin_error(kind, label, f"failed in {stage.kind}", error) from error
 
 
-def raise_if_skipped(stage: Stage, reason: str | None) -> None:
-    """Raise a PluginError with the state `skipped` for a reason that a plugin gave."""
-    if reason:
-        raise PluginError(stage.component, f"does not apply: {reason}", State.SKIPPED)
-
-
 def images_of(result: Result) -> ImageSet:
     """The images of a result whose stage makes images."""
     assert result.images is not None

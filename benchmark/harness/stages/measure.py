@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.contract import ImageSet, PluginError
 from impress_bench.benchmark.harness.plugins.component import Component
+from impress_bench.benchmark.harness.stages.asking import ask_metric
 from impress_bench.benchmark.harness.stages.base import Stage, images_of, one_per_image
 from impress_bench.benchmark.harness.stages.environment import Environment
-from impress_bench.benchmark.harness.storage.image_codec import to_tensor
 from impress_bench.benchmark.harness.storage.result import Result
 
 
@@ -43,22 +43,16 @@ class Measure(Stage):
     def parts(self) -> Mapping[str, Any]:
         return {"component": self.metric.identity()}
 
-    def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
-        import torch
+    def images(self, inputs: Mapping[str, Result]) -> tuple[ImageSet, ImageSet | None]:
+        """What the metric is given: the images, and what they are compared with."""
+        reference = None if self.reference is None else images_of(inputs["reference"])
+        return images_of(inputs["exploited"]), reference
 
-        exploited = images_of(inputs["exploited"])
-        reference = None
-        if self.reference is not None:
-            reference = to_tensor(images_of(inputs["reference"]))
-        metric = self.metric.create()
-        with torch.no_grad():
-            answer = metric(to_tensor(exploited), reference)
-        try:
-            values = [float(value) for value in answer]
-        except (TypeError, ValueError) as error:
-            raise PluginError(
-                self.component, f"did not return one value per image: {error}"
-            ) from error
-        if not one_per_image(values, exploited):
+    def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
+        return self.judge(inputs, ask_metric(self.metric, *self.images(inputs)))
+
+    def judge(self, inputs: Mapping[str, Result], values: Sequence[float]) -> Result:
+        """The result: the mean of the images' values."""
+        if not one_per_image(values, images_of(inputs["exploited"])):
             raise PluginError(self.component, f"is not one finite value per image: {values[:5]}")
         return Result(record={"value": sum(values) / len(values)})

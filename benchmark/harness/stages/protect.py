@@ -6,35 +6,19 @@ A protection gets titles, masks and the results that it requires, and nothing el
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from impress_bench.benchmark.contract import (
-    NORMS,
-    Budget,
-    Context,
-    ImageSet,
-    PluginError,
-    Protected,
-    ProtectionHooks,
-    State,
-    hooks,
-)
+from impress_bench.benchmark.contract import NORMS, Budget, ImageSet, PluginError, State
 from impress_bench.benchmark.harness.plugins.component import Component
-from impress_bench.benchmark.harness.stages.base import (
-    Stage,
-    images_of,
-    one_per_image,
-    raise_if_skipped,
-)
-from impress_bench.benchmark.harness.stages.environment import Environment, generator
-from impress_bench.benchmark.harness.storage.image_codec import from_tensor, to_tensor
+from impress_bench.benchmark.harness.stages.asking import Answer, Moved, Question, ask
+from impress_bench.benchmark.harness.stages.base import Stage, images_of, one_per_image
+from impress_bench.benchmark.harness.stages.environment import Environment
+from impress_bench.benchmark.harness.storage.image_codec import to_tensor
+from impress_bench.benchmark.harness.storage.keys import derive_seed
 from impress_bench.benchmark.harness.storage.result import Result
-
-if TYPE_CHECKING:
-    import torch
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
@@ -62,38 +46,32 @@ class Protect(Stage):
     def parts(self) -> Mapping[str, Any]:
         return {"component": self.protection.identity(), "model": self.model_digest}
 
-    def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
-        clean = images_of(inputs["original"])
-        notes: dict[str, list[float]] = {}
-        model = env.model("protection", self.protection.surrogate)
-        context = Context(
-            generator=generator("protect", self.task_name, self.subject),
-            model=model,
-            titles=clean.titles,
-            masks=_masks(clean, env.device),
-            results={k: _as_protected(inputs[f"requires {k}"], env.device) for k in self.required},
-            progress=env.progress,
-            note=lambda name, values: notes.update({name: [float(value) for value in values]}),
+    def question(self, inputs: Mapping[str, Result]) -> Question:
+        """What the protection is given."""
+        return Question(
+            component=self.protection,
+            images=images_of(inputs["original"]),
+            seed=derive_seed("protect", self.task_name, self.subject, 0),
+            subject=self.subject,
+            results={name: _moved(inputs[f"requires {name}"]) for name in self.required},
         )
-        plugin = self.protection.create()
-        known = hooks(plugin, ProtectionHooks)
-        raise_if_skipped(self, known.skip(self.subject, model))
-        known.receive_names(self.subject, clean.names)
-        reason = ""
+
+    def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
+        model = env.model("protection", self.protection.surrogate)
+        answer = ask(self.question(inputs), model, env.device, env.progress)
+        return self.judge(inputs, answer)
+
+    def judge(self, inputs: Mapping[str, Result], answer: Answer) -> Result:
+        """The result: distances measured here and held against the budget that it declares."""
+        clean = images_of(inputs["original"])
+        images = replace(clean, images=answer.images.images)
         try:
-            answer = plugin(to_tensor(clean, env.device), context)
-        except PluginError as error:
-            answer, reason = getattr(error, "measured", None), str(error)
-            if answer is None or error.state is not State.OVER_BUDGET:
-                raise
-        try:
-            images = from_tensor(answer.images, clean)
             measured = _distances(clean, images, answer.lpips)
-            _check_per_image("note", notes, clean)
-        except (ValueError, AttributeError) as error:
+            _check_per_image("note", answer.notes, clean)
+        except ValueError as error:
             raise PluginError(self.component, f"returned no valid result: {error}") from error
-        verdict = self._verdict(measured, known.budget, reason)
-        return Result(images, {**measured, **verdict, "notes": notes})
+        verdict = self._verdict(measured, answer.budget, answer.reason)
+        return Result(images, {**measured, **verdict, "notes": dict(answer.notes)})
 
     def _verdict(
         self, measured: Mapping[str, list[float]], budget: Budget, worst: str
@@ -113,17 +91,11 @@ class Protect(Stage):
         return {"states": states, "state": state, "reason": worst}
 
 
-def _masks(images: ImageSet, device: str) -> torch.Tensor | None:
-    import torch
-
-    return None if images.masks is None else torch.from_numpy(images.masks.copy()).to(device)
-
-
-def _distances(clean: ImageSet, images: ImageSet, lpips: torch.Tensor) -> dict[str, Any]:
-    """L-infinity and L2 of the 8-bit images, measured here; LPIPS as the plugin measured it."""
+def _distances(clean: ImageSet, images: ImageSet, lpips: list[float] | None) -> dict[str, Any]:
+    """L-infinity, L2 and LPIPS of what was published, measured here; LPIPS as given where it is."""
     change = (images.images.astype(np.float64) - clean.images.astype(np.float64)) / 255
     flat = change.reshape(len(change), -1)
-    perceived = [float(value) for value in lpips]
+    perceived = _lpips(clean, images) if lpips is None else lpips
     _check_per_image("measure", {"lpips": perceived}, clean)
     return {
         "names": list(images.names),
@@ -133,6 +105,15 @@ def _distances(clean: ImageSet, images: ImageSet, lpips: torch.Tensor) -> dict[s
     }
 
 
+def _lpips(clean: ImageSet, images: ImageSet) -> list[float]:
+    import torch
+
+    from impress_bench.metrics import lpips_budget
+
+    with torch.no_grad():
+        return [float(value) for value in lpips_budget(to_tensor(images), to_tensor(clean))]
+
+
 def _check_per_image(what: str, named: Mapping[str, list[float]], images: ImageSet) -> None:
     """Raise ValueError unless each list holds one finite number per image."""
     for name, values in named.items():
@@ -140,11 +121,7 @@ def _check_per_image(what: str, named: Mapping[str, list[float]], images: ImageS
             raise ValueError(f"{what} {name} is not one finite value per image: {values}")
 
 
-def _as_protected(result: Result, device: str) -> Protected:
-    """A stored protection as the plugin that requires it gets it."""
-    import torch
-
-    record = result.record
-    assert record is not None
-    distances = (torch.tensor(record[norm], dtype=torch.float32, device=device) for norm in NORMS)
-    return Protected(to_tensor(images_of(result), device), *distances)
+def _moved(result: Result) -> Moved:
+    """A stored protection."""
+    assert result.record is not None
+    return Moved(images_of(result), {norm: list(result.record[norm]) for norm in NORMS})

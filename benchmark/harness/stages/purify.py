@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from impress_bench.benchmark.contract import Context, PluginError, PurifierHooks, hooks
 from impress_bench.benchmark.harness.plugins.component import OURS, Component
-from impress_bench.benchmark.harness.stages.base import Stage, images_of, raise_if_skipped
-from impress_bench.benchmark.harness.stages.environment import Environment, generator
-from impress_bench.benchmark.harness.storage.image_codec import from_tensor, to_tensor
+from impress_bench.benchmark.harness.stages.asking import Answer, Question, ask
+from impress_bench.benchmark.harness.stages.base import Stage, images_of
+from impress_bench.benchmark.harness.stages.environment import Environment
+from impress_bench.benchmark.harness.storage.keys import derive_seed
 from impress_bench.benchmark.harness.storage.result import Result
 
 
@@ -43,21 +43,20 @@ class Purify(Stage):
     def parts(self) -> Mapping[str, Any]:
         return {"component": self.purifier.identity(), "model": self.model_digest}
 
-    def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
-        protected = images_of(inputs["protected"])
-        model = env.model("purifier", self.purifier.surrogate)
-        context = Context(
-            generator=generator("purify", self.task_name, self.subject),
-            model=model,
-            progress=env.progress,
+    def question(self, inputs: Mapping[str, Result]) -> Question:
+        """What the purifier is given: images alone, to ours with their names, for `dir:`."""
+        return Question(
+            component=self.purifier,
+            images=replace(images_of(inputs["protected"]), titles=(), masks=None),
+            seed=derive_seed("purify", self.task_name, self.subject, 0),
+            subject=self.subject if self.purifier.distribution == OURS else "",
         )
-        plugin = self.purifier.create()
-        known = hooks(plugin, PurifierHooks)
-        raise_if_skipped(self, known.skip(model))
-        if self.purifier.distribution == OURS:
-            known.receive_names(self.subject, protected.names)
-        answer = plugin(to_tensor(protected, env.device), context)
-        try:
-            return Result(from_tensor(answer.images, protected))
-        except (ValueError, AttributeError) as error:
-            raise PluginError(self.component, f"returned no valid result: {error}") from error
+
+    def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
+        model = env.model("purifier", self.purifier.surrogate)
+        answer = ask(self.question(inputs), model, env.device, env.progress)
+        return self.judge(inputs, answer)
+
+    def judge(self, inputs: Mapping[str, Result], answer: Answer) -> Result:
+        """The result: the images under the names that they had."""
+        return Result(replace(images_of(inputs["protected"]), images=answer.images.images))

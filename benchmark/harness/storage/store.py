@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -32,6 +33,13 @@ from impress_bench.benchmark.harness.storage.atomic_files import (
 )
 from impress_bench.benchmark.harness.storage.keys import canonical_json, sha256
 from impress_bench.benchmark.harness.storage.result import Result, Stored, files_of
+
+#: `record.json`, or an image in a folder of images.
+_NAME = re.compile(r"(?:(?!\.)[^/\0]+/)?(?!\.)[^/\0]+")
+
+
+#: What a recorded failure says.
+_FAILURE = {"state", "reason", "traceback"}
 
 
 class StoreError(Exception):
@@ -101,13 +109,16 @@ class Store:
             manifest = json.loads((folder / "manifest.json").read_bytes())
             if sha256(canonical_json(manifest["inputs"]).encode()) != key:
                 raise ValueError("the manifest belongs to another key")
+            for name in manifest["files"]:
+                if not _NAME.fullmatch(name):
+                    raise ValueError(f"{name!r} is no name of a file in it")
             files = {name: (folder / name).read_bytes() for name in manifest["files"]}
             for name, data in files.items():
                 if sha256(data) != manifest["files"][name]:
                     raise ValueError(f"{name} is not what was written")
             stored = Stored(manifest, files)
-            _ = stored.seconds, stored.peak_bytes
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            _ = stored.seconds, stored.peak_bytes, stored.passes
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             if key not in self._warned:
                 self._warned.add(key)
                 self._warn(f"damaged {key}: {error}; it is made again")
@@ -187,8 +198,10 @@ class Store:
         """Why a stage failed in this run, or None; a later run tries again."""
         path = self.root / "failures" / f"{key}.json"
         try:
-            recorded: dict[str, Any] = json.loads(path.read_bytes())
-        except (OSError, ValueError):
+            recorded: Any = json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return None
+        if not isinstance(recorded, dict) or not recorded.keys() >= _FAILURE:
             return None
         return recorded if self.run is not None and recorded.get("run") == self.run else None
 

@@ -6,7 +6,7 @@ import torch
 from impress_bench.benchmark.atelier.train.loop import Schedule, load_ema, train
 
 
-def run(folder, steps, stop_after=None):
+def run(folder, steps, stop_after=None, origin=""):
     torch.manual_seed(0)
     model = torch.nn.Linear(4, 1)
     calls = 0
@@ -20,7 +20,8 @@ def run(folder, steps, stop_after=None):
         return (model(inputs) - inputs.sum(1, keepdim=True)).square().mean()
 
     schedule = Schedule(steps=steps, lr=0.05, warmup=5)
-    return train({"linear": model}, loss, schedule, folder, checkpoint_every=10), model
+    outcome = train({"linear": model}, loss, schedule, folder, origin, checkpoint_every=10)
+    return outcome, model
 
 
 def test_learns_the_sum(tmp_path):
@@ -49,3 +50,14 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
             Schedule(steps=1, lr=0.1),
             tmp_path,
         )
+
+
+def test_a_checkpoint_of_another_origin_is_put_aside(tmp_path, capsys):
+    run(tmp_path, 20, origin="one encoder")
+    run(tmp_path, 20, origin="one encoder")
+    assert "resumed at step 20" in capsys.readouterr().out
+    _, expected = run(tmp_path / "fresh", 20)
+    _, model = run(tmp_path, 20, origin="another encoder")
+    assert "started afresh" in capsys.readouterr().out
+    assert torch.equal(model.weight, expected.weight)
+    assert (tmp_path / "stale.safetensors").exists()

@@ -71,6 +71,7 @@ purifiers = ["keep", "smooth"]
 subjects = 2
 threads = 1
 inspections = false
+isolate = false
 
 [models]
 protection = "tiny"

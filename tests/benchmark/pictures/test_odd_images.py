@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
+from impress_bench.benchmark.cli import main
 from impress_bench.benchmark.pictures.command import run_job
+from impress_bench.benchmark.pictures.sources import find_files
 
 HEIGHT, WIDTH = 40, 72
 
@@ -33,24 +37,63 @@ GREY = RGB.convert("L")
 ALPHA = np.linspace(0, 255, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype("u1")
 RGBA = Image.fromarray(np.dstack([scene(), ALPHA]))
 DEEP = Image.fromarray(np.asarray(GREY).astype("u2") * 257)
+WIDE = Image.fromarray(np.asarray(GREY).astype("i4") * 1000000)
 FLOATS = Image.fromarray(np.asarray(GREY).astype("f4"))
 PALETTE = RGB.quantize(32)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 PNG, JPEG = encoded(RGB, "PNG"), encoded(RGB, "JPEG", quality=95)
+SMALL = RGB.resize((WIDTH // 4, HEIGHT // 4))
+#: An animation of two frames, and a preview beside the image, by format.
+SECOND = {"save_all": True, "append_images": [RGB.rotate(90)]}
+PREVIEW = {"save_all": True, "append_images": [SMALL]}
+
+
+def turning(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
 
 
 def rotated(orientation: int) -> bytes:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    return encoded(RGB, "JPEG", quality=95, exif=exif)
+    return encoded(RGB, "JPEG", quality=95, exif=turning(orientation))
 
 
-def huge() -> bytes:
+def deep_colour() -> bytes:
+    """A PNG of 16 bits per colour, which Pillow reads and does not write."""
+    rows = (scene().astype(">u2") * 257).reshape(HEIGHT, -1)
+    data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    header = WIDTH.to_bytes(4, "big") + HEIGHT.to_bytes(4, "big") + bytes([16, 2, 0, 0, 0])
+    chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
+    return PNG[:8] + b"".join(
+        len(content).to_bytes(4, "big") + kind + content
+        + zlib.crc32(kind + content).to_bytes(4, "big")
+        for kind, content in chunks
+    )  # fmt: skip
+
+
+def tiff_with_preview(first: bool) -> bytes:
+    """A TIFF with a smaller version of its image before or behind it, marked as one."""
+    buffer = io.BytesIO()
+    with TiffImagePlugin.AppendingTiffWriter(buffer, new=True) as pages:
+        for image, kind in ((SMALL, 1), (RGB, 0))[:: 1 if first else -1]:
+            image.save(pages, "TIFF", tiffinfo={254: kind})
+            pages.newFrame()
+    return buffer.getvalue()
+
+
+def huge(side: int = 60000) -> bytes:
     """A PNG that claims 60,000 x 60,000 pixels."""
-    header = (60000).to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
+    header = side.to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
     chunk = b"IHDR" + header
     checked = len(header).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
     return PNG[:8] + checked + PNG[33:]
+
+
+def wordy() -> bytes:
+    """A PNG with more text than Pillow takes."""
+    words = PngImagePlugin.PngInfo()
+    words.add_text("parameters", "x" * (PngImagePlugin.MAX_TEXT_CHUNK + 1), zip=True)
+    return encoded(RGB, "PNG", pnginfo=words)
 
 
 def flipped(data: bytes, place: float) -> bytes:
@@ -101,10 +144,36 @@ CASES: dict[str, tuple[bytes, tuple[int, int] | str]] = {
     "floats.tif": (encoded(FLOATS, "TIFF"), "floating-point"),
     "moving.gif": (
         encoded(PALETTE, "GIF", save_all=True, append_images=[RGB.rotate(90).quantize(8)]),
-        "2 images",
+        "animation of 2 images",
     ),
+    "moving.png": (encoded(RGB, "PNG", **SECOND), "animation of 2 images"),
+    "moving.apng": (encoded(RGB, "PNG", **SECOND), "animation of 2 images"),
+    "moving.webp": (encoded(RGB, "WEBP", **SECOND), "animation of 2 images"),
+    "phone.jpg": (encoded(RGB, "MPO", **PREVIEW), (HEIGHT, WIDTH)),
+    "phone.mpo": (encoded(RGB, "MPO", **PREVIEW), (HEIGHT, WIDTH)),
+    "pages.tif": (encoded(RGB, "TIFF", **SECOND), "stack of 2 images"),
+    "preview-behind.tif": (tiff_with_preview(False), (HEIGHT, WIDTH)),
+    "preview-first.tif": (tiff_with_preview(True), (HEIGHT, WIDTH)),
+    "turned.png": (encoded(RGB, "PNG", exif=turning(8)), (WIDTH, HEIGHT)),
+    "turned.webp": (encoded(RGB, "WEBP", exif=turning(6)), (WIDTH, HEIGHT)),
+    "turned.tif": (encoded(RGB, "TIFF", exif=turning(5)), (WIDTH, HEIGHT)),
+    "inks.tif": (encoded(RGB.convert("CMYK"), "TIFF"), (HEIGHT, WIDTH)),
+    "lab.tif": (encoded(RGB.convert("LAB"), "TIFF"), (HEIGHT, WIDTH)),
+    "deep-colour.png": (deep_colour(), (HEIGHT, WIDTH)),
+    "wordy.png": (wordy(), "more text than Pillow takes"),
+    "above-pillow's-limit.png": (huge(19000), "19000 x 19000 is above the limit of 100 megapixels"),
+    "panorama.png": (encoded(Image.fromarray(scene(2, 1500)), "PNG"), (2, 1500)),
+    "wide-values.tif": (encoded(WIDE, "TIFF"), "32-bit values"),
+    f"{'n' * 251}.png": (PNG, (HEIGHT, WIDTH)),
+    f"{'m' * 250}.jpg": (JPEG, "longer than the file system allows"),
+    f"{'m' * 250}.png": (PNG, "longer than the file system allows"),
+    "photo.heic": (b"ftypheic", ".heic is not read; convert it to PNG"),
     "signature.webp": (b"RIFF\x10\x00\x00\x00WEBPVP8 ", ""),
 }
+
+
+#: What systems leave behind.
+JUNK = (".hidden.png", ".DS_Store", "._rgb.png", "Thumbs.db", "desktop.ini", "~$rgb.png")
 
 
 @pytest.fixture
@@ -114,7 +183,8 @@ def folder(tmp_path: Path) -> Path:
     for name, (data, _) in CASES.items():
         (source / name).write_bytes(data)
     (source / "notes.txt").write_text("not to be touched")
-    (source / ".hidden.png").write_bytes(b"")
+    for name in JUNK:
+        (source / name).write_bytes(b"no image")
     (source / "folder.png").mkdir()
     return source
 
@@ -135,8 +205,8 @@ def job(tmp_path: Path) -> Callable[..., dict[str, object]]:
 
 
 def test_there_are_enough_of_them():
-    assert len(CASES) >= 30
-    assert sum(isinstance(expected, str) for _, expected in CASES.values()) >= 10
+    assert len(CASES) >= 60
+    assert sum(isinstance(expected, str) for _, expected in CASES.values()) >= 18
 
 
 @pytest.mark.parametrize(
@@ -144,14 +214,15 @@ def test_there_are_enough_of_them():
     [
         ("protection", "glaze[steps=1,transfer_steps=2]", "resize"),
         ("protection", "identity", "tile"),
-        ("purifier", "resize", "tile"),
         ("purifier", "vae-round-trip", "resize"),
     ],
 )
 def test_every_image_ends_as_it_should(folder, job, tmp_path, kind, spec, fit):
     outcomes = job(kind, spec, folder, fit=fit)
-    assert set(outcomes) == {*CASES, "notes.txt"}
-    assert outcomes["notes.txt"].state == "ignored"
+    ignored = {name: outcomes.pop(name) for name in (*JUNK, "notes.txt", "folder.png")}
+    assert {outcome.state for outcome in ignored.values()} == {"ignored"}
+    assert all(outcome.reason for outcome in ignored.values())
+    assert set(outcomes) == {*CASES}
     for name, (_, expected) in CASES.items():
         outcome = outcomes[name]
         if isinstance(expected, str):
@@ -164,6 +235,22 @@ def test_every_image_ends_as_it_should(folder, job, tmp_path, kind, spec, fit):
             assert written.size == expected[::-1], name
     made = {path.name for path in (tmp_path / "out").iterdir()}
     assert len(made) == sum(outcome.state == "done" for outcome in outcomes.values())
+
+
+def test_the_command_names_every_file_of_a_folder(folder, tmp_path, monkeypatch, capsys):
+    """Done, failed or ignored; exit code 1, since some failed."""
+    arguments = ["purify", str(folder), str(tmp_path / "out"), "--purifier", "none", "--json"]
+    monkeypatch.setattr(sys, "argv", ["impress-bench", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    told = json.loads(capsys.readouterr().out)
+    assert {Path(one["source"]) for one in told} == set(folder.iterdir())
+    assert len(told) >= 60
+    states = {Path(one["source"]).name: one["state"] for one in told}
+    assert all(states[name] in ("ignored", "failed", "done") for name in states)
+    assert sum(state == "ignored" for state in states.values()) == len(JUNK) + 2
+    assert all(one["reason"] for one in told if one["state"] != "done")
 
 
 def test_an_image_nothing_is_done_to_comes_back_as_it_was(folder, job):
@@ -185,11 +272,18 @@ def test_an_image_nothing_is_done_to_comes_back_as_it_was(folder, job):
     upright, stored = written("turned.jpg")[0], written("rgb.jpg")[0]
     assert np.array_equal(upright, np.rot90(stored, -1))
     assert np.array_equal(written("mirrored.jpg")[0], stored[:, ::-1])
+    assert np.array_equal(written("turned.png")[0], np.rot90(scene(), 1))
+    assert np.array_equal(written("turned.tif")[0], np.rot90(scene()[:, ::-1], 1))
+    assert np.array_equal(written("deep-colour.png")[0], scene())
+    assert np.array_equal(written("preview-first.tif")[0], scene())
+    assert np.array_equal(written("preview-behind.tif")[0], scene())
+    with Image.open(folder / "phone.jpg") as phone:
+        assert np.array_equal(written("phone.jpg")[0], np.asarray(phone))
     assert "exif" not in written("turned.jpg")[1]
 
 
-def test_images_that_share_a_stem_keep_their_whole_names(folder, job):
-    outcomes = job("protection", "identity", folder)
-    assert outcomes["rgb.png"].target.name == "rgb.png.png"
-    assert outcomes["rgb.webp"].target.name == "rgb.webp.png"
-    assert outcomes["cmyk.jpg"].target.name == "cmyk.png"
+def test_images_that_share_a_stem_keep_their_whole_names(folder, tmp_path):
+    targets = {path.name: out.name for path, out in find_files(folder, tmp_path).images.items()}
+    assert targets["rgb.png"] == "rgb.png.png"
+    assert targets["rgb.webp"] == "rgb.webp.png"
+    assert targets["cmyk.jpg"] == "cmyk.png"

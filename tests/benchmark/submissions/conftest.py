@@ -1,26 +1,55 @@
-"""Results of the preset quick with figures that nobody measured."""
+"""Complete results of the preset quick with figures that nobody measured."""
 
 import json
+import shutil
 
+import pandas as pd
 import pytest
 
 from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.planning.planner import make_plan
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.runs.provenance import provenance
-from impress_bench.benchmark.harness.runs.tables import board_meta, frames_of, save_frames
+from impress_bench.benchmark.harness.runs.tables import (
+    PROTECTIONS,
+    Frames,
+    board_meta,
+    frames_of,
+    save_frames,
+)
+from impress_bench.benchmark.submissions.writing import submit
+
+#: What some metrics may be; `{at}` counts up.
+VALUES = {"psnr": 20.0, "psnr-background": 20.0, "ssim": 0.5, "vif-p": 0.3}
+PIN = {"git": "https://example.org/sample-cloak.git", "commit": "0123456789" * 4}
 
 
-def _made_up(folder, protections, start):
-    preset = load_preset("quick").override(
-        {}, tasks=["malicious-editing"], protections=protections, purifiers=["none", "resize"]
-    )
+def value_of(metric, at, start):
+    """A value that the metric can have, another for every `at`."""
+    if "-top" in metric:
+        return round(at % 3) / 2  # multiples of 1/2 are multiples of a share of 10 images too
+    return VALUES.get(metric, 0.5) + start + at / 10_000
+
+
+def _made_up(folder, protections, start=0.1, states=(), distance=8 / 255, **values):
+    preset = load_preset("quick").override({}, protections=protections, **values)
     plan = make_plan(preset, Registry())
     frames = frames_of(plan, {})
-    frames.cells["value"] = [start + at / 1000 for at in range(len(frames.cells))]
-    frames.cells["state"], frames.cells["reason"] = "done", ""
+    cells = frames.cells
+    cells["value"] = [value_of(metric, at, start) for at, metric in enumerate(cells["metric"])]
+    cells["state"], cells["reason"] = "done", ""
+    for at, state in states:
+        reason = f"protection x[a=1] is {state}, <b>so it is</b>\nhttps://example.org"
+        cells.loc[at, ["value", "state", "reason"]] = [float("nan"), state, reason]
+    rows = []
+    for cell in plan.protections:
+        moved = 0.0 if cell.place.protection == "identity" else distance
+        for image in ("one", "two"):
+            place = (cell.place.task, cell.place.subject, cell.place.protection)
+            rows.append((*place, image, moved, 30 * moved, moved / 4, "done"))
+    moved = pd.DataFrame(rows, columns=list(PROTECTIONS))
     folder.mkdir(parents=True)
-    save_frames(frames, folder)
+    save_frames(Frames(cells, moved, frames.inspections, frames.notes), folder)
     document = {**provenance(plan), "boards": board_meta(plan)}
     (folder / "provenance.json").write_text(json.dumps(document))
     return folder
@@ -34,5 +63,29 @@ def plugins(third_parties, monkeypatch):
 
 @pytest.fixture
 def made_up(plugins):
-    """`made_up(folder, protections, start)` is the folder of such a run."""
+    """`made_up(folder, protections, …)` is the folder of such a run."""
     return _made_up
+
+
+@pytest.fixture(scope="session")
+def written(third_parties, tmp_path_factory):
+    """A complete run of a third party's protection, and its submission."""
+    folder = tmp_path_factory.mktemp("written")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(third_parties))
+        _made_up(folder / "run", ["identity", "sample-cloak"])
+        submit("sample-cloak", folder / "run", folder / "submissions", **PIN)
+    return folder
+
+
+@pytest.fixture
+def measured(written, plugins):
+    """That run."""
+    return written / "run"
+
+
+@pytest.fixture
+def submission(written, tmp_path):
+    """A copy of that submission."""
+    shutil.copytree(written / "submissions", tmp_path / "submissions")
+    return tmp_path / "submissions" / "sample-cloak"

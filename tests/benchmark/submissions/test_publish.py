@@ -2,46 +2,92 @@
 
 import json
 import re
+import shutil
 
 import pandas as pd
 import pytest
 
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.storage.keys import sha256
-from impress_bench.benchmark.submissions.publish import publish
+from impress_bench.benchmark.submissions import publish as publishing
+from impress_bench.benchmark.submissions.measured import keep
+from impress_bench.benchmark.submissions.publish import CLAIMED
 from impress_bench.benchmark.submissions.reading import read
 from impress_bench.benchmark.submissions.writing import submit
 
 PIN = {"git": "https://example.org/sample-cloak.git", "commit": "0123456789" * 4}
 
 
+@pytest.fixture(scope="module")
+def published(written, third_parties, tmp_path_factory):
+    """Results of our own, to be copied."""
+    from impress_bench.benchmark.harness.runs.folder import read_part
+
+    folder = tmp_path_factory.mktemp("published") / "results" / "quick"
+    shutil.copytree(written / "run", folder)
+    part = read_part(folder)
+    for name in ("cells", "protections"):
+        frame = getattr(part.frames, name)
+        frame.loc[frame["protection"] == "sample-cloak", "protection"] = "photoguard-encoder"
+        frame.to_parquet(folder / f"{name}.parquet", index=False)
+    return folder.parent
+
+
 @pytest.fixture
-def results(tmp_path, made_up):
-    made_up(tmp_path / "results" / "quick", ["identity", "photoguard-encoder"], 0.5)
+def results(published, tmp_path):
+    shutil.copytree(published, tmp_path / "results")
     return tmp_path / "results"
 
 
 @pytest.fixture
-def submissions(tmp_path, made_up):
-    run = made_up(tmp_path / "run", ["identity", "sample-cloak"], 0.7)
-    submit("sample-cloak", run, tmp_path / "submissions", **PIN)
-    return tmp_path / "submissions"
+def submissions(submission):
+    return submission.parent
 
 
-def test_a_submission_stands_beside_the_others(results, submissions, tmp_path):
-    page = tmp_path / "LEADERBOARD.md"
-    publish(results, tmp_path / "none", page)
-    before = page.read_text()
+@pytest.fixture
+def publish(results, submissions, tmp_path):
+    """Publishes what is in the folders and gives the page."""
+
+    def write(submissions=submissions):
+        page = tmp_path / "LEADERBOARD.md"
+        write.paths = publishing.publish(results, submissions, page, tmp_path / "measured")
+        return page.read_text()
+
+    return write
+
+
+def sections(page):
+    """Sections of a page by their heading."""
+    return {part.partition("\n")[0]: part for part in page.split("\n## ")[1:]}
+
+
+def test_a_claim_stands_apart_from_measurements(publish, results, submissions, tmp_path):
+    before = publish(tmp_path / "none")
     assert "sample-cloak" not in before
     assert "PhotoGuard (encoder)" in before
-    assert "come from a miniature" in before
-    written = publish(results, submissions, page)
-    after = page.read_text()
-    assert "sample-cloak" in after
-    assert "#### sample-cloak: " in after
-    assert "sample-cloak" not in before
-    claimed = pd.read_csv(submissions / "sample-cloak" / "cells.csv")
-    value = claimed.query("metric == 'psnr' and purifier == 'none'")["value"].item()
+    ours, claimed = sections(publish()).values()
+    assert "sample-cloak" not in ours
+    assert claimed.startswith(CLAIMED)
+    assert "nobody else has measured them" in claimed
+    assert "#### sample-cloak: " in claimed
+    assert "PhotoGuard" not in claimed
+    assert "pack, digest d8f7" in claimed
+    assert "sample-cloak" not in (results / "quick" / "boards" / "table-2.md").read_text()
+
+
+def test_what_was_measured_again_stands_beside_ours(
+    publish, results, submissions, made_up, tmp_path
+):
+    run = made_up(tmp_path / "again", ["identity", "sample-cloak"], 0.2)
+    keep(run, submissions / "sample-cloak", tmp_path / "measured")
+    page = publish()
+    assert len(sections(page)) == 1
+    assert CLAIMED not in page
+    measured = pd.read_parquet(run / "cells.parquet")
+    where = "protection == 'sample-cloak' and metric == 'psnr' and purifier == 'none'"
+    value = measured.query(where)["value"].item()
+    claimed = pd.read_csv(submissions / "sample-cloak" / "cells.csv").query(where)["value"].item()
+    assert abs(value - claimed) > 0.05
     matrix = json.loads(
         (results / "quick" / "boards" / "matrix-malicious-editing.json").read_text()
     )
@@ -51,35 +97,61 @@ def test_a_submission_stands_beside_the_others(results, submissions, tmp_path):
         and row["metric"] == "psnr"
     ]  # fmt: skip
     assert shown == [pytest.approx(value)]
-    block = after.partition("#### sample-cloak: ")[2].partition("####")[0]
-    psnr = next(line for line in block.splitlines() if line.startswith("| PSNR "))
-    assert f"{value:.3f}" in psnr
-    for path in written:
+    assert "sample-cloak" in (results / "quick" / "boards" / "visibility.md").read_text()
+    for path in publish.paths:
         assert path.exists()
-    for target in re.findall(r"\]\(([^)]+)\)", after):
+    for target in re.findall(r"\]\(([^)]+)\)", page):
         assert (tmp_path / target).exists(), target
 
 
-def test_twice_gives_the_same_bytes(results, submissions, tmp_path):
-    page = tmp_path / "LEADERBOARD.md"
-    first = [path.read_bytes() for path in publish(results, submissions, page)]
-    assert [path.read_bytes() for path in publish(results, submissions, page)] == first
+def test_a_measurement_counts_for_what_it_measured_alone(publish, submissions, made_up, tmp_path):
+    """Another pin, another figure: whatever is changed makes it a claim again."""
+    run = made_up(tmp_path / "again", ["identity", "sample-cloak"], 0.2)
+    keep(run, submissions / "sample-cloak", tmp_path / "measured")
+    text = (submissions / "sample-cloak" / "submission.toml").read_text()
+    changed = text.replace(PIN["commit"], PIN["commit"][::-1])
+    (submissions / "sample-cloak" / "submission.toml").write_text(changed)
+    assert CLAIMED in publish()
 
 
-def test_unlike_provenance_shares_no_table(results, submissions, tmp_path):
+def test_twice_gives_the_same_bytes(publish):
+    publish()
+    first = [path.read_bytes() for path in publish.paths]
+    publish()
+    assert [path.read_bytes() for path in publish.paths] == first
+
+
+@pytest.mark.parametrize("share", ["one of each", "all"])
+def test_cells_that_are_not_done_are_published(publish, submissions, made_up, tmp_path, share):
+    ended = ["failed", "skipped", "over-budget", "timeout"]
+    places = range(102, 174) if share == "all" else range(169, 173)
+    states = [(at, ended[at % 4 if share != "all" else 0]) for at in places]
+    run = made_up(tmp_path / share, ["identity", "sample-cloak"], states=states)
+    submit("sample-cloak", run, submissions, force=True, **PIN)
+    claimed = read(submissions / "sample-cloak").claimed
+    assert (claimed.cells["state"] != "done").sum() == len(states)
+    assert "sample-cloak" in publish()
+
+
+@pytest.mark.parametrize("file", ["target", "pack"])
+def test_unlike_provenance_shares_no_table(publish, results, submissions, made_up, tmp_path, file):
+    run = made_up(tmp_path / "again", ["identity", "sample-cloak"], 0.2)
+    keep(run, submissions / "sample-cloak", tmp_path / "measured")
     place = results / "quick" / "provenance.json"
     document = json.loads(place.read_text())
-    document["models"]["target"]["digest"] = "0" * 64
+    if file == "pack":
+        document["pack"] = "0" * 64
+    else:
+        document["models"]["target"]["digest"] = "0" * 64
     place.write_text(json.dumps(document))
-    page = tmp_path / "LEADERBOARD.md"
-    publish(results, submissions, page)
+    page = publish()
     assert "sample-cloak" not in (results / "quick" / "boards" / "table-2.md").read_text()
-    sections = page.read_text().split("\n## ")[1:]
-    assert ["sample-cloak" in section for section in sections] == [False, True]
-    assert "PhotoGuard" not in sections[1]
+    parts = page.split("\n## ")[1:]
+    assert ["sample-cloak" in section for section in parts] == [False, True]
+    assert "PhotoGuard" not in parts[1]
 
 
-def test_a_later_version_still_publishes_what_was_accepted(results, submissions, tmp_path):
+def test_a_later_version_still_publishes_what_was_accepted(publish, submissions):
     folder = submissions / "sample-cloak"
     text = (folder / "submission.toml").read_text()
     document = json.loads((folder / "provenance.json").read_text())
@@ -91,17 +163,25 @@ def test_a_later_version_still_publishes_what_was_accepted(results, submissions,
         re.sub(r'benchmark = ".*"', 'benchmark = "0.0.1"', text)
     )
     assert any("not this version" in str(complaint) for complaint in read(folder).complaints)
-    publish(results, submissions, tmp_path / "LEADERBOARD.md")
-    assert "impress-bench 0.0.1" in (tmp_path / "LEADERBOARD.md").read_text()
+    page = publish()
+    assert "impress-bench 0.0.1" in page
+    assert "they are of version 0.0.1, not " in page
 
 
-def test_what_validate_refuses_is_not_published(results, submissions, tmp_path):
+def test_what_validate_refuses_is_not_published(publish, submissions):
     (submissions / "sample-cloak" / "cells.csv").write_text("x")
     with pytest.raises(ConfigError, match=r"claims\.cells"):
-        publish(results, submissions, tmp_path / "LEADERBOARD.md")
+        publish()
 
 
-def test_a_folder_that_holds_no_results_is_named(results, tmp_path):
+def test_files_beside_the_folders_are_not_published(publish, submissions):
+    for path in (submissions / "sample-cloak").iterdir():
+        (submissions / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(ConfigError, match=r"cells\.csv: does not belong here"):
+        publish()
+
+
+def test_a_folder_that_holds_no_results_is_named(publish, results):
     (results / "notes").mkdir()
     with pytest.raises(ConfigError, match="notes holds no results of a run"):
-        publish(results, tmp_path / "none", tmp_path / "LEADERBOARD.md")
+        publish()

@@ -33,6 +33,21 @@ def test_adaptations_compose_and_leave_the_base_alone(problem):
     assert (both(images, given).linf <= 0.1 + 1e-6).all()
 
 
+def test_what_the_base_is_asked_comes_from_the_base():
+    class Choosy(Aim):
+        def skip(self, subject, model):
+            return f"not for {subject}"
+
+        def receive_names(self, subject, names):
+            self.given = (subject, names)
+
+    base = Choosy(torch.zeros(1))
+    adapted = Consistency()(base, "choosy")
+    assert adapted.skip("ada", None) == "not for ada"
+    adapted.receive_names("ada", ("one",))
+    assert base.given == ("ada", ("one",))
+
+
 @pytest.mark.parametrize("term", [None, Consistency(weight=2.0)])
 def test_comparing_losses_leaves_the_callers_protection_alone(term):
     """Orthogonal PGD takes means; whoever made the protection goes on with samples."""

@@ -92,6 +92,19 @@ def test_only_what_may_move_moves(images):
     assert (moved[..., :4] != images[..., :4]).all()
 
 
+def test_a_subclass_may_bound_perturbations_by_the_image(images):
+    """Half of the radius where an image is dark."""
+
+    class Tender(Pgd):
+        def project(self, delta, images):
+            bound = torch.where(images < 0.5, self.linf / 2, self.linf)
+            return delta.clamp(-bound, bound)
+
+    moved, _ = solve(Tender(5, 0.02, linf=0.05), images, images + 1)
+    expected = torch.where(images < 0.5, 0.025, 0.05).double()
+    assert (moved - images - expected).abs().max() < 1e-8
+
+
 def test_random_start_fills_the_ball(images):
     images = torch.full_like(images, 0.5)
     moved, _ = solve(Pgd(1, 0.0, linf=0.05, random_start=True), images, images)

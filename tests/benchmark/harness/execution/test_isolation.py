@@ -7,7 +7,6 @@ import pytest
 
 PLACE = ["task", "subject", "protection", "purifier", "seed", "metric"]
 LIMITS = """
-isolate = true
 time_limit_s = 25.0
 memory_limit_gb = 2.0
 """
@@ -27,6 +26,23 @@ PROTECTIONS = {
     "hostile[how=forget]": ("failed", "shape"),
     "hostile[how=overshoot]": ("over-budget", "linf"),
     "hostile[how=meddle]": ("", ""),
+    "hostile[how=kill-parents]": ("failed", "nobody died"),
+    "hostile[how=detach]": ("done", ""),
+    "hostile[how=share-memory]": ("failed", "held more than 2 GiB of memory"),
+    "hostile[how=hide-memory]": ("failed", "held more than 2 GiB of memory"),
+    "hostile[how=fill-shared-memory]": ("failed", ""),
+    "hostile[how=hold-lock]": ("timeout", "ran past 25 s"),
+    "hostile[how=answer-nothing]": ("failed", "returned no valid result: out/000.png"),
+    "hostile[how=answer-lies]": ("failed", "left no result (answer.json: lpips: Extra inputs"),
+    "hostile[how=answer-infinity]": ("failed", "left no result (answer.json: notes.a.0"),
+    "hostile[how=answer-nesting]": ("failed", "left no result (answer.json"),
+    "hostile[how=answer-pipe]": ("failed", "out/answer.json is no ordinary file"),
+    "hostile[how=answer-links]": ("failed", "out/000.png: Too many levels of symbolic links"),
+    "hostile[how=answer-large]": ("failed", "out/000.png is larger than"),
+    "hostile[how=call-out]": ("failed", "Network is unreachable"),
+    "hostile[how=peek]": ("done", ""),
+    "hostile[how=forge-store]": ("done", ""),
+    "hostile-liar": ("over-budget", "lpips is "),
     "hostile[early=true,how=fail]": ("failed", "could not be created"),
     "hostile-import": ("failed", "ended with 3"),
 }
@@ -43,12 +59,15 @@ def bench(command, preset_file, site, third_parties, tmp_path):
 
     def run(out, limits, *options):
         content = preset_file.read_text().replace("subjects = 2", "subjects = 1" + limits)
+        if limits:
+            content = content.replace("isolate = false", "isolate = true")
         preset = tmp_path / f"{out}.toml"
         preset.write_text(content)
         folder = tmp_path / out
         process = command(
             "run", "--preset", preset, "--out", folder, "--quiet", "--store", tmp_path / f"s-{out}",
             "--workers", "1", *options, PYTHONPATH=f"{site}{os.pathsep}{third_parties}",
+            SECRET_TOKEN="x", FAKE_DELAY="0",
         )  # fmt: skip
         _, errors = process.communicate(timeout=600)
         cells = pd.read_parquet(folder / "cells.parquet")
@@ -79,13 +98,15 @@ def check(cells, alone, column, expected):
             assert reason in told, (name, told)
 
 
-def test_hostile_protections(bench, alone):
+def test_hostile_protections(bench, alone, third_parties, tmp_path):
+    (third_parties / "hostile_cloak" / "store.txt").write_text(str(tmp_path / "s-beside"))
     names = ",".join(["clean", "shift", "sample-cloak", *PROTECTIONS])
-    more = ("--protections", names, "--purifiers", "keep,smooth")
+    more = ("--protections", names, "--purifiers", "keep")
     code, errors, cells = bench("beside", LIMITS, *more)
     assert code == 1, errors
     assert "Traceback" not in errors
-    check(cells, alone, "protection", PROTECTIONS)
+    kept = alone.loc[alone.index.get_level_values("purifier") != "smooth"]
+    check(cells, kept, "protection", PROTECTIONS)
 
 
 def test_hostile_purifiers(bench, alone):

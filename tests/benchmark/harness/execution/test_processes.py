@@ -130,7 +130,7 @@ def test_each_process_has_a_gpu_of_its_own(bench, monkeypatch):
     assert default_workers(preset) == 1
 
 
-def test_helpers_end_with_their_run(command, logged, preset_file, tmp_path):
+def test_workers_end_with_their_run(command, logged, preset_file, tmp_path):
     out, store = tmp_path / "out", tmp_path / "store"
     arguments = ("run", "--preset", preset_file, "--out", out, "--store", store, "--workers", "3")
     process = command(*arguments, FAKE_DELAY="1")

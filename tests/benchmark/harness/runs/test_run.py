@@ -197,10 +197,15 @@ def test_slow_plugin_times_out(bench):
     assert reasons(result, "endless") == {"protection endless: ran past its time limit of 0.3 s"}
 
 
-def test_score_that_is_no_number_fails(bench):
+def test_score_that_is_no_number_fails_and_no_other(bench):
     result = bench.run(tasks=["copying[broken_score=true]"])
-    assert set(result.cells["state"]) == {"failed"}
-    assert "scored nearness as nan" in result.cells["reason"].iloc[0]
+    states = result.cells.groupby("metric")["state"].unique()
+    assert states["nearness"].tolist() == ["failed"]
+    assert states["spread"].tolist() == ["done"]
+    assert result.cells.loc[result.cells["metric"] == "spread", "value"].notna().all()
+    assert "scored nearness as nan" in result.failures[0]["reason"]
+    assert set(result.states) == {"failed"}
+    assert result.exit_code == 1
 
 
 def test_requirement_that_does_not_exist_costs_its_own_cells(bench):
@@ -264,7 +269,7 @@ def test_notes_reach_the_tables_and_a_board(bench):
     assert set(notes["protection"]) == {"shift"}
     assert set(notes["image"]) == {"one", "two"}
     assert notes["value"].between(0.3, 0.7).all()
-    assert "| shift" in (result.out / "boards" / "diagnostics.md").read_text()
+    assert "| Shift" in (result.out / "boards" / "diagnostics.md").read_text()
 
 
 def test_matrix_block_runs_nothing_else(bench):

@@ -10,8 +10,8 @@ import torch
 from impress_bench.benchmark.harness.planning.planner import make_plan
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.runs.costs import Cost, load_costs, save_costs
+from impress_bench.benchmark.harness.stages import memory
 from impress_bench.benchmark.harness.stages.environment import Environment
-from impress_bench.benchmark.harness.stages.purify import memory
 from impress_bench.benchmark.harness.storage.store import Store
 
 BLOCK = 300 * 10**6

@@ -56,7 +56,7 @@ def test_settings_may_name_it_and_provenance_tells_its_weights(bench):
     ("group", "text", "complaint"),
     [
         ("purifiers", "keep>bleach[surrogate=other]", "a chain holds one model"),
-        ("protections", "shift+halved[through=smooth[surrogate=other]]", "what it is a part of"),
+        ("protections", "shift+halved[through=smooth[surrogate=other]]", "this is a part of"),
         ("metrics", "gap[surrogate=other]", "surrogate"),
     ],
 )

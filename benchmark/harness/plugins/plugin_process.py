@@ -1,0 +1,183 @@
+"""A third party's plugin in a process of its own, under this interpreter or another one.
+
+What it is asked and what it answers are files; `messages` says which. It is confined as the system
+allows (see `sandbox`), so that whatever it does costs its own results alone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from impress_bench.benchmark.contract import PluginError, State
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.config.preset import Preset
+from impress_bench.benchmark.harness.plugins.component import OURS, Component
+from impress_bench.benchmark.harness.plugins.messages import (
+    IMAGES_OUT,
+    JOB,
+    PROTOCOL,
+    Applied,
+    Described,
+    Failure,
+    Refused,
+    component_document,
+    read_answer,
+)
+from impress_bench.benchmark.harness.storage.keys import canonical_json
+from impress_bench.benchmark.sandbox.confine import (
+    Ending,
+    Walls,
+    hub_cache,
+    run_confined,
+    scratch_folder,
+    secrets,
+)
+
+SERVER = "impress_bench.benchmark.harness.execution.serve_plugin"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one call: seconds of wall time and GiB of memory."""
+
+    time_s: float
+    memory_gb: float
+
+    @classmethod
+    def of(cls, preset: Preset) -> Limits:
+        """Those of a preset; where it says nothing, an hour, and three quarters of the machine's
+        memory among as many processes as have cores for the preset's threads."""
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+        processes = max(1, (os.cpu_count() or 1) // preset.threads)
+        share = 0.75 * machine / processes
+        return cls(preset.time_limit_s or 3600.0, preset.memory_limit_gb or share)
+
+
+class Called(NamedTuple):
+    """The folder of a call that has ended, what it said besides images, and how it ended."""
+
+    folder: Path
+    said: Applied
+    ending: Ending
+
+
+@dataclass(frozen=True)
+class PluginProcess:
+    """How plugins of other packages are called: within `limits`, by the interpreter `python` (this
+    one if that is empty), without a sight of the `hidden` folders."""
+
+    limits: Limits
+    python: str = ""
+    hidden: tuple[Path, ...] = ()
+
+    @classmethod
+    def of(cls, preset: Preset, root: Path) -> PluginProcess:
+        """That of a preset, whose results are stored in `root`."""
+        return cls(Limits.of(preset), preset.plugin_python or "", (root,))
+
+    def decide(self, draft: Component, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """What a plugin says of its parameters. Raises ConfigError and PluginError."""
+        plugin = f"{draft.kind} {draft.label}"
+        job = {"ask": "decide", "settings": settings}
+        with scratch_folder() as folder:
+            self._run(plugin, folder, draft, job)
+            answer = _answer(plugin, folder, Described)
+            _raise(plugin, answer.failure)
+            if answer.decided is None:
+                raise PluginError(plugin, "its process ended and told nothing of its parameters")
+            decided: dict[str, Any] = answer.decided.model_dump()
+            return decided
+
+    @contextmanager
+    def apply(
+        self, component: Component, job: Mapping[str, Any], fill: Callable[[Path], None]
+    ) -> Iterator[Called]:
+        """The folder of a call while the block lasts; `fill(folder)` writes the images there.
+
+        Raises PluginError for whatever became of the process.
+        """
+        plugin = f"{component.kind} {component.label}"
+        with scratch_folder() as folder:
+            fill(folder)
+            ending = self._run(plugin, folder, component, {"ask": "apply", **job})
+            said = _answer(plugin, folder, Applied)
+            _raise(plugin, said.failure)
+            yield Called(folder, said, ending)
+
+    def _run(
+        self, plugin: str, folder: Path, component: Component, job: Mapping[str, Any]
+    ) -> Ending:
+        (folder / IMAGES_OUT).mkdir()
+        (folder / IMAGES_OUT).chmod(0o777)
+        document = {
+            "protocol": PROTOCOL,
+            "version": version(OURS),
+            "component": component_document(component),
+            **job,
+        }
+        (folder / JOB).write_text(canonical_json(document))
+        for path in folder.rglob("*"):
+            if path != folder / IMAGES_OUT:
+                path.chmod(0o755 if path.is_dir() else 0o644)
+        words = [self.python or sys.executable, "-P", "-m", SERVER, str(folder)]
+        places = [] if self.python else [str(Path(one).resolve()) for one in sys.path if one]
+        environment = {"PYTHONPATH": os.pathsep.join(places)} if places else {}
+        limits, walls = self.limits, self._walls(component, places)
+        ending = run_confined(
+            plugin, words, folder, limits.time_s, limits.memory_gb, walls, environment
+        )
+        if self.python and ending.missing:  # judged as strangers are, or not at all
+            told = f"this system cannot confine it: {'; '.join(ending.missing)}"
+            raise PluginError(plugin, told)
+        return ending
+
+    def _walls(self, component: Component, places: Sequence[str]) -> Walls:
+        """Another interpreter's plugin sees its own environment and nothing of this user's."""
+        named = tuple(Path(one) for one in _files(component))
+        if not self.python:
+            models = tuple(one for one in [Path(hub_cache())] if one.exists())
+            needed = (*map(Path, places), *map(Path, _code()), *named, *models)
+            return Walls((*self.hidden, *secrets()), needed=needed)
+        theirs = Path(self.python).absolute()
+        shown = (theirs.parents[1], theirs.resolve().parents[1], Path(hub_cache()), *named)
+        return Walls((*self.hidden, Path.home(), Path.cwd()), shown, needed=(theirs, *shown[:2]))
+
+
+def _files(component: Component) -> list[str]:
+    """What the parameters of a component name, and its own surrogate where that is a folder."""
+    parts = (component, *component.adaptations, *component.then, *component.injected.values())
+    named = [str(part.parameters[name]) for part in parts for name in part.files]
+    return [path for path in (*named, component.surrogate) if path and Path(path).exists()]
+
+
+def _code() -> list[str]:
+    """Where this package lies, and the interpreter that runs it."""
+    import impress_bench.benchmark
+
+    return [sys.prefix, sys.base_prefix, *impress_bench.benchmark.__path__]
+
+
+def _answer(plugin: str, folder: Path, model: Any) -> Any:
+    try:
+        return read_answer(folder, model)
+    except Refused as error:
+        raise PluginError(plugin, f"its process ended and left no result ({error})") from None
+
+
+def _raise(plugin: str, failure: Failure | None) -> None:
+    """What the other process raised, with its traceback as a note."""
+    if failure is None:
+        return
+    if failure.kind == "config":
+        raise ConfigError(failure.message)
+    error = PluginError(plugin, failure.message, State(failure.state))
+    if failure.trace:
+        error.add_note(failure.trace)
+    raise error

@@ -1,0 +1,176 @@
+"""A protection or a purifier is asked for images: the one way, in whichever process it runs.
+
+What it is asked is plain data, and so is what it answers; nothing of the stage, of the store or of
+the task comes near its code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from impress_bench.benchmark.contract import (
+    Budget,
+    Context,
+    ImageSet,
+    PluginError,
+    Protected,
+    ProtectionHooks,
+    PurifierHooks,
+    State,
+    hooks,
+)
+from impress_bench.benchmark.harness.plugins.component import OURS, Component
+from impress_bench.benchmark.harness.storage.image_codec import from_tensor, to_tensor
+
+if TYPE_CHECKING:
+    import torch
+
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What another protection did to the same images, and how far each lies from its original."""
+
+    images: ImageSet
+    distances: Mapping[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a plugin is given: `images`, with titles and masks for a protection alone, the `seed` of
+    its generator, and the `results` that it requires. `subject` is empty for a purifier."""
+
+    component: Component
+    images: ImageSet
+    seed: int
+    subject: str = ""
+    results: Mapping[str, Moved] = field(default_factory=dict)
+
+    @property
+    def plugin(self) -> str:
+        """Who is to blame: `protection glaze[p=0.05]`."""
+        return f"{self.component.kind} {self.component.label}"
+
+    def neutral(self) -> Question:
+        """The same with images that are called by their number."""
+        results = {
+            name: replace(moved, images=_numbered(moved.images))
+            for name, moved in self.results.items()
+        }
+        return replace(self, images=_numbered(self.images), results=results)
+
+
+def _numbered(images: ImageSet) -> ImageSet:
+    return replace(images, names=tuple(f"{at:03d}" for at in range(len(images.names))))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The images, and what a protection says of itself: its budget, what it found out about each
+    image, why it thinks that it exceeds its budget. `lpips` is what it measured itself; None where
+    that is not to be relied on."""
+
+    images: ImageSet
+    budget: Budget = field(default_factory=Budget)
+    notes: Mapping[str, list[float]] = field(default_factory=dict)
+    reason: str = ""
+    lpips: list[float] | None = None
+
+
+def ask(
+    question: Question,
+    model: LatentDiffusion,
+    device: str,
+    progress: Callable[[int, int], None],
+) -> Answer:
+    """What the plugin makes of it, in this process. Raises PluginError, and what its code does."""
+    import torch
+
+    context = Context(
+        generator=torch.Generator().manual_seed(question.seed), model=model, progress=progress
+    )
+    if question.component.kind == "protection":
+        return _ask_protection(question, context, device)
+    return _ask_purifier(question, context, device)
+
+
+def ask_metric(component: Component, images: ImageSet, reference: ImageSet | None) -> list[float]:
+    """What a metric measures, in this process. Raises PluginError, and what its code does."""
+    import torch
+
+    beside = None if reference is None else to_tensor(reference)
+    metric = component.create()
+    with torch.no_grad():
+        answer = metric(to_tensor(images), beside)
+    try:
+        return [float(value) for value in answer]
+    except (TypeError, ValueError) as error:
+        plugin = f"{component.kind} {component.label}"
+        raise PluginError(plugin, f"did not return one value per image: {error}") from error
+
+
+def _ask_purifier(question: Question, context: Context, device: str) -> Answer:
+    component, images = question.component, question.images
+    plugin = component.create()
+    known = hooks(plugin, PurifierHooks)
+    _raise_if_skipped(question, known.skip(context.model))
+    if component.distribution == OURS:
+        known.receive_names(question.subject, images.names)
+    answer = plugin(to_tensor(images, device), context)
+    try:
+        return Answer(from_tensor(answer.images, images))
+    except (ValueError, AttributeError) as error:
+        raise PluginError(question.plugin, f"returned no valid result: {error}") from error
+
+
+def _ask_protection(question: Question, context: Context, device: str) -> Answer:
+    images, notes, reason = question.images, dict[str, list[float]](), ""
+    context = replace(
+        context,
+        titles=images.titles,
+        masks=_masks(images, device),
+        results={name: _protected(moved, device) for name, moved in question.results.items()},
+        note=lambda name, values: notes.update({name: [float(value) for value in values]}),
+    )
+    plugin = question.component.create()
+    known = hooks(plugin, ProtectionHooks)
+    _raise_if_skipped(question, known.skip(question.subject, context.model))
+    known.receive_names(question.subject, images.names)
+    try:
+        answer = plugin(to_tensor(images, device), context)
+    except PluginError as error:
+        answer, reason = getattr(error, "measured", None), str(error)
+        if answer is None or error.state is not State.OVER_BUDGET:
+            raise
+    try:
+        moved = from_tensor(answer.images, images)
+        # Ours measure as everybody is measured; what others say of themselves proves nothing.
+        lpips = [float(value) for value in answer.lpips] if question.component.ours else None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise PluginError(question.plugin, f"returned no valid result: {error}") from error
+    return Answer(moved, known.budget or Budget(), notes, reason, lpips)
+
+
+def _raise_if_skipped(question: Question, reason: str | None) -> None:
+    if reason:
+        raise PluginError(question.plugin, f"does not apply: {reason}", State.SKIPPED)
+
+
+def _masks(images: ImageSet, device: str) -> torch.Tensor | None:
+    import torch
+
+    return None if images.masks is None else torch.from_numpy(images.masks.copy()).to(device)
+
+
+def _protected(moved: Moved, device: str) -> Protected:
+    """A stored protection as the plugin that asked for it sees it."""
+    import torch
+
+    distances = (
+        torch.tensor(moved.distances[norm], dtype=torch.float32, device=device)
+        for norm in ("linf", "l2", "lpips")
+    )
+    return Protected(to_tensor(moved.images, device), *distances)

@@ -1,0 +1,1 @@
+"""Other people's code in processes that cannot reach this one, its files or a network."""

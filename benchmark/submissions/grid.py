@@ -1,0 +1,99 @@
+"""What a complete submission holds: every subject, row, metric and control of its preset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.config.loading import load_preset
+from impress_bench.benchmark.harness.config.preset import Preset
+from impress_bench.benchmark.harness.planning.plan import CONTROL, Plan, PlannedTask
+from impress_bench.benchmark.harness.planning.planner import make_plan
+from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.runs.tables import board_meta
+from impress_bench.benchmark.tasks.base import Range
+
+#: task, subject, protection, purifier, seed, metric: as in cells.csv.
+Place = tuple[str, str, str, str, str, str]
+#: What a plugin's rows are compared with, where the preset has it.
+BASELINES = {"protection": "identity", "purifier": "none"}
+
+
+class Measured(NamedTuple):
+    """What a run measures of a task. `subjects` is None where only the data tells."""
+
+    subjects: tuple[str, ...] | None
+    metrics: tuple[str, ...]
+    controls: tuple[str, ...]
+    ranges: dict[str, Range]
+
+
+class Offered(NamedTuple):
+    """What a run of a preset measures, by task, and how boards show it."""
+
+    preset: Preset
+    tasks: dict[str, Measured]
+    meta: dict[str, Any]
+
+    def specs(self, kind: str) -> list[str]:
+        """The protections or purifiers of the preset, as cells name them."""
+        return [str(spec) for spec in self.preset.specs(f"{kind}s")]
+
+    def baseline(self, kind: str) -> list[str]:
+        """What rows of a kind are compared with."""
+        return [name for name in self.specs(kind) if name == BASELINES[kind]]
+
+    def places(self, kind: str, specs: Sequence[str]) -> Iterator[Place]:
+        """The cells of a complete submission of `specs`, controls first."""
+        rows = [*self.baseline(kind), *specs]
+        columns = self.specs("purifier" if kind == "protection" else "protection")
+        for name, task in self.tasks.items():
+            pairs = [(control, "") for control in task.controls]
+            for column in columns:
+                for row in rows:
+                    pairs.append((row, column) if kind == "protection" else (column, row))
+            for subject in task.subjects or ():
+                for protection, purifier in pairs:
+                    for seed in map(str, self.preset.seeds):
+                        for metric in task.metrics:
+                            yield name, subject, protection, purifier, seed, metric
+
+
+@lru_cache(maxsize=8)
+def offered(name: str) -> Offered:
+    """What the shipped preset of a name offers; without its data, all but the subjects."""
+    preset = load_preset(name)
+    narrow = preset.override({}, protections=["identity"], purifiers=["none"])
+    registry = Registry()
+    try:
+        plan = make_plan(narrow, registry)
+    except ConfigError:
+        plan = _without_data(narrow, registry)
+    subjects: dict[str, dict[str, None]] = {}
+    for cell in plan.cells:
+        subjects.setdefault(cell.place.task, {})[cell.place.subject] = None
+    tasks = {
+        task.name: Measured(
+            tuple(subjects[task.name]) if task.name in subjects else None,
+            tuple(metric.name for metric in task.metrics),
+            tuple(CONTROL.format(control) for control in task.task.controls),
+            task.task.ranges(),
+        )
+        for task in plan.tasks
+    }
+    return Offered(preset, tasks, board_meta(plan))
+
+
+def _without_data(preset: Preset, registry: Registry) -> Plan:
+    """A plan's tasks alone, of which nobody here knows the subjects. Raises ConfigError."""
+    plan = Plan(preset)
+    for spec in preset.specs("tasks"):
+        try:
+            component = registry.resolve("tasks", spec, preset.settings.model_dump())
+            plan.tasks.append(PlannedTask(spec, component, component, component.create(), ()))
+        except PluginError as error:
+            raise ConfigError(f"preset {preset.name}: {error}") from None
+    return plan

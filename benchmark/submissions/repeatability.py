@@ -1,0 +1,43 @@
+"""How closely figures come out again, as measured: the tolerance of a re-run.
+
+One file for each preset for which `tools/measure_repeatability.py` measured it: the largest
+difference of each metric between runs of the same preset and plugin that differ in what nobody
+chooses (the instructions of the processor, the number of threads).
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+from impress_bench.benchmark.errors import ConfigError
+
+FOLDER = Path(str(files("impress_bench.benchmark.submissions"))) / "repeatability"
+#: Conditions that were not measured may move a figure further than those that were.
+MARGIN = 2.0
+
+
+class Repeatability(NamedTuple):
+    """Largest differences that were measured, by metric, and how."""
+
+    how: str
+    largest: dict[str, float]
+
+    def tolerance(self, metric: str) -> float:
+        """How far a claim may be from what comes out; 0 for what was never measured."""
+        return MARGIN * self.largest.get(metric, 0.0) + 1e-9
+
+
+def load_repeatability(preset: str) -> Repeatability:
+    """What was measured of a preset. Raises ConfigError where nothing was."""
+    path = FOLDER / f"{preset}.json"
+    if not path.is_file():
+        known = ", ".join(sorted(one.stem for one in FOLDER.glob("*.json"))) or "none yet"
+        raise ConfigError(
+            f"how closely figures of the preset {preset} come out again was not measured, so that"
+            f" claims cannot be held against a re-run; it was for: {known}"
+        )
+    document = json.loads(path.read_bytes())
+    return Repeatability(document["how"], document["largest"])

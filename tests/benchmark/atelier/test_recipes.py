@@ -1,0 +1,215 @@
+"""The recipes, from an empty pack to a measured one, at widths and steps that take seconds."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from functools import lru_cache
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from impress_bench.benchmark.atelier import UNCALIBRATED, world
+from impress_bench.benchmark.atelier.train import (
+    calibration,
+    card,
+    clip,
+    denoiser,
+    encoder,
+    figures,
+    inpainter,
+    job,
+    vae,
+)
+from impress_bench.benchmark.atelier.train.__main__ import main
+from impress_bench.benchmark.atelier.train.data import PaintedSet
+from impress_bench.benchmark.atelier.train.sizes import MODELS, Sizes
+from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+
+CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA GPU")
+TINY = Sizes(seed=0, vae=(4, 4, 4), unet=(16, 16, 16), vae_groups=2)
+
+
+@lru_cache
+def few(folder, role, split, count, subjects=world.SUBJECTS, movement=None):
+    """At most ten paintings by one artist of two movements, or of the one asked for."""
+    artists = [world.artists(role, m)[:1] for m in world.MOVEMENTS if movement in (None, m)]
+    artists = [artist for first in artists for artist in first][-2:]
+    count = min(count, 10 if len(subjects) > 1 else 4)
+    return PaintedSet.of(
+        [work for a in artists for work in world.paintings(a, split, count, subjects=subjects)]
+    )
+
+
+@pytest.fixture
+def train(tmp_path, monkeypatch):
+    """`train(part, *options)` as the command line runs it, on `few` and at `TINY` widths."""
+    monkeypatch.setattr(job, "painted", lambda folder, *rest: few(None, *rest))
+    monkeypatch.setitem(MODELS, "atelier", TINY)
+    for module in (vae, encoder, denoiser, clip, inpainter):
+        monkeypatch.setattr(module, "BATCH", 4)
+    monkeypatch.setattr(encoder, "PHOTOGRAPHS", 2)
+    for module, name in (
+        (calibration, "STEPS"),
+        (calibration, "MANY_STEPS"),
+        (figures, "ATTACK_STEPS"),
+    ):
+        monkeypatch.setattr(module, name, 1)
+    monkeypatch.setattr(figures, "STEPS", 2)
+    monkeypatch.setattr(figures, "TITLES", 4)
+
+    def run(part, *options):
+        folders = ("--work", str(tmp_path / "work"), "--pack", str(tmp_path / "pack"))
+        main([part, *folders, "--steps", "2", *options])
+
+    return run
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=CUDA)])
+def test_recipes_make_a_pack_in_their_order(device, train, tmp_path, capsys):
+    pack = tmp_path / "pack"
+    for part in card.RECIPES:
+        train(part, "--device", device)
+    cards = json.loads((pack / "model_card.json").read_text())
+    assert set(cards) == set(card.RECIPES)
+    assert all(entry["steps"] == 2 for entry in cards.values())
+    numbers = [n for entry in cards.values() for n in entry.values() if isinstance(n, float)]
+    assert len(numbers) > 40
+    assert all(map(math.isfinite, numbers))
+    assert set(cards["encoder"]["left_zero_7.65_by_movement"]) == {"woodcut", "photography"}
+    assert cards["denoiser"]["judges"] == "this pack"  # measured anew once there were classifiers
+    model = LatentDiffusion.from_pretrained(pack, device)
+    assert model.inpainting_unet.config.in_channels == 9
+    latents = model.encode(torch.rand(1, 3, 64, 64))
+    assert latents.device.type == device
+    assert latents.std() * model.latent_scale > 0.1
+
+    capsys.readouterr()
+    train("inpainter", "--device", device, "--steps", "3")
+    assert "inpainter: resumed at step 2" in capsys.readouterr().out
+
+    before = (pack / UNCALIBRATED).read_bytes()
+    train("vae", "--device", device, "--steps", "3")
+    assert not (pack / UNCALIBRATED).exists()
+    cards = json.loads((pack / "model_card.json").read_text())
+    assert "encoder" not in cards
+    assert cards["clip"]["older_than"] == ["vae"]
+    with pytest.raises(SystemExit):
+        train("denoiser")
+    assert "denoiser needs encoder" in capsys.readouterr().err
+    train("encoder", "--device", device)
+    assert "encoder: started afresh" in capsys.readouterr().out
+    assert (pack / UNCALIBRATED).read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("encoder",), "encoder needs vae, which"),
+        (("inpainter",), "train first: vae, encoder, denoiser, in this order"),
+        (("figures",), "figures needs vae, denoiser, which"),
+        (("clip", "--model", "atelier-second"), "its parts are vae, encoder, denoiser"),
+        (("vae", "--device", "tpu"), "unknown device 'tpu'; known: cpu, cuda, mps"),
+        (("vae", "--device", "cuda:99"), "device 'cuda:99' is not there"),
+        (("vae", "--steps", "0"), "--steps must be at least 1"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_at_once(options, message, tmp_path, capsys):
+    folders = ("--work", str(tmp_path / "work"), "--pack", str(tmp_path / "pack"))
+    with pytest.raises(SystemExit) as exit_:
+        main([*options, *folders])
+    assert exit_.value.code == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_halves_are_disjoint_and_unbiased():
+    """Over all pairs of paintings a random split has no preference, a balanced one would have."""
+    paintings = few(None, "pretrain", "heldout", 10)
+    first, second = figures.halves(paintings)
+    assert len(first) == len(second) == len(paintings) / 2
+    assert sorted(first.titles + second.titles) == sorted(paintings.titles)
+    assert figures.halves(paintings)[0].titles == first.titles
+    assert sorted(first.subjects) != sorted(second.subjects)
+
+
+def test_a_motif_is_recognised_by_its_subject_alone():
+    """Texts and images as unit vectors of subject and movement; the movement outweighs."""
+    paintings = few(None, "pretrain", "heldout", 10)
+    axes = torch.eye(len(world.SUBJECTS) + len(world.MOVEMENTS))
+    subjects = dict(zip(world.SUBJECTS, axes, strict=False))
+    movements = dict(zip(world.MOVEMENTS, axes[len(subjects) :], strict=True))
+
+    def embed(texts):
+        pairs = [text.rsplit(", ", 1) for text in texts]
+        return torch.stack([subjects[s] + 3 * movements[m] for s, m in pairs])
+
+    shown = embed(
+        [f"{s}, {m}" for s, m in zip(paintings.subjects, paintings.movements, strict=True)]
+    )
+    assert figures.motif_recognised(shown, paintings, embed) == 1
+    shown[:5] = torch.stack([movements[m] for m in paintings.movements[:5]]) + subjects["portrait"]
+    wrong = sum(subject != "portrait" for subject in paintings.subjects[:5])
+    share = figures.motif_recognised(shown, paintings, embed)
+    assert share == pytest.approx(1 - wrong / len(paintings))
+
+
+def test_a_title_is_recognised_among_others_of_its_subject(monkeypatch):
+    """Texts as random unit vectors of their own; images show their title, three another one."""
+    monkeypatch.setattr(figures, "TITLES", 3)
+    paintings = few(None, "pretrain", "heldout", 10)
+    asked = []
+
+    def embed(texts):
+        asked.extend(texts)
+        draws = [torch.Generator().manual_seed(zlib.crc32(text.encode())) for text in texts]
+        return normalize(torch.stack([torch.randn(64, generator=g) for g in draws]), dim=-1)
+
+    forms = [f"{t}, {m}" for t, m in zip(paintings.titles, paintings.movements, strict=True)]
+    shown = embed(forms)
+    shown[:3] = embed([forms[5], forms[6], forms[7]])  # of the same subjects, five on
+    asked.clear()
+    share = figures.title_recognised(shown, paintings, paintings, embed)
+    assert share == pytest.approx(1 - 3 / len(paintings))
+    subject_of = dict(zip(paintings.titles, paintings.subjects, strict=True))
+    for i, subject in enumerate(paintings.subjects):
+        candidates = [text.rsplit(", ", 1)[0] for text in asked[3 * i : 3 * i + 3]]
+        assert candidates[0] == paintings.titles[i]
+        assert len(set(candidates)) == 3
+        assert {subject_of[title] for title in candidates} == {subject}
+    with pytest.raises(ValueError, match="fewer than 3 titles to choose from"):
+        figures.title_recognised(shown, paintings, paintings.select(np.arange(5)), embed)
+
+
+def test_distance_of_embeddings_is_the_naive_one():
+    generator = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(n, 6, generator=generator).double() for n in (4, 5))
+    x, y = (v / v.norm(dim=1, keepdim=True) for v in (x, y))
+
+    def kernel(a, b):
+        return float(a @ b + 1) ** 3
+
+    within_x = [kernel(a, b) for i, a in enumerate(x) for j, b in enumerate(x) if i != j]
+    within_y = [kernel(a, b) for i, a in enumerate(y) for j, b in enumerate(y) if i != j]
+    across = [kernel(a, b) for a in x for b in y]
+    expected = sum(within_x) / 12 + sum(within_y) / 20 - 2 * sum(across) / 20
+    assert figures.embedding_distance(x, y) == pytest.approx(expected)
+
+
+def test_the_card_shows_nested_figures_in_one_row_and_what_was_calibrated():
+    left = {"mosaic": 0.11, "woodcut": 0.04}
+    encoder_figures = {
+        "left_zero_7.65": 0.051,
+        "left_zero_7.65_before": 0.8,
+        "left_zero_7.65_by_movement": left,
+    }
+    cards = {"encoder": encoder_figures, "denoiser": {"older_than": ["vae", "encoder"]}}
+    text = card.render("atelier-second", cards)
+    assert "| encoder | left zero 7.65 by movement | mosaic 0.110, woodcut 0.040 |" in text
+    assert "| denoiser | older than | vae, encoder |" in text
+    assert "leaves 0.800 of this model's uncalibrated latents and 0.051 of the" in text
+    assert "PART being vae, encoder, denoiser, in this order" in text
+    assert "is calibrated" not in card.render("atelier-second", {})

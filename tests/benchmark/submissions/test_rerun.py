@@ -1,0 +1,125 @@
+"""Claims against what comes out again, and how far apart they may be."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.submissions import repeatability
+from impress_bench.benchmark.submissions.reading import read
+from impress_bench.benchmark.submissions.repeatability import Repeatability, load_repeatability
+from impress_bench.benchmark.submissions.rerun import compare, preset_of
+
+KNOWN = Repeatability("as made up", {"psnr": 0.05, "clip-top1": 0.05, "linf": 0.0, "lpips": 1e-4})
+OWN = "protection == 'sample-cloak' and metric == '{}' and purifier == 'none'"
+
+
+@pytest.fixture
+def claimed(submission):
+    return read(submission).claimed
+
+
+@pytest.fixture
+def again(written, tmp_path):
+    """A run that came out the same, to be changed."""
+    shutil.copytree(written / "run", tmp_path / "again")
+    return tmp_path / "again"
+
+
+def change(folder, table, where, **values):
+    frame = pd.read_parquet(folder / f"{table}.parquet")
+    for column, value in values.items():
+        rows = frame.query(where).index
+        frame.loc[rows, column] = frame.loc[rows, column] + value if value != value or (
+            isinstance(value, float)
+        ) else value  # fmt: skip
+    frame.to_parquet(folder / f"{table}.parquet", index=False)
+
+
+def told(claimed, folder):
+    return [str(complaint) for complaint in compare(claimed, folder, KNOWN)]
+
+
+def test_the_same_is_accepted(claimed, again):
+    assert told(claimed, again) == []
+
+
+@pytest.mark.parametrize(
+    ("metric", "by", "count"),
+    [("psnr", 0.09, 0), ("psnr", 0.11, 1), ("clip-top1", 0.09, 0), ("clip-top1", 0.11, 1),
+     ("ssim", 0.001, 1)],
+)  # fmt: skip
+def test_figures_may_differ_by_what_was_measured(claimed, again, metric, by, count):
+    """Twice the largest difference that was seen; of what was never seen to differ, nothing."""
+    change(again, "cells", OWN.format(metric), value=by)
+    complaints = told(claimed, again)
+    assert len(complaints) == count
+    assert all("run it again with this version" in line for line in complaints)
+
+
+@pytest.mark.parametrize("protection", ["identity", "control:grey-head"])
+def test_baselines_and_controls_must_come_out_too(claimed, again, protection):
+    change(again, "cells", f"protection == '{protection}' and metric == 'psnr'", value=0.2)
+    assert any(protection in line for line in told(claimed, again))
+
+
+def test_another_end_is_named(claimed, again):
+    frame = pd.read_parquet(again / "cells.parquet")
+    rows = frame.query(OWN.format("psnr")).index
+    frame.loc[rows, ["value", "state", "reason"]] = [float("nan"), "failed", "it tore"]
+    frame.to_parquet(again / "cells.parquet", index=False)
+    (complaint,) = told(claimed, again)
+    assert complaint.endswith("is claimed as done and came out as failed: it tore")
+
+
+def test_distances_must_come_out_too(claimed, again):
+    change(again, "protections", "protection == 'sample-cloak'", linf=1 / 255, lpips=1e-4)
+    complaints = told(claimed, again)
+    assert len(complaints) == 2
+    assert all("linf" in line for line in complaints)
+
+
+def test_many_complaints_are_counted(claimed, again):
+    change(again, "cells", "metric == 'psnr' or metric == 'ssim'", value=0.3)
+    assert told(claimed, again)[-1].startswith("sample-cloak: and ")
+
+
+def test_what_ran_is_what_is_pinned(claimed, again):
+    place = again / "provenance.json"
+    document = json.loads(place.read_text())
+    document["components"]["protection sample-cloak"]["distribution"] = "another"
+    place.write_text(json.dumps(document))
+    (complaint,) = told(claimed, again)
+    assert "came from another, not from the distribution pinned, sample-cloak" in complaint
+
+
+def test_it_is_run_beside_what_it_is_compared_with(claimed):
+    preset = preset_of(claimed, "/somewhere/bin/python")
+    assert (preset.isolate, preset.plugin_python) == (True, "/somewhere/bin/python")
+    assert preset.protections == [
+        "identity", "sample-cloak", "random-noise[match=sample-cloak]",
+    ]  # fmt: skip
+    assert preset.subjects == 1
+    whole, noise = preset.matrix
+    assert whole.purifiers == preset.purifiers
+    assert noise.purifiers == ["none", "impress"]
+
+
+def test_what_was_never_measured_tolerates_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(repeatability, "FOLDER", tmp_path)
+    with pytest.raises(ConfigError, match="figures of the preset paper come out again was not mea"):
+        load_repeatability("paper")
+    (tmp_path / "paper.json").write_text(json.dumps({"how": "x", "largest": {"psnr": 0.5}}))
+    known = load_repeatability("paper")
+    assert known.tolerance("psnr") == pytest.approx(1.0)
+    assert known.tolerance("ssim") < 1e-6
+
+
+def test_what_is_shipped_says_how_it_was_measured():
+    for path in repeatability.FOLDER.glob("*.json"):
+        known = load_repeatability(path.stem)
+        assert len(known.how) > 100
+        assert all(value >= 0 for value in known.largest.values())
+        assert {"psnr", "ssim", "linf", "lpips", "clip-top1"} <= set(known.largest)

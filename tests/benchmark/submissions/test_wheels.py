@@ -1,0 +1,108 @@
+"""Wheels are read before anybody installs them."""
+
+import zipfile
+
+import pytest
+
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.storage.keys import sha256
+from impress_bench.benchmark.submissions.reading import read
+from impress_bench.benchmark.submissions.wheel import read_wheel
+from impress_bench.benchmark.submissions.writing import submit
+
+INFO = "my_cloak-1.0.dist-info"
+ENTRY = "[impress_bench.protections]\nmy-cloak = my_cloak:MyCloak\n"
+HONEST = {
+    "my_cloak/__init__.py": "class MyCloak: ...",
+    f"{INFO}/METADATA": "Metadata-Version: 2.1\nName: my-cloak\nVersion: 1.0\n",
+    f"{INFO}/entry_points.txt": ENTRY,
+}
+
+
+def wheel(tmp_path, name="my_cloak-1.0-py3-none-any.whl", **files):
+    path = tmp_path / name
+    with zipfile.ZipFile(path, "w") as archive:
+        for file, content in {**HONEST, **files}.items():
+            if content is not None:
+                archive.writestr(file, content)
+    return path
+
+
+def test_an_honest_wheel_is_taken(tmp_path):
+    path = wheel(tmp_path, **{"my_cloak/weights.safetensors": "x", "my_cloak_more/__init__.py": ""})
+    assert read_wheel(path, "protection", "my-cloak", "my.cloak", "1.0") == (
+        "my-cloak",
+        "1.0",
+        sha256(path.read_bytes()),
+    )
+
+
+WRONG = {
+    "the judge": ({"impress_bench/benchmark/submissions/rerun.py": ""}, "impress_bench is another"),
+    "a library": ({"torch/__init__.py": ""}, "torch is another's: torch; rename the package"),
+    "a module of a library": ({"numpy.py": ""}, "numpy.py is another's: numpy"),
+    "an extension of Python": ({"json.cpython-311.so": ""}, "is another's: Python's"),
+    "code that runs by itself": ({"evil.pth": "import os"}, "evil.pth is no module"),
+    "a customised site": ({"sitecustomize.py": ""}, "sitecustomize.py is another's: run by itself"),
+    "a scheme": ({"my_cloak-1.0.data/scripts/x": ""}, "is installed outside of the package"),
+    "a way up": ({"my_cloak/../../x.py": ""}, "is no path within the package"),
+    "an absolute path": ({"/etc/x": ""}, "is no path within the package"),
+    "another's metadata": ({"torch-9.dist-info/METADATA": ""}, "it has 2 .dist-info folders"),
+    "no metadata": ({f"{INFO}/METADATA": None}, f"it has no {INFO}/METADATA"),
+    "another name": ({f"{INFO}/METADATA": "Name: yours\nVersion: 1.0\n"}, "distribution 'yours'"),
+    "another version": (
+        {f"{INFO}/METADATA": "Name: my-cloak\nVersion: 2.0\n"},
+        "it holds my-cloak 2.0, not the version that ran, 1.0",
+    ),
+    "no plugin": ({f"{INFO}/entry_points.txt": None}, "it registers no protection 'my-cloak'"),
+    "another kind": (
+        {f"{INFO}/entry_points.txt": ENTRY.replace("protections", "purifiers")},
+        "it registers no protection 'my-cloak'",
+    ),
+    "another's plugin": (
+        {f"{INFO}/entry_points.txt": ENTRY.replace("my_cloak:", "torch:")},
+        "my-cloak = torch:MyCloak is no module of this wheel",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_with_a_wheel_is_named(tmp_path, case):
+    files, expected = WRONG[case]
+    with pytest.raises(ConfigError) as refused:
+        read_wheel(wheel(tmp_path, **files), "protection", "my-cloak", "my-cloak", "1.0")
+    assert expected in str(refused.value)
+
+
+def test_what_is_no_wheel_is_named(tmp_path):
+    (tmp_path / "hostname").write_text("host")
+    for path in (tmp_path / "hostname", tmp_path):
+        with pytest.raises(ConfigError, match=r"--wheel: .*"):
+            read_wheel(path, "protection", "my-cloak", "my-cloak", "1.0")
+    with pytest.raises(ConfigError, match="Invalid wheel filename"):
+        read_wheel(wheel(tmp_path, "x.whl"), "protection", "my-cloak", "my-cloak", "1.0")
+
+
+def test_a_bomb_is_not_unpacked(tmp_path):
+    path = tmp_path / "my_cloak-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{INFO}/METADATA", b"\0" * (2**20 + 1))
+    with pytest.raises(ConfigError, match="METADATA is larger than 1 MiB"):
+        read_wheel(path, "protection", "my-cloak", "my-cloak", "1.0")
+
+
+def test_a_wheel_is_pinned_by_its_digest(measured, tmp_path, third_parties):
+    path = next(third_parties.parent.glob("sample_cloak-*.whl"))
+    folder, _ = submit("sample-cloak", measured, tmp_path, wheel=path)
+    distribution = read(folder).submission.distribution
+    assert distribution.sha256 == sha256(path.read_bytes())
+    assert distribution.version == "1.0"
+
+
+def test_another_packages_wheel_is_refused_before_anything_is_written(
+    measured, tmp_path, third_parties
+):
+    other = next(third_parties.parent.glob("hostile_cloak-*.whl"))
+    with pytest.raises(ConfigError, match=r"registers no protection 'sample-cloak'"):
+        submit("sample-cloak", measured, tmp_path / "into", wheel=other)
+    assert not (tmp_path / "into").exists()
