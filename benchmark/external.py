@@ -22,6 +22,8 @@ from impress_bench.benchmark.contract import PluginError, check_range
 from impress_bench.benchmark.pixels import to_pixels, to_tensor
 from impress_bench.benchmark.sandbox.confine import OUTPUT_GB, run_confined
 
+__all__ = ["OUTPUT_GB", "Command", "Folder", "read_images"]
+
 
 @dataclass(frozen=True)
 class Command:
@@ -65,14 +67,8 @@ class Command:
             words = shlex.split(self.line)
             for name, folder in folders.items():
                 words = [word.replace(f"{{{name}}}", str(folder)) for word in words]
-            run_confined(
-                plugin,
-                words,
-                Path(scratch),
-                self.timeout,
-                self.memory_gb,
-                output_gb=self.output_gb,
-            )
+            limits = (self.timeout, self.memory_gb)
+            run_confined(plugin, words, Path(scratch), *limits, output_gb=self.output_gb)
             return read_images(plugin, folders["out"], names, images)
 
 

@@ -61,13 +61,16 @@ def measure(preset: str, values: dict[str, object], work: Path) -> None:
         )
 
 
-def largest(folders: list[Path]) -> dict[str, float]:
-    """The largest difference by metric, and by norm of the distances."""
+def largest(folders: list[Path]) -> tuple[int, dict[str, float]]:
+    """How many cells ended in all runs, and the largest difference by metric and by norm."""
     found: dict[str, float] = {}
     cells = [pd.read_parquet(folder / "cells.parquet").set_index(PLACE) for folder in folders]
     moved = [pd.read_parquet(folder / "protections.parquet") for folder in folders]
-    for one, other in combinations(cells, 2):
-        if not one["state"].equals(other["state"].reindex(one.index)):
+    ended = [frame[frame["state"] != "missing"] for frame in cells]
+    common = sorted(set.intersection(*[set(frame.index) for frame in ended]))
+    ended = [frame.loc[common] for frame in ended]
+    for one, other in combinations(ended, 2):
+        if not one["state"].equals(other["state"]):
             raise SystemExit("a cell ended in another state; no tolerance covers that")
         gaps = (one["value"] - other["value"]).abs().dropna()
         for metric, gap in gaps.groupby("metric").max().items():
@@ -76,7 +79,7 @@ def largest(folders: list[Path]) -> dict[str, float]:
         rows = [frame.groupby(ROW[:3])[norm].max() for frame in moved]
         gaps = [float((one - other).abs().max()) for one, other in combinations(rows, 2)]
         found[norm] = max(gaps)
-    return found
+    return len(common), found
 
 
 def main() -> None:
@@ -93,18 +96,21 @@ def main() -> None:
         for name in ("tasks", "protections", "purifiers", "subjects")
         if (text := getattr(options, name))
     }
-    folders = [options.work / name.replace(" ", "-") for name in CONDITIONS]
     if not options.ran:
         measure(options.preset, values, options.work)
-    rows = len(pd.read_parquet(folders[0] / "cells.parquet"))
+    ran = {
+        name: folder
+        for name in CONDITIONS
+        if (folder := options.work / name.replace(" ", "-")).is_dir()
+    }
+    rows, found = largest(list(ran.values()))
     told = "; ".join(f"{name}: {', '.join(map(str, chosen))}" for name, chosen in values.items())
     how = (
-        f"{len(folders)} runs ({', '.join(CONDITIONS)}) of {rows} cells of the preset"
+        f"{len(ran)} runs ({', '.join(ran)}), {rows} cells of which ended in each, of the preset"
         f" {options.preset} ({told}) on one machine, {platform.machine()}, torch"
         f" {version('torch')}, impress-bench {version('impress-bench')}, by"
         " tools/measure_repeatability.py; the largest difference between any two of them"
     )
-    found = largest(folders)
     place = FOLDER / f"{options.preset}.json"
     if place.is_file():
         before = json.loads(place.read_text())

@@ -148,7 +148,8 @@ def confine(
     )
 
     kept = {name: os.environ[name] for name in FETCHING if network and name in os.environ}
-    walls = Walls(secrets(), writable=tuple(path.absolute() for path in write), network=network)
+    folders = tuple(path.absolute() for path in write)
+    walls = Walls(secrets(), writable=folders, network=network, another_user=False)
     with scratch_folder() as scratch:
         try:
             ending = run_confined("confine", words, scratch, seconds, memory, walls, kept)

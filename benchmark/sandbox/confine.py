@@ -18,7 +18,8 @@ from pathlib import Path
 from impress_bench.benchmark.contract import PluginError, State
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
-#: GiB of one file that a command may write by default, what it prints among them.
+#: How large a file may grow that a command writes, by default, in GiB: what it prints is one, and
+#: nobody looks at that while it runs.
 OUTPUT_GB = 1.0
 #: Bytes of all files in its scratch folder.
 DISK_BYTES = 4 * 2**30
@@ -45,7 +46,8 @@ class Walls:
 
     `hidden` folders are empty to it but for what is `shown`; it writes to its scratch folder and to
     `writable` alone. `needed` must be readable to anybody, or the command runs as this user, with
-    no rights beyond those of a file's owner. With `network`, it has one.
+    no rights beyond those of a file's owner; so it does without `another_user`, which files that it
+    changes may belong to. With `network`, it has one.
     """
 
     hidden: tuple[Path, ...] = ()
@@ -53,6 +55,7 @@ class Walls:
     writable: tuple[Path, ...] = ()
     needed: tuple[Path, ...] = ()
     network: bool = False
+    another_user: bool = True
 
 
 @dataclass(frozen=True)
@@ -139,12 +142,13 @@ def run_confined(
         "seconds": seconds,
         "memory_bytes": None if memory_gb is None else int(memory_gb * 2**30),
         "file_bytes": int(output_gb * 2**30),
-        "disk_bytes": DISK_BYTES,
+        "disk_bytes": max(DISK_BYTES, int(4 * output_gb * 2**30)),
         "namespaces": walls is not None,
         "network": bounds.network,
         "writable": [str(path.resolve()) for path in (scratch, *bounds.writable)],
         "hidden": [str(path.resolve()) for path in (scratch.parent, *bounds.hidden)],
         "shown": [str(path.resolve()) for path in bounds.shown],
+        "another_user": bounds.another_user,
         "needed": [str(path) for path in (shutil.which(words[0]) or words[0], *bounds.needed)],
         "report": writing,
     }
@@ -167,7 +171,8 @@ def run_confined(
         for handle in (reading, writing):
             if handle >= 0:
                 os.close(handle)
-    return _ending(plugin, called, printed, document, seconds, memory_gb, output_gb)
+    limits = (seconds, memory_gb, output_gb)
+    return _ending(plugin, called, printed, document, limits)
 
 
 def _wait(
@@ -197,10 +202,9 @@ def _ending(
     called: str,
     printed: Path,
     document: Mapping[str, object] | None,
-    seconds: float | None,
-    memory_gb: float | None,
-    output_gb: float,
+    limits: tuple[float | None, float | None, float],
 ) -> Ending:
+    seconds, memory_gb, output_gb = limits
     if document is None:
         raise PluginError(plugin, f"{called} ended the process that watches over it")
     if document["ended"] == "time":
@@ -208,7 +212,9 @@ def _ending(
     if document["ended"] == "memory":
         raise PluginError(plugin, f"{called} held more than {memory_gb:g} GiB of memory")
     if document["ended"] == "disk":
-        raise PluginError(plugin, f"{called} wrote more than {DISK_BYTES / 2**30:g} GiB")
+        raise PluginError(
+            plugin, f"{called} filled its scratch folder: too many or too large files"
+        )
     code = document["code"]
     if not isinstance(code, int) or document["ended"] != "exit":
         raise PluginError(plugin, f"{called} was ended")
@@ -216,10 +222,8 @@ def _ending(
         how = f"died by signal {-code}" if code < 0 else f"ended with {code}"
         last = last_line(printed)
         if code == -signal.SIGXFSZ or os.strerror(errno.EFBIG) in last:
-            last += (
-                f". A file that a command writes or prints may have {output_gb:g} GiB; exec's"
-                " parameter output_gb raises that"
-            )
+            last += f". A file that a command writes or prints may have {output_gb:g} GiB"
+            last += "; exec's parameter output_gb raises that" * plugin.startswith("exec:")
         raise PluginError(plugin, f"{called} {how}: {last}")
     peak, missing = document["peak_bytes"], document["missing"]
     assert isinstance(peak, int)

@@ -250,7 +250,8 @@ def give_up_rights(library: Any, told: dict[str, Any]) -> None:
     library.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     for capability in range(64):
         library.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
-    if os.getuid() == 0 and all(is_open(path) for path in told["needed"]):
+    another = told["another_user"] and all(is_open(path) for path in told["needed"])
+    if os.getuid() == 0 and another:
         for path in told["writable"]:
             os.chown(path, NOBODY, NOBODY)
         os.setgroups([])
@@ -321,13 +322,18 @@ def used_memory(root: int, alone: bool) -> int:
     """Bytes that the processes hold together: resident memory, what is shared counted once, and
     files that lie in memory without being mapped."""
     members = family(root, alone)
-    resident = sum(number_of(f"/proc/{member}/status", b"VmRSS:") for member in members)
     if len(members) > 1:  # pages that forked processes share count once
-        proportional = [number_of(f"/proc/{one}/smaps_rollup", b"Pss:") for one in members]
-        resident = sum(proportional) if all(proportional) else resident
-    elif members:
-        resident = max(resident, number_of(f"/proc/{members[0]}/status", b"VmHWM:"))
+        resident = sum(map(proportional_memory, members))
+    else:
+        resident = sum(number_of(f"/proc/{one}/status", b"VmHWM:") for one in members)
     return resident + unmapped(members) + (shared_files() if alone else 0)
+
+
+def proportional_memory(member: int) -> int:
+    """A process's resident memory, of shared pages its part; all of them on systems that do not
+    tell. Nothing of one that has ended meanwhile."""
+    told = number_of(f"/proc/{member}/smaps_rollup", b"Pss:")
+    return told or number_of(f"/proc/{member}/status", b"VmRSS:")
 
 
 def used_disk(folder: str) -> int:

@@ -29,7 +29,7 @@ from impress_bench.benchmark.submissions.model import (
     SUBMISSION,
     Submission,
 )
-from impress_bench.leaderboard.layout import CONTROL
+from impress_bench.leaderboard.schema import CONTROL, is_control
 
 #: File, field and what is wrong with it.
 Told = tuple[str, str, str]
@@ -181,15 +181,15 @@ def _places(claimed: Claimed, offer: Offered) -> Iterator[Told]:
 
 
 def _with_subjects(offer: Offered, cells: pd.DataFrame) -> Offered:
-    """Where nobody here knows the subjects of a task, those that are claimed."""
-    tasks = {
-        name: task
-        if task.subjects is not None
-        else task._replace(
-            subjects=tuple(dict.fromkeys(cells.loc[cells["task"] == name, "subject"]))
-        )
-        for name, task in offer.tasks.items()
-    }
+    """Where nobody here knows the subjects or metrics of a task, those that are claimed."""
+    tasks = dict(offer.tasks)
+    for name, task in offer.tasks.items():
+        own = cells[cells["task"] == name]
+        if task.subjects is None:
+            task = task._replace(subjects=tuple(dict.fromkeys(own["subject"])))
+        if task.metrics is None:
+            task = task._replace(metrics=tuple(dict.fromkeys(own["metric"])))
+        tasks[name] = task
     return offer._replace(tasks=tasks)
 
 
@@ -211,7 +211,7 @@ def _values(cells: pd.DataFrame, offer: Offered) -> Iterator[Told]:
         possible = None if task is None else task.ranges.get(str(row.metric))
         if possible is None:
             continue
-        if str(row.protection).startswith(CONTROL):  # of images of its own number
+        if is_control(str(row.protection)):  # of images of its own number
             possible = possible._replace(parts=None)
         if told := possible.excludes(float(str(row.value))):
             yield CELLS, f"line {at + 2}", f"{row.metric} {told}"

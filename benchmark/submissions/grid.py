@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.config.preset import Preset
-from impress_bench.benchmark.harness.planning.plan import CONTROL, Plan, PlannedTask
+from impress_bench.benchmark.harness.planning.plan import Plan, PlannedTask
 from impress_bench.benchmark.harness.planning.planner import make_plan
 from impress_bench.benchmark.harness.plugins.registry import Registry
-from impress_bench.benchmark.harness.runs.tables import board_meta
+from impress_bench.benchmark.harness.runs.board_meta import board_meta
 from impress_bench.benchmark.tasks.base import Range
+from impress_bench.leaderboard.meta import BoardMeta
+from impress_bench.leaderboard.schema import control
 
 #: task, subject, protection, purifier, seed, metric: as in cells.csv.
 Place = tuple[str, str, str, str, str, str]
@@ -23,10 +25,10 @@ BASELINES = {"protection": "identity", "purifier": "none"}
 
 
 class Measured(NamedTuple):
-    """What a run measures of a task. `subjects` is None where only the data tells."""
+    """What a run measures of a task; None where only its data, which is not here, tells that."""
 
     subjects: tuple[str, ...] | None
-    metrics: tuple[str, ...]
+    metrics: tuple[str, ...] | None
     controls: tuple[str, ...]
     ranges: dict[str, Range]
 
@@ -36,7 +38,7 @@ class Offered(NamedTuple):
 
     preset: Preset
     tasks: dict[str, Measured]
-    meta: dict[str, Any]
+    meta: BoardMeta
 
     def specs(self, kind: str) -> list[str]:
         """The protections or purifiers of the preset, as cells name them."""
@@ -58,7 +60,7 @@ class Offered(NamedTuple):
             for subject in task.subjects or ():
                 for protection, purifier in pairs:
                     for seed in map(str, self.preset.seeds):
-                        for metric in task.metrics:
+                        for metric in task.metrics or ():
                             yield name, subject, protection, purifier, seed, metric
 
 
@@ -78,13 +80,25 @@ def offered(name: str) -> Offered:
     tasks = {
         task.name: Measured(
             tuple(subjects[task.name]) if task.name in subjects else None,
-            tuple(metric.name for metric in task.metrics),
-            tuple(CONTROL.format(control) for control in task.task.controls),
+            _metrics(task),
+            tuple(control(name) for name in task.task.controls),
             task.task.ranges(),
         )
         for task in plan.tasks
     }
-    return Offered(preset, tasks, board_meta(plan))
+    try:
+        meta = board_meta(plan)
+    except PluginError:
+        meta = {"title": preset.title, "preset": name}
+    return Offered(preset, tasks, meta)
+
+
+def _metrics(task: PlannedTask) -> tuple[str, ...] | None:
+    """Names of a task's metrics; None where only the data tells."""
+    try:
+        return tuple(metric.name for metric in task.metrics)
+    except PluginError:
+        return None
 
 
 def _without_data(preset: Preset, registry: Registry) -> Plan:

@@ -23,16 +23,19 @@ from impress_bench.benchmark.harness.runs.run import run
 from impress_bench.benchmark.submissions.cells import PLACE, typed
 from impress_bench.benchmark.submissions.claims import Claimed
 from impress_bench.benchmark.submissions.distances import typed as typed_distances
-from impress_bench.benchmark.submissions.grid import BASELINES
+from impress_bench.benchmark.submissions.grid import BASELINES, offered
 from impress_bench.benchmark.submissions.lines import MOST
 from impress_bench.benchmark.submissions.model import CELLS, DISTANCES
 from impress_bench.benchmark.submissions.reading import Complaint
 from impress_bench.benchmark.submissions.repeatability import Repeatability, load_repeatability
+from impress_bench.benchmark.tasks.base import Range
 
 AGAIN = "run it again with this version and send in what that measures"
 #: Noise that is as visible as the protection, and what it is crossed with.
 MATCHED, THROUGH = "random-noise[match={}]", ("none", "impress")
 ROW = ["task", "subject", "protection"]
+#: The least by which distances of 8-bit images differ: one value by one level.
+STEPS = {"linf": 1 / 255, "l2": 1 / 255}
 
 
 def preset_of(claimed: Claimed, python: str | None) -> Preset:
@@ -104,6 +107,7 @@ def _cells(
     claimed: Claimed, found: pd.DataFrame, known: Repeatability
 ) -> Iterator[tuple[str, str]]:
     measured: dict[Any, dict[Any, Any]] = found.set_index(PLACE).to_dict("index")
+    tasks = offered(claimed.submission.claims.preset).tasks
     for row in typed(claimed.cells).to_dict("records"):
         place = tuple(row[column] for column in PLACE)
         where, here = f"{CELLS}: {' '.join(map(str, place))}", measured.get(place)
@@ -113,7 +117,9 @@ def _cells(
             told = f"is claimed as {row['state']} and came out as {here['state']}"
             yield where, f"{told}: {here['reason']}" if here["reason"] else told
         elif row["state"] == State.DONE:
-            tolerance = known.tolerance(str(row["metric"]))
+            range_ = tasks[row["task"]].ranges.get(row["metric"], Range())
+            step = 1 / range_.parts if range_.parts else 0.0
+            tolerance = known.tolerance(str(row["metric"]), step)
             if told := _apart(float(row["value"]), float(here["value"]), tolerance):
                 yield where, told
 
@@ -133,7 +139,8 @@ def _distances(
                 yield where, f"was not measured again; {AGAIN}"
                 continue
             same = math.isnan(value) or math.isnan(here)
-            told = "" if same else _apart(float(value), float(here), known.tolerance(norm))
+            tolerance = known.tolerance(norm, STEPS.get(norm, 0.0))
+            told = "" if same else _apart(float(value), float(here), tolerance)
             if told:
                 yield where, told
 

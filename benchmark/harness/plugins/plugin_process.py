@@ -89,6 +89,8 @@ class PluginProcess:
         with scratch_folder() as folder:
             self._run(plugin, folder, draft, job)
             answer = _answer(plugin, folder, Described)
+            if answer.failure is not None and answer.failure.kind == "config":
+                raise ConfigError(answer.failure.message)
             _raise(plugin, answer.failure)
             if answer.decided is None:
                 raise PluginError(plugin, "its process ended and told nothing of its parameters")
@@ -159,9 +161,7 @@ def _files(component: Component) -> list[str]:
 
 def _code() -> list[str]:
     """Where this package lies, and the interpreter that runs it."""
-    import impress_bench.benchmark
-
-    return [sys.prefix, sys.base_prefix, *impress_bench.benchmark.__path__]
+    return [sys.prefix, sys.base_prefix, str(Path(__file__).parents[2])]
 
 
 def _answer(plugin: str, folder: Path, model: Any) -> Any:
@@ -175,8 +175,6 @@ def _raise(plugin: str, failure: Failure | None) -> None:
     """What the other process raised, with its traceback as a note."""
     if failure is None:
         return
-    if failure.kind == "config":
-        raise ConfigError(failure.message)
     error = PluginError(plugin, failure.message, State(failure.state))
     if failure.trace:
         error.add_note(failure.trace)

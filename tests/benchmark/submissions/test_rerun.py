@@ -12,7 +12,7 @@ from impress_bench.benchmark.submissions.reading import read
 from impress_bench.benchmark.submissions.repeatability import Repeatability, load_repeatability
 from impress_bench.benchmark.submissions.rerun import compare, preset_of
 
-KNOWN = Repeatability("as made up", {"psnr": 0.05, "clip-top1": 0.05, "linf": 0.0, "lpips": 1e-4})
+KNOWN = Repeatability("as made up", {"psnr": 0.01, "linf": 0.0, "lpips": 1e-5})
 OWN = "protection == 'sample-cloak' and metric == '{}' and purifier == 'none'"
 
 
@@ -48,11 +48,12 @@ def test_the_same_is_accepted(claimed, again):
 
 @pytest.mark.parametrize(
     ("metric", "by", "count"),
-    [("psnr", 0.09, 0), ("psnr", 0.11, 1), ("clip-top1", 0.09, 0), ("clip-top1", 0.11, 1),
+    [("psnr", 0.09, 0), ("psnr", 0.11, 1), ("clip-top1", 0.1, 0), ("clip-top1", 0.2, 1),
      ("ssim", 0.001, 1)],
 )  # fmt: skip
 def test_figures_may_differ_by_what_was_measured(claimed, again, metric, by, count):
-    """Twice the largest difference that was seen; of what was never seen to differ, nothing."""
+    """Ten times the largest difference that was seen, and one image of ten; of what was never seen
+    to differ, nothing."""
     change(again, "cells", OWN.format(metric), value=by)
     complaints = told(claimed, again)
     assert len(complaints) == count
@@ -75,7 +76,9 @@ def test_another_end_is_named(claimed, again):
 
 
 def test_distances_must_come_out_too(claimed, again):
-    change(again, "protections", "protection == 'sample-cloak'", linf=1 / 255, lpips=1e-4)
+    change(again, "protections", "protection == 'sample-cloak'", linf=1 / 255, lpips=9e-5)
+    assert told(claimed, again) == []
+    change(again, "protections", "protection == 'sample-cloak'", linf=1 / 255)
     complaints = told(claimed, again)
     assert len(complaints) == 2
     assert all("linf" in line for line in complaints)
@@ -113,8 +116,9 @@ def test_what_was_never_measured_tolerates_nothing(tmp_path, monkeypatch):
         load_repeatability("paper")
     (tmp_path / "paper.json").write_text(json.dumps({"how": "x", "largest": {"psnr": 0.5}}))
     known = load_repeatability("paper")
-    assert known.tolerance("psnr") == pytest.approx(1.0)
+    assert known.tolerance("psnr") == pytest.approx(5.0)
     assert known.tolerance("ssim") < 1e-6
+    assert known.tolerance("ssim", step=0.1) == pytest.approx(0.1)
 
 
 def test_what_is_shipped_says_how_it_was_measured():

@@ -13,6 +13,7 @@ from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.submissions.cells import STATES
 from impress_bench.benchmark.submissions.confined import is_plain, plain
+from impress_bench.benchmark.submissions.grid import offered
 from impress_bench.benchmark.submissions.model import Distribution, schema
 from impress_bench.benchmark.submissions.reading import find_submissions, read
 from impress_bench.benchmark.submissions.writing import Refused, submit
@@ -152,6 +153,14 @@ def test_what_cannot_be_found_out_is_asked_for(measured, plugins, tmp_path):
         submit("hostile", measured, tmp_path, **PIN)
     with pytest.raises(ConfigError, match=r"no registered protection or purifier"):
         submit("unheard-of", measured, tmp_path, **PIN)
+
+
+def test_claims_without_data_here_are_checked_as_far_as_they_can_be():
+    """Nobody here has the artists of the paper's models."""
+    offer = offered("sd21")
+    assert {task.subjects for task in offer.tasks.values()} == {None}
+    assert offer.tasks["style-mimicry"].ranges["clip-top1"].excludes(2.0)
+    assert list(offer.places("protection", ["my-cloak"])) == []
 
 
 def test_the_published_schema_is_the_model():

@@ -239,6 +239,8 @@ MISBEHAVIOUR = {
     "answer-lies": answer_itself('{"lpips": [0.0, 0.0], "scores": {"nearness": 1}}'),
     "answer-infinity": answer_itself('{"notes": {"a": [Infinity, 1.0]}}'),
     "answer-nesting": answer_itself("[" * 100_000),
+    "answer-levels": answer_itself('{"budget": {"linf": 16.0}}'),
+    "answer-usage": answer_itself('{"failure": {"kind": "config", "message": "all is lost"}}'),
     "answer-pipe": answer_pipe,
     "answer-links": answer_links,
     "answer-large": answer_large,
