@@ -221,7 +221,9 @@ def _ending(
     if code:
         how = f"died by signal {-code}" if code < 0 else f"ended with {code}"
         last = last_line(printed)
-        if code == -signal.SIGXFSZ or os.strerror(errno.EFBIG) in last:
+        # A command whose own output is full cannot print why it failed.
+        full = printed.stat().st_size >= int(output_gb * 2**30)
+        if full or code == -signal.SIGXFSZ or os.strerror(errno.EFBIG) in last:
             last += f". A file that a command writes or prints may have {output_gb:g} GiB"
             last += "; exec's parameter output_gb raises that" * plugin.startswith("exec:")
         raise PluginError(plugin, f"{called} {how}: {last}")
@@ -232,9 +234,10 @@ def _ending(
 
 
 def last_line(path: Path) -> str:
-    """The last line of what a command has printed."""
+    """The last line of what a command has printed, without what is no text."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - TAIL))
-        lines = file.read().decode("utf-8", "replace").split("\n")
+        text = file.read().decode("utf-8", "replace")
+    lines = "".join(one if one.isprintable() or one == "\n" else " " for one in text).split("\n")
     said = [line.strip() for line in lines if line.strip()]
     return said[-1] if said else "it printed nothing"
