@@ -75,8 +75,8 @@ class Called(NamedTuple):
 @dataclass(frozen=True)
 class PluginProcess:
     """How plugins of other packages are called: within `limits`, without a sight of the `hidden`
-    folders. `python`, if not empty, is the interpreter of another virtual environment, by which what
-    is installed there is called; what is installed here is called by this one."""
+    folders. `python`, if not empty, is the interpreter of another virtual environment, and calls
+    what is installed there; what is installed here is called by this one."""
 
     limits: Limits
     python: str = ""
