@@ -22,6 +22,8 @@ from impress_bench.benchmark.contract import PluginError, check_range
 from impress_bench.benchmark.pixels import to_pixels, to_tensor
 from impress_bench.benchmark.sandbox.confine import OUTPUT_GB, run_confined
 
+__all__ = ["OUTPUT_GB", "Command", "Folder", "read_images"]
+
 
 @dataclass(frozen=True)
 class Command:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from impress_bench.benchmark.errors import ConfigError
 
@@ -47,10 +48,45 @@ class Spec:
         own = f"{self.name}[{inside}]" if inside else self.name
         return ">".join(["+".join([own, *map(str, self.adaptations)]), *map(str, self.then)])
 
+    @property
+    def links(self) -> tuple[Spec, ...]:
+        """The components of a chain from left to right; a component that is no chain is its one
+        link."""
+        return (replace(self, then=()), *self.then)
 
+    @property
+    def base(self) -> str:
+        """What is adapted or parametrised, by registered names alone: `glaze` of
+        `glaze[p=0.05]+o-pgd`, and `impress>jpeg` of `impress[steps=5]>jpeg`."""
+        return ">".join(link.name for link in self.links)
+
+    @property
+    def family(self) -> str:
+        """All registered names, without parameters: `glaze+o-pgd` of `glaze[p=0.05]+o-pgd`."""
+        return ">".join(
+            "+".join([link.name, *(part.name for part in link.adaptations)]) for link in self.links
+        )
+
+    @property
+    def adapted(self) -> Spec | None:
+        """What the last adaptation is applied to: `glaze[p=1]+o-pgd` of
+        `glaze[p=1]+o-pgd+consistency`; None without adaptations."""
+        if not self.adaptations:
+            return None
+        return replace(self, adaptations=self.adaptations[:-1], then=())
+
+    def parameter(self, name: str) -> Value | None:
+        """The value that was written for a parameter of the first component, None if none was."""
+        return dict(self.parameters).get(name)
+
+
+# Boards ask for the parts of a few hundred names in a hundred thousand cells.
+@lru_cache(maxsize=16_384)
 def parse_spec(text: str) -> Spec:
-    """One component, with its adaptations and what follows it; a `ConfigError` says what is wrong
-    with it."""
+    """One component, with its adaptations and the components that follow it.
+
+    Raises ConfigError for a text that is no such thing, and says what is wrong with it.
+    """
     links = split_top_level(text, ">")
     if not links:
         raise ConfigError("a name is empty; write name or name[key=value]")

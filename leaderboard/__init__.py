@@ -1,7 +1,7 @@
-"""Cells in, boards out: pure functions over data frames, no torch.
+"""From the tables of a run to its boards: pure functions over data frames, without torch.
 
-`write_boards` is the way in. Names resolve on first use, so that importing this package imports no
-pandas.
+`write_boards` writes them all. Names are loaded on first use, so that importing this package
+imports no pandas.
 """
 
 from importlib import import_module

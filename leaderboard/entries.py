@@ -1,4 +1,4 @@
-"""From cells to entries (one condition, one metric) and from entries to board records."""
+"""From cells to entries, one per condition and metric, and from entries to records of boards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.statistics import Summary, subject_means, summarize
 
-# The gravest first: what an entry is called when its cells ended in several ways.
+# The gravest first: the state of an entry whose cells ended in several states.
 GRAVITY = [
     State.FAILED,
     State.TIMEOUT,
@@ -33,8 +33,11 @@ class Key(NamedTuple):
 
 
 class Record(TypedDict):
-    """One line of a board's JSON; None is absent. A state other than done beside numbers says that
-    they cover only part of the cells, and `reason` which part is lacking."""
+    """One line of a board's JSON; None is absent.
+
+    Numbers beside a state other than done cover only part of the cells, and `reason` says which
+    part is lacking.
+    """
 
     table: str
     task: str
@@ -53,7 +56,11 @@ class Record(TypedDict):
 
 @dataclass(frozen=True)
 class Entry:
-    """One value a subject (the mean over its seeds or images), and how the cells ended."""
+    """What was measured under one condition.
+
+    `by_subject` has one value per subject, the mean of its `values` over seeds or images; `state`
+    is how the cells ended, the gravest state if they differ, and `reason` explains it.
+    """
 
     by_subject: dict[str, float] = field(default_factory=dict)
     state: str = State.MISSING.value
@@ -66,7 +73,8 @@ class Entry:
         return summarize(list(self.by_subject.values()))
 
 
-COLUMNS = ("subject", "protection", "purifier", "metric", "value", "state", "reason")
+#: What `collect` reads of a table whose values are scores or were given that form.
+READ = ("subject", "protection", "purifier", "metric", "value", "state", "reason")
 ABSENT = Entry(reason="not run")
 
 
@@ -76,15 +84,20 @@ def collect(
     metrics: Collection[str] = (),
     measured: Collection[str] = (State.DONE,),
 ) -> dict[Key, Entry]:
-    """Entries of one task from rows of task, subject, protection, purifier, metric, value.
+    """The entries of one task.
 
-    Columns `state` and `reason` default to done. A row without a metric (its cell ended before
-    anything was scored) stands for all of `metrics` and all metrics seen. A subject of the task
-    without any row for a condition counts there as missing. Values count where the state is among
-    `measured`.
+    Parameters:
+        frame: Rows with the columns task, subject, protection, purifier, metric and value, and
+            optionally state (by default done) and reason. A row without a metric, whose cell ended
+            before it was scored, stands for all of `metrics` and all metrics of other rows.
+        task: The task whose rows are read.
+        metrics: Metrics that entries are wanted for even if no row has them.
+        measured: The states whose values count.
+
+    A subject of the task without a row for a condition is missing from that entry.
     """
     rows = frame[frame["task"] == task]
-    columns = [_column(rows, name) for name in COLUMNS]
+    columns = [_column(rows, name) for name in READ]
     subjects = {str(subject) for subject in set(columns[0])}
     known = sorted({str(name) for name in set(columns[3]) if _given(name)} | set(metrics))
     grouped: dict[Key, list[tuple[str, str, str, float]]] = {}
@@ -100,15 +113,15 @@ def collect(
 
 
 def _column(rows: pd.DataFrame, name: str) -> list[Any]:
-    """A column as Python's objects, at once because one at a time takes ten times as long; states
-    and reasons may be left out."""
+    """A column as Python objects; states and reasons may be left out. Converted at once, since one
+    value at a time takes ten times as long."""
     if name not in rows:
         return [{"state": State.DONE, "reason": None}[name]] * len(rows)
     return list(rows[name].to_numpy(dtype=object))
 
 
 def differing(*entries: Entry) -> tuple[str, str | None]:
-    """State and reason of something computed from several entries: those of the gravest."""
+    """State and reason of a value computed from several entries: those of the gravest state."""
     worst = min(entries, key=lambda entry: GRAVITY.index(State(entry.state)))
     return worst.state, worst.reason
 
@@ -122,7 +135,7 @@ def record(
     state: str = State.DONE.value,
     reason: str | None = None,
 ) -> Record:
-    """A board record."""
+    """The record of one summary on the board `table`."""
     return {
         "table": table,
         "task": task,
@@ -143,7 +156,8 @@ def entry_records(
     conditions: Iterable[tuple[str, str]],
     metrics: Sequence[MetricInfo],
 ) -> list[Record]:
-    """Records of entries as they are, missing where nothing was run."""
+    """The records of entries under `conditions`, pairs of protection and purifier; conditions
+    without an entry are missing."""
     keys = [(Key(*condition, item.name), item) for condition in conditions for item in metrics]
     return [
         record(table, task, key, entry.summary, item.higher_is_better, entry.state, entry.reason)
@@ -153,9 +167,9 @@ def entry_records(
 
 
 def in_order(records: Iterable[Record]) -> list[Record]:
-    """Sorted, each condition of a table once, numbers to ten digits.
+    """The records sorted, each condition of a table once, with numbers to ten digits.
 
-    Ten digits because the last bits of a float depend on the machine's summation.
+    Further digits depend on the order in which a machine sums.
     """
     unique: dict[tuple[str, ...], Record] = {}
     for item in records:
@@ -169,16 +183,16 @@ def in_order(records: Iterable[Record]) -> list[Record]:
 
 
 def _given(value: object) -> bool:
-    """Whether a data frame's cell holds anything."""
+    """Whether a value of a data frame is neither missing nor empty."""
     return value is not None and value is not pd.NA and value != "" and value == value
 
 
 def _entry(
     rows: list[tuple[str, str, str, float]], subjects: set[str], measured: Collection[str]
 ) -> Entry:
-    """An entry from its sorted rows of subject, state, reason, value.
+    """An entry from its rows of subject, state, reason and value.
 
-    The value comes last because NaN, which has no order, stands only beside states without one.
+    Rows are sorted with the value last: NaN, which has no order, occurs only once per state.
     """
     lacking = sorted(subjects - {subject for subject, *_ in rows})
     ended = [(state, reason) for _, state, reason, _ in rows]

@@ -1,147 +1,117 @@
-"""How things are called and ordered on boards: the only place here that knows registered names.
+"""How names are shown and ordered on boards.
 
-The names below are data for display and for the paper's layout. Whatever is not among them gets a
-column of its own under its own name; `meta["roles"]` renames the parts that comparisons need.
+Registered names are data: their titles, their order and the parts that they play in comparisons
+come from the run (`BoardMeta`). A name without a title is shown as it is.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Literal
 
-from impress_bench.benchmark.metric import SHARE, MetricInfo
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.benchmark.spec import Spec, parse_spec
+from impress_bench.leaderboard.meta import BoardMeta, Roles
+from impress_bench.leaderboard.schema import CONTROL, is_control
 
-CONTROL = "control:"
+Kind = Literal["clean", "noise", "protection", "control"]
+#: The order in which kinds of rows are shown.
+RANKS: dict[Kind, int] = {"clean": 0, "noise": 1, "protection": 2, "control": 3}
 
-TITLES = {
-    "identity": "Clean",
-    "random-noise": "Random noise",
-    "glaze": "GLAZE",
-    "photoguard-encoder": "PhotoGuard (encoder)",
-    "photoguard-diffusion": "PhotoGuard (diffusion)",
-    "none": "No purifier",
-    "jpeg": "JPG",
-    "gaussian-noise": "Noise",
-    "resize": "Resize",
-    "vae-round-trip": "VAE round trip",
-    "impress": "IMPRESS",
-    "control:own-works": "The artist's own held-out works",
-    "control:no-fine-tuning": "No fine-tuning",
-    "control:other-movement": "Fine-tuned on another movement",
-    "control:other-seed": "Clean photo, another seed",
-    "control:grey-head": "Head replaced by grey",
-    "style-mimicry": "Style mimicry",
-    "malicious-editing": "Malicious editing",
-    "vae-error": "VAE reconstruction error",
-    "ldm-error": "LDM reconstruction error",
-    "vae-lpips": "VAE reconstruction LPIPS",
-    "lpips-to-clean": "LPIPS to the clean image",
-    "own-style": "Training image still in its own style",
-    "own-style-decoded": "Its reconstruction still in its own style",
-    "linf": "L∞",
-    "l2": "L2",
-    "lpips": "LPIPS",
-}
 
-ROLES: dict[str, Any] = {
-    "clean": "identity",
-    "no_purifier": "none",
-    "noise": ("random-noise",),
-    "purifier": "impress",
-    "mimicry": "style-mimicry",
-    "editing": "malicious-editing",
-    "term": "consistency",
-    "orthogonal": "o-pgd",
-}
-
-#: Whose scores are rates where a run does not say what chance is.
-PERCENT_TASKS = ("style-mimicry",)
+@lru_cache(maxsize=16_384)
+def parsed(name: str) -> Spec:
+    """The parts of a name as tables hold it. A name that is no spec, such as a control's, becomes
+    a spec of that name alone."""
+    try:
+        return parse_spec(name)
+    except ConfigError:
+        return Spec(name)
 
 
 def base(name: str) -> str:
-    """The registered name in a specification: `glaze` of `glaze+consistency[weight=1]`."""
-    return re.split(r"[\[+]", name, maxsplit=1)[0]
-
-
-def adapted(name: str) -> tuple[str, str] | None:
-    """What the last adaptation of a specification is applied to, and that adaptation's registered
-    name: `glaze[p=1]` and `consistency` of `glaze[p=1]+consistency[weight=1]`; None without one."""
-    depth, place = 0, None
-    for index, character in enumerate(name):
-        depth += (character == "[") - (character == "]")
-        if character == "+" and depth == 0:
-            place = index
-    return None if place is None else (name[:place], base(name[place + 1 :]))
+    """A name without parameters and adaptations: `glaze` of `glaze[p=1]+o-pgd`. A chain keeps all
+    of its links, so that it is not taken for its first purifier."""
+    return parsed(name).base
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What `meta` says about names, with every key optional."""
+    """What a run's `meta` says about the names in its tables."""
 
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    meta: BoardMeta = field(default_factory=BoardMeta)
 
-    def role(self, role: str) -> Any:
-        """The registered name, or names, that play a role in the comparisons."""
-        return self.meta.get("roles", {}).get(role, ROLES[role])
+    @property
+    def roles(self) -> Roles:
+        """The registered names that play the parts of the comparisons."""
+        return self.meta.roles
 
-    def kind(self, protection: str) -> str:
-        """`control`, `clean`, `noise` or `protection`."""
-        if protection.startswith(CONTROL):
+    def role(self, part: str) -> str:
+        """The registered name that plays a part which tables name: a field of `Roles`."""
+        return str(getattr(self.roles, part))
+
+    def kind(self, protection: str) -> Kind:
+        """Whether a row is the clean images, noise, a protection or a control."""
+        if is_control(protection):
             return "control"
-        if base(protection) == self.role("clean"):
+        if base(protection) == self.roles.clean:
             return "clean"
-        return "noise" if base(protection) in self.role("noise") else "protection"
+        return "noise" if base(protection) in self.roles.noise else "protection"
 
     def matched(self, noise: str) -> str | None:
-        """The protection that noise is as visible as: the one it names, or the run's reference."""
-        if named := re.search(r"[\[,]match=([^,\]]+)", noise):
-            return named[1]
-        return self.meta.get("reference_protection") if noise == base(noise) else None
+        """The spec of the protection that noise is as visible as: the one that its `match` names,
+        else, for noise without parameters, the run's reference protection; None if unknown."""
+        named = parsed(noise).parameter("match")
+        if named is not None:
+            return str(parsed(str(named)))
+        return self.meta.reference_protection if noise == base(noise) else None
 
     def title(self, name: str) -> str:
-        """What a reader sees: the known part translated, parameters kept."""
-        titles = {**TITLES, **self.meta.get("titles", {})}
-        if name in titles:
-            return str(titles[name])
-        if name.startswith(CONTROL):
+        """What a reader sees of a spec, a task, a control or a measure.
+
+        Registered names become titles, and parameters stay as they are written:
+        `GLAZE [p=0.1] + O-PGD`. A chain is read from left to right: `Noise [std=0.05] > IMPRESS`.
+        """
+        if name in self.meta.titles:
+            return self.meta.titles[name]
+        if is_control(name):
             return name.removeprefix(CONTROL).replace("-", " ").capitalize()
-        known = titles.get(base(name))
-        if known is None:
-            return name
-        rest = name[len(base(name)) :]
-        return f"{known} {rest}" if rest.startswith("[") else f"{known}{rest}"
+        return " > ".join(_link_title(link, self.meta.titles) for link in parsed(name).links)
+
+    def measure_title(self, measure: str) -> str:
+        """What a reader sees of an inspected measure, or of a distance."""
+        declared = {item.name: item.title for item in self.meta.inspections}
+        return declared.get(measure) or self.title(measure)
 
     def condition(self, protection: str, purifier: str) -> str:
         """A protection and what was done about it: `GLAZE, JPG`."""
-        plain = not purifier or base(purifier) == self.role("no_purifier")
+        plain = not purifier or base(purifier) == self.roles.no_purifier
         return self.title(protection) + ("" if plain else f", {self.title(purifier)}")
 
     def metrics(self, task: str, observed: Iterable[str]) -> list[MetricInfo]:
-        """Metrics of a task in display order; observed ones that nobody declared come last.
+        """The observed metrics of a task in display order: declared ones first."""
+        declared = {item.name: item for item in self.declared(task)}
+        return [
+            declared.get(name) or MetricInfo(name, self.title(name), None)
+            for name in ordered(observed, declared)
+        ]
 
-        Results that were stored before metrics had a unit say by `chance` which ones are shares.
-        """
-        chance = self.meta.get("chance", {})
-        declared = {item["name"]: item for item in self.meta.get("metrics", {}).get(task, ())}
-        found = []
-        for name in ordered(observed, declared):
-            share = name in chance if chance else task in PERCENT_TASKS
-            default = {"name": name, "title": self.title(name), "unit": SHARE if share else ""}
-            found.append(MetricInfo.read(default | declared.get(name, {})))
-        return found
+    def declared(self, task: str) -> list[MetricInfo]:
+        """The metrics that the run declares for a task, measured or not."""
+        return self.meta.metrics.get(task, [])
 
     def protections(self, observed: Iterable[str]) -> list[str]:
         """In display order: clean, noise, protections, controls; within each as `meta` says."""
-        ranks = {"clean": 0, "noise": 1, "protection": 2, "control": 3}
-        names = ordered(observed, self.meta.get("protections", TITLES))
-        return sorted(names, key=lambda name: ranks[self.kind(name)])
+        names = ordered(observed, self.meta.protections)
+        return sorted(names, key=lambda name: RANKS[self.kind(name)])
 
     def purifiers(self, observed: Iterable[str]) -> list[str]:
-        """Purifiers in display order, doing nothing first."""
-        names = ordered(observed, self.meta.get("purifiers", TITLES))
-        return sorted(names, key=lambda name: base(name) != self.role("no_purifier"))
+        """Purifiers in display order, the absence of one first."""
+        names = ordered(observed, self.meta.purifiers)
+        return sorted(names, key=lambda name: base(name) != self.roles.no_purifier)
 
 
 def ordered(observed: Iterable[str], order: Iterable[str]) -> list[str]:
@@ -151,3 +121,16 @@ def ordered(observed: Iterable[str], order: Iterable[str]) -> list[str]:
     return sorted(
         set(observed), key=lambda name: (rank.get(name, rank.get(base(name), last)), name)
     )
+
+
+def _link_title(link: Spec, titles: Mapping[str, str]) -> str:
+    """The title of one component and its adaptations, each with its parameters."""
+    parts = [Spec(link.name, link.parameters), *link.adaptations]
+    return " + ".join(_part_title(part, titles) for part in parts)
+
+
+def _part_title(part: Spec, titles: Mapping[str, str]) -> str:
+    title = titles.get(part.name)
+    if title is None:
+        return str(part)
+    return " ".join(filter(None, [title, str(part).removeprefix(part.name)]))

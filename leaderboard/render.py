@@ -1,8 +1,8 @@
-"""Boards as files: markdown, CSV and JSON, and LaTeX and HTML for who asks for them.
+"""Boards as files: Markdown, CSV and JSON, and on request LaTeX and HTML.
 
-Equal boards are equal bytes: nothing here looks at the clock, the machine or the order of rows in
-the input. Every file ends in a newline and appears at once or not at all, so that a board can be
-read while the run goes on.
+Equal boards are equal bytes: nothing here depends on the clock, the machine or the order of rows in
+the input. Every file ends in a newline and is replaced in one step, so that a board can be read
+while the run goes on.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from impress_bench.leaderboard.entries import Entry, Record, in_order
 from impress_bench.leaderboard.statistics import Summary
 
 
-class Notes:
+class Footnotes:
     """Footnotes of one block: equal texts share a mark."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
 
     def mark(self, text: str) -> str:
-        """The mark to put behind what needs the note."""
+        """The mark of a footnote with this text, of which 300 characters are kept."""
         text = " ".join(text.split())
         text = text if len(text) <= 300 else text[:299] + "…"
         if text not in self.texts:
@@ -40,29 +40,38 @@ class Notes:
 
 @dataclass(frozen=True)
 class Block:
-    """A heading, a paragraph, one grid of text and its notes; `protection` names its subject."""
+    """A heading, a paragraph, one grid of text and its footnotes.
+
+    `protection` is the spec of the protection that the block is about, "" if it is about several.
+    """
 
     heading: str
     headers: Sequence[str]
     rows: Sequence[Sequence[str]]
     text: str = ""
-    notes: Notes = field(default_factory=Notes)
+    footnotes: Footnotes = field(default_factory=Footnotes)
     protection: str = ""
 
 
 @dataclass(frozen=True)
 class Board:
-    """What a reader sees (blocks) and what a program reads (records)."""
+    """What a reader sees (blocks) and what a program reads (records).
+
+    `name` is that of its files; `text` explains it; `caution` warns of too few subjects.
+    """
 
     name: str
     title: str
     text: str
     blocks: Sequence[Block]
     records: Sequence[Record]
+    caution: str = ""
 
 
 def numbers(values: Sequence[float], percent: bool, signed: bool = False) -> list[str]:
-    """Per cent with one decimal, else three significant digits of the largest; no negative zero."""
+    """Values to one precision: per cent to one decimal, else all to as many decimals as give the
+    largest three significant digits. `signed` prints a plus before values above 0; there is no
+    negative zero."""
     sign = "+" if signed else ""
     if percent:
         return [f"{100 * value:{sign}z.1f}" for value in values]
@@ -73,10 +82,12 @@ def numbers(values: Sequence[float], percent: bool, signed: bool = False) -> lis
     return [f"{value:{sign}z.{decimals}f}" for value in values]
 
 
-def entry_text(entry: Entry, percent: bool, notes: Notes, expected: int | None = None) -> str:
+def entry_text(
+    entry: Entry, percent: bool, footnotes: Footnotes, expected: int | None = None
+) -> str:
     """`mean ± std`, with n and a note where cells are lacking; the bare state without numbers."""
     summary = entry.summary
-    mark = f" {notes.mark(entry.reason)}" if entry.reason else ""
+    mark = f" {footnotes.mark(entry.reason)}" if entry.reason else ""
     if summary.mean is None:
         return entry.state + mark
     found = [value for value in (summary.mean, summary.std) if value is not None]
@@ -87,7 +98,10 @@ def entry_text(entry: Entry, percent: bool, notes: Notes, expected: int | None =
 
 
 def interval_text(summary: Summary, percent: bool, signed: bool = True) -> str:
-    """`mean [low, high]`, the bare mean where there is no interval, a dash without numbers."""
+    """`mean [low, high]`, the mean alone if there is no interval, a dash without a mean.
+
+    `percent` prints shares in per cent, `signed` a plus before values above 0.
+    """
     if summary.mean is None:
         return "–"
     if summary.low is None or summary.high is None:
@@ -97,31 +111,31 @@ def interval_text(summary: Summary, percent: bool, signed: bool = True) -> str:
 
 
 def markdown(board: Board) -> str:
-    """The whole board for reading."""
-    parts = [f"# {board.title}", board.text]
+    """The board as a page of Markdown."""
+    parts = [f"# {board.title}", board.caution, board.text]
     for block in board.blocks:
         parts.append(markdown_block(block))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def markdown_block(block: Block, level: int = 2) -> str:
-    """One block of a board."""
+    """One block of a board, under a heading of a level from 1 to 6."""
     rows = [[_escaped(cell) for cell in row] for row in block.rows]
     headers = [_escaped(cell) for cell in block.headers]
-    notes = [f"- [{i}] {_escaped(text)}" for i, text in enumerate(block.notes.texts, 1)]
+    notes = [f"- [{i}] {_escaped(text)}" for i, text in enumerate(block.footnotes.texts, 1)]
     parts = [f"{'#' * level} {block.heading}", block.text, _grid(headers, rows, "github")]
     parts.append("\n".join(notes))
     return "\n\n".join(part for part in parts if part)
 
 
 def as_json(board: Board) -> str:
-    """The records, sorted, one key order, numbers that do not exist as null."""
+    """The records as JSON, sorted; numbers that do not exist are null."""
     text = json.dumps(in_order(board.records), indent=1, ensure_ascii=False, allow_nan=False)
     return text + "\n"
 
 
 def as_csv(board: Board) -> str:
-    """The records of the JSON as rows; null is empty."""
+    """The records of the JSON as rows of CSV; null is empty."""
     out = io.StringIO()
     writer = csv.DictWriter(out, list(Record.__annotations__), lineterminator="\n")
     writer.writeheader()
@@ -130,7 +144,7 @@ def as_csv(board: Board) -> str:
 
 
 def latex(board: Board) -> str:
-    """The grids of the board for a paper that loads booktabs."""
+    """The grids of the board as LaTeX tables that need the package booktabs."""
     grids = [
         f"% {block.heading}\n{_grid(block.headers, block.rows, 'latex_booktabs')}"
         for block in board.blocks
@@ -139,12 +153,13 @@ def latex(board: Board) -> str:
 
 
 def as_html(board: Board) -> str:
-    """The board as a fragment of a page."""
-    parts = [f"<h1>{html.escape(board.title)}</h1>", f"<p>{html.escape(board.text)}</p>"]
+    """The board as a fragment of an HTML page."""
+    parts = [f"<h1>{html.escape(board.title)}</h1>"]
+    parts += [f"<p>{html.escape(text)}</p>" for text in (board.caution, board.text) if text]
     for block in board.blocks:
         parts.append(f"<h2>{html.escape(block.heading)}</h2>")
         parts.append(_grid(block.headers, block.rows, "html"))
-        parts += [f"<p>[{i}] {html.escape(t)}</p>" for i, t in enumerate(block.notes.texts, 1)]
+        parts += [f"<p>[{i}] {html.escape(t)}</p>" for i, t in enumerate(block.footnotes.texts, 1)]
     return "\n".join(parts) + "\n"
 
 
@@ -158,12 +173,12 @@ VIEWS: dict[str, Callable[[Board], str]] = {
 
 
 def write_board(board: Board, folder: Path, formats: Sequence[str]) -> list[Path]:
-    """Write the views of a board into `folder` and say where."""
+    """Write a board into `folder` in each of `formats`, keys of `VIEWS`; returns the paths."""
     return [write_text(folder / f"{board.name}.{form}", VIEWS[form](board)) for form in formats]
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write a file so that a reader sees the old one or the new one."""
+    """Write a file in one step, so that a reader gets the old content or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text(text, encoding="utf-8", newline="\n")
@@ -172,7 +187,7 @@ def write_text(path: Path, text: str) -> Path:
 
 
 def _escaped(text: str) -> str:
-    """Names and reasons are anybody's: no column break and no tag comes of them."""
+    """Names and reasons come from third parties: they may break no column and open no tag."""
     return text.replace("|", r"\|").replace("<", "&lt;")
 
 

@@ -1,12 +1,11 @@
 """Means, intervals and comparisons over subjects.
 
-A subject (one artist, say) is the unit: its value is the mean over its seeds or images, and spread
-and interval are those of subject values. Intervals of means and of paired differences are
-Student's t, `mean ± t(0.975, n - 1) · s / √n`; they assume roughly normal subject values and may
-pass the ends of a bounded scale. Ratios and areas under a curve get percentile bootstraps that
-resample whole subjects, seeded and therefore the same every time; with few subjects they are
-narrower than they should be. From one subject nothing is known about the spread: std and interval
-are None, never 0.
+A subject, such as one artist, is the unit: its value is the mean over its seeds or images, and
+standard deviations and intervals are those of subject values. Intervals of means and of paired
+differences are Student's t, `mean ± t(0.975, n - 1) · s / √n`; they assume roughly normal subject
+values and may extend beyond a bounded scale. Ratios and areas under a curve have percentile
+bootstraps (Efron 1979) that resample whole subjects, with a fixed seed; with few subjects they are
+too narrow. With one subject, std and interval are None, never 0.
 """
 
 from __future__ import annotations
@@ -24,7 +23,8 @@ RESAMPLES = 10_000
 
 
 class Summary(NamedTuple):
-    """`n` subjects, their mean and std (ddof 1), and a 95 % interval; None is unknown."""
+    """`n` subjects, their mean and std (ddof 1), and their 95 % interval from `low` to `high`; None
+    is unknown."""
 
     n: int
     mean: float | None = None
@@ -42,7 +42,7 @@ def subject_means(pairs: Iterable[tuple[str, float]]) -> dict[str, float]:
 
 
 def summarize(values: Sequence[float]) -> Summary:
-    """Mean, std (ddof 1) and Student's t interval of one value a subject."""
+    """Mean, std (ddof 1) and Student's t interval of `values`, one per subject."""
     n = len(values)
     if n == 0:
         return Summary(0)
@@ -68,16 +68,21 @@ def recovered_share(
 ) -> Summary:
     """`(purified - protected) / (clean - protected)`, of means over the common subjects.
 
-    1 is all of what the protection took, 0 none of it; neither end bounds the value. It is None
-    where the protection took nothing. Resamples in which it took nothing count as unbounded on both
-    sides: more than 2.5 % of them and there is no interval.
+    Parameters:
+        clean, protected, purified: Scores by subject.
+        higher_is_better: The direction of a successful exploit.
+        seed: Of the bootstrap.
+
+    Returns 1 if all is recovered that the protection took, 0 if nothing is; values may lie outside.
+    The mean is None if the protection took nothing. Resamples in which it took nothing count as
+    unbounded on both sides: if they are more than 2.5 %, there is no interval.
     """
     subjects = _common(clean, protected, purified)
     sign = 1.0 if higher_is_better else -1.0
     gain = sign * np.array([purified[s] - protected[s] for s in subjects])
     loss = sign * np.array([clean[s] - protected[s] for s in subjects])
     n = len(subjects)
-    # Sums of equal scores differ from 0 by rounding: 1e-12 is nothing in any unit used here.
+    # Sums of equal scores differ from 0 by rounding; 1e-12 is negligible in every unit used here.
     if n == 0 or loss.mean() <= 1e-12:
         return Summary(n)
     share = float(gain.mean() / loss.mean())
@@ -88,7 +93,8 @@ def recovered_share(
 
 
 def auc(negatives: Sequence[float], positives: Sequence[float]) -> float:
-    """The chance that a positive lies above a negative, ties counting half (Mann-Whitney)."""
+    """The probability that a positive is larger than a negative, ties counting half: Mann and
+    Whitney's U over the number of pairs. Raises ValueError if either side is empty."""
     n, m = len(negatives), len(positives)
     if not n or not m:
         raise ValueError(f"auc needs values on both sides, not {n} and {m}")
@@ -101,7 +107,10 @@ def auc(negatives: Sequence[float], positives: Sequence[float]) -> float:
 def separation(
     negatives: Mapping[str, Sequence[float]], positives: Mapping[str, Sequence[float]]
 ) -> Summary:
-    """`auc` pooled over the values of the common subjects, with a bootstrap over subjects."""
+    """`auc` over the pooled values of the common subjects, with a bootstrap over subjects.
+
+    `negatives` and `positives` hold the values of each subject's images.
+    """
     subjects = _common(negatives, positives)
     n = len(subjects)
     if n == 0:
@@ -121,21 +130,22 @@ def separation(
 
 
 def _mean(values: Sequence[float]) -> float:
-    """The mean, from the first value on, so that equal values have exactly that mean."""
+    """The mean, summed as differences from the first value, which is exact for equal values."""
     first = values[0]
     return first + math.fsum(value - first for value in values) / len(values)
 
 
 def _common(*values: Mapping[str, object]) -> list[str]:
-    """Subjects that all have, sorted, so that no result depends on their order."""
+    """The subjects that all of `values` have, sorted, so that no result depends on their order."""
     return sorted(set.intersection(*(set(value) for value in values)))
 
 
 def _wins(
     negatives: Sequence[Sequence[float]], positives: Sequence[Sequence[float]]
 ) -> NDArray[np.float64]:
-    """How many pairs of a negative of the row's subject and a positive of the column's have the
-    positive above, ties counting half: multiples of 0.5, so that no sum of them rounds."""
+    """For each pair of subjects, in how many pairs of a negative of the first and a positive of
+    the second the positive is larger, ties counting half. Multiples of 0.5: no sum of them rounds.
+    """
     pooled = np.concatenate([np.asarray(values, float) for values in positives])
     owner = np.repeat(np.arange(len(positives)), [len(values) for values in positives])
     rows = []
@@ -146,10 +156,10 @@ def _wins(
     return np.array(rows)
 
 
-# Boards ask for the same few sizes over and over, and drawing takes longer than all the rest.
+# Boards need the same few sizes repeatedly, and drawing takes most of the time.
 @lru_cache(maxsize=4)
 def _resample(n: int, seed: int) -> NDArray[np.float64]:
-    """How often each of n subjects occurs in each resample: (RESAMPLES, n), read-only."""
+    """How often each of n subjects occurs in each resample, (RESAMPLES, n), read-only."""
     draws = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), RESAMPLES)
     weights = draws.astype(np.float64)
     weights.flags.writeable = False
@@ -159,7 +169,7 @@ def _resample(n: int, seed: int) -> NDArray[np.float64]:
 def _bounds(
     top: NDArray[np.float64], bottom: NDArray[np.float64]
 ) -> tuple[float, float] | tuple[None, None]:
-    """The 2.5 % and 97.5 % quantiles of top / bottom, None where either has no end."""
+    """The 2.5 % and 97.5 % quantiles of top / bottom; None if either is unbounded."""
     bounded = bottom > 1e-12
     ratios = np.divide(top, bottom, out=np.zeros_like(top), where=bounded)
     low = float(np.quantile(np.where(bounded, ratios, -np.inf), 0.025, method="lower"))

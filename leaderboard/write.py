@@ -1,8 +1,9 @@
-"""All boards of a run, from data frames to files."""
+"""All boards of a run, from its tables to files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,43 +21,40 @@ from impress_bench.leaderboard.boards import (
     visibility,
     worst_case,
 )
+from impress_bench.leaderboard.caution import caution
 from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.pages.overview import overview
 from impress_bench.leaderboard.plots.inconsistency import plot_inconsistency
 from impress_bench.leaderboard.plots.tradeoff import plot_tradeoff
 from impress_bench.leaderboard.render import Board, write_board, write_text
+from impress_bench.leaderboard.schema import TABLES
 
 FORMATS = ("md", "csv", "json")
-KEY = ["task", "subject", "protection", "purifier", "seed", "metric"]
-COLUMNS = {
-    "cells": [*KEY, "value", "state", "reason"],
-    "protections": ["task", "subject", "protection", "image", "linf", "l2", "lpips", "state"],
-    "inspections": ["task", "subject", "protection", "purifier", "image", "measure", "value"],
-    "notes": ["task", "subject", "protection", "image", "note", "value"],
-}
 
 
 def write_boards(
     cells: pd.DataFrame,
     protections: pd.DataFrame,
     inspections: pd.DataFrame,
-    meta: Mapping[str, Any],
+    meta: BoardMeta | Mapping[str, Any],
     out_dir: Path | str,
     formats: Sequence[str] = FORMATS,
     notes: pd.DataFrame | None = None,
 ) -> list[Path]:
-    """Write every board that the frames can fill, and say which files.
+    """Write every board that the tables of a run can fill, their pictures, and an overview.
 
-    Boards go to `out_dir/boards`, pictures to `out_dir/figures`. Frames may be empty; `COLUMNS`
-    says what they hold. Every key of `meta` is optional: preset, title, model,
-    model_is_miniature, model_note (what a reader must know of it), settings_frozen, chance
-    (level a metric), metrics (a list a task of name, title, higher_is_better and percent),
-    protections and purifiers (display order), boards (names to write, default all that have
-    data), paper (whether the model is the paper's), reference_protection, settings, adaptive
-    (the variants that Table 6 shows in brackets), titles (display names), roles (which registered
-    names play the parts of `layout.ROLES`), figures (captions of further pictures in `figures/`).
-    `formats` may add `tex` and `html`.
+    Parameters:
+        cells, protections, inspections, notes: Tables with the columns that `schema` declares; each
+            may be empty.
+        meta: Titles, order and remarks; of a mapping, every key of `BoardMeta` is optional.
+        out_dir: Boards go to `boards/` in this folder, pictures to `figures/`.
+        formats: Of "md", "csv", "json", "tex" and "html", those in which boards are written.
+
+    Returns the paths of the files. Raises ValueError for tables that lack columns or hold a cell
+    twice, and for a `meta` with unknown keys.
     """
+    meta = BoardMeta.of(meta)
     cells, protections, inspections, notes = _checked(cells, protections, inspections, notes)
     boards = build_boards(cells, protections, inspections, meta, notes)
     layout = Layout(meta)
@@ -71,10 +69,10 @@ def write_boards(
     for picture, caption in plot_tradeoff(cells, protections, layout, pictures).items():
         paths.append(picture)
         figures[picture.name] = caption
-    # What is published may leave out pictures that a run has made.
-    further = meta.get("figures", {}).items()
+    # Published results may lack pictures that the run has made.
+    further = meta.figures.items()
     figures |= {name: caption for name, caption in further if (pictures / name).is_file()}
-    layout = Layout({**meta, "figures": figures})
+    layout = Layout(meta.model_copy(update={"figures": figures}))
     paths.append(write_text(folder / "LEADERBOARD.md", overview(boards, cells, layout)))
     return paths
 
@@ -83,10 +81,11 @@ def build_boards(
     cells: pd.DataFrame,
     protections: pd.DataFrame,
     inspections: pd.DataFrame,
-    meta: Mapping[str, Any],
+    meta: BoardMeta | Mapping[str, Any],
     notes: pd.DataFrame | None = None,
 ) -> list[Board]:
-    """Every board that the frames of `write_boards` can fill."""
+    """Every board that the tables of `write_boards` can fill; parameters and errors as there."""
+    meta = BoardMeta.of(meta)
     cells, protections, inspections, notes = _checked(cells, protections, inspections, notes)
     layout = Layout(meta)
     built = [
@@ -99,7 +98,11 @@ def build_boards(
         inconsistency.build(inspections, layout),
         diagnostics.build(notes, layout),
     ]
-    return [board for board in built if board and _wanted(board, meta)]
+    return [
+        replace(board, caution=caution(cells, layout, {one["task"] for one in board.records}))
+        for board in built
+        if board and _wanted(board, meta)
+    ]
 
 
 def _checked(
@@ -108,28 +111,26 @@ def _checked(
     inspections: pd.DataFrame,
     notes: pd.DataFrame | None,
 ) -> list[pd.DataFrame]:
-    """The frames with all their columns; a frame may be empty or left out."""
+    """The tables with all their columns; one may be empty or left out."""
     given = (cells, protections, inspections, pd.DataFrame() if notes is None else notes)
-    frames = dict(zip(COLUMNS, given, strict=True))
+    frames = dict(zip(TABLES, given, strict=True))
     for name, frame in frames.items():
         _check(name, frame)
-    return [
-        frame if len(frame.columns) else pd.DataFrame(columns=COLUMNS[name])
-        for name, frame in frames.items()
-    ]
+    return [frame if len(frame.columns) else TABLES[name].frame() for name, frame in frames.items()]
 
 
-def _wanted(board: Board, meta: Mapping[str, Any]) -> bool:
+def _wanted(board: Board, meta: BoardMeta) -> bool:
     """Whether `meta` asks for a board, by its name or by `matrix` for all matrices."""
-    wanted = meta.get("boards")
+    wanted = meta.boards
     return wanted is None or board.name in wanted or board.name.split("-")[0] in wanted
 
 
 def _check(name: str, frame: pd.DataFrame) -> None:
-    """Refuse frames with missing columns, and cells measured twice: unlike runs never merge."""
-    missing = sorted(set(COLUMNS[name]) - set(frame.columns)) if len(frame.columns) else []
+    """Refuses tables with missing columns, and cells measured twice: boards never mix runs."""
+    columns, place = TABLES[name].columns, list(TABLES[name].place)
+    missing = sorted(set(columns) - set(frame.columns)) if len(frame.columns) else []
     if missing:
-        raise ValueError(f"{name} lacks the columns {missing}; it needs {COLUMNS[name]}")
-    if name == "cells" and len(frame) and frame.duplicated(KEY).any():
-        twice = frame.loc[frame.duplicated(KEY), KEY].iloc[0].to_dict()
+        raise ValueError(f"{name} lacks the columns {missing}; it needs {columns}")
+    if name == "cells" and len(frame) and frame.duplicated(place).any():
+        twice = frame.loc[frame.duplicated(place), place].iloc[0].to_dict()
         raise ValueError(f"cells holds {twice} more than once; boards never merge runs")

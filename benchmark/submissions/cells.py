@@ -13,7 +13,6 @@ import pandas as pd
 
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.errors import ConfigError
-from impress_bench.benchmark.harness.runs.tables import CELLS as COLUMNS
 from impress_bench.benchmark.spec import Spec, parse_spec
 from impress_bench.benchmark.submissions.confined import SPEC, is_plain
 from impress_bench.benchmark.submissions.lines import (
@@ -23,9 +22,9 @@ from impress_bench.benchmark.submissions.lines import (
     numbers,
     parse_lines,
 )
-from impress_bench.leaderboard.layout import CONTROL
+from impress_bench.leaderboard.schema import CELLS, CONTROL, is_control
 
-PLACE = ["task", "subject", "protection", "purifier", "seed", "metric"]
+PLACE = list(CELLS.place)
 #: A run that is not finished is no submission.
 STATES = [state for state in State if state is not State.MISSING]
 #: What each column may hold; the reason is free, but plain text.
@@ -44,7 +43,7 @@ PATTERNS = {
 
 def parse_cells(content: bytes) -> pd.DataFrame:
     """The file as text columns. Raises ValueError or csv.Error for what is no such table."""
-    return parse_lines(content, COLUMNS)
+    return parse_lines(content, CELLS.columns)
 
 
 def typed(cells: pd.DataFrame) -> pd.DataFrame:
@@ -58,7 +57,7 @@ def check_form(cells: pd.DataFrame) -> Iterator[tuple[str, str]]:
 
 
 def _check(values: Mapping[str, str]) -> None:
-    control = values["protection"].startswith(CONTROL)
+    control = is_control(values["protection"])
     if control != (not values["purifier"]):
         raise Line("names a purifier of a control" if control else "names no purifier")
     if not control:

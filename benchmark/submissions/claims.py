@@ -29,7 +29,7 @@ from impress_bench.benchmark.submissions.model import (
     SUBMISSION,
     Submission,
 )
-from impress_bench.leaderboard.layout import CONTROL
+from impress_bench.leaderboard.schema import CONTROL, is_control
 
 #: File, field and what is wrong with it.
 Told = tuple[str, str, str]
@@ -211,7 +211,7 @@ def _values(cells: pd.DataFrame, offer: Offered) -> Iterator[Told]:
         possible = None if task is None else task.ranges.get(str(row.metric))
         if possible is None:
             continue
-        if str(row.protection).startswith(CONTROL):  # of images of its own number
+        if is_control(str(row.protection)):  # of images of its own number
             possible = possible._replace(parts=None)
         if told := possible.excludes(float(str(row.value))):
             yield CELLS, f"line {at + 2}", f"{row.metric} {told}"

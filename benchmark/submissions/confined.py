@@ -9,8 +9,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from impress_bench.benchmark.contract import NORMS
 from impress_bench.benchmark.harness.plugins.component import OURS
-from impress_bench.leaderboard.layout import CONTROL, TITLES
+from impress_bench.benchmark.harness.stages.inspect import MEASURES
 
 #: What ends a table cell, starts markup or an entity, or mentions somebody.
 MARKUP = frozenset("<>[]{}`|\\*_#~&!@$^")
@@ -50,9 +51,12 @@ def _plain_line(text: str) -> str:
 def reserved_names() -> frozenset[str]:
     """Names that boards know by another title, that this package registers, or that would confuse
     a reader of paths."""
-    ours = {entry.name for entry in distribution(OURS).entry_points}
-    shown = {name.removeprefix(CONTROL) for name in TITLES}
-    return frozenset(ours | shown | {"submissions", "control"})
+    entries = distribution(OURS).entry_points
+    tasks = [entry.load() for entry in entries.select(group="impress_bench.tasks")]
+    shown = {name for task in tasks for name in task.controls}
+    shown |= {measure.name for measure in MEASURES} | set(NORMS)
+    shown |= {measure.name for task in tasks for measure in task.inspections}
+    return frozenset({entry.name for entry in entries} | shown | {"submissions", "control"})
 
 
 def _free_name(name: str) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from impress_bench.benchmark.contract import NORMS, State
-from impress_bench.benchmark.harness.runs.tables import PROTECTIONS as COLUMNS
 from impress_bench.benchmark.submissions.cells import PATTERNS as OF_CELLS
 from impress_bench.benchmark.submissions.cells import canonical
 from impress_bench.benchmark.submissions.confined import SPEC
@@ -22,8 +21,9 @@ from impress_bench.benchmark.submissions.lines import (
     numbers,
     parse_lines,
 )
+from impress_bench.leaderboard.schema import PROTECTIONS
 
-PLACE = ["task", "subject", "protection", "image"]
+PLACE = list(PROTECTIONS.place)
 PATTERNS = {
     "task": OF_CELLS["task"],
     "subject": OF_CELLS["subject"],
@@ -44,7 +44,7 @@ ROUNDING = 1e-6
 
 def parse_distances(content: bytes) -> pd.DataFrame:
     """The file as text columns. Raises ValueError or csv.Error for what is no such table."""
-    return parse_lines(content, COLUMNS)
+    return parse_lines(content, PROTECTIONS.columns)
 
 
 def typed(distances: pd.DataFrame) -> pd.DataFrame:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.config.preset import Preset
-from impress_bench.benchmark.harness.planning.plan import CONTROL, Plan, PlannedTask
+from impress_bench.benchmark.harness.planning.plan import Plan, PlannedTask
 from impress_bench.benchmark.harness.planning.planner import make_plan
 from impress_bench.benchmark.harness.plugins.registry import Registry
-from impress_bench.benchmark.harness.runs.tables import board_meta
+from impress_bench.benchmark.harness.runs.board_meta import board_meta
 from impress_bench.benchmark.tasks.base import Range
+from impress_bench.leaderboard.meta import BoardMeta
+from impress_bench.leaderboard.schema import control
 
 #: task, subject, protection, purifier, seed, metric: as in cells.csv.
 Place = tuple[str, str, str, str, str, str]
@@ -36,7 +38,7 @@ class Offered(NamedTuple):
 
     preset: Preset
     tasks: dict[str, Measured]
-    meta: dict[str, Any]
+    meta: BoardMeta
 
     def specs(self, kind: str) -> list[str]:
         """The protections or purifiers of the preset, as cells name them."""
@@ -79,7 +81,7 @@ def offered(name: str) -> Offered:
         task.name: Measured(
             tuple(subjects[task.name]) if task.name in subjects else None,
             _metrics(task),
-            tuple(CONTROL.format(control) for control in task.task.controls),
+            tuple(control(name) for name in task.task.controls),
             task.task.ranges(),
         )
         for task in plan.tasks

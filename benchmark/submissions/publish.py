@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from impress_bench.benchmark.contract import NORMS
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.plugins.component import OURS
 from impress_bench.benchmark.harness.runs.folder import difference, read_part
@@ -28,7 +27,9 @@ from impress_bench.benchmark.submissions.model import Submission
 from impress_bench.benchmark.submissions.reading import read, survey
 from impress_bench.leaderboard import write_boards
 from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.pages.index import Section, index
+from impress_bench.leaderboard.schema import CELLS, PROTECTIONS, Table
 from impress_bench.leaderboard.write import build_boards
 
 CLAIMED = "Claimed, not re-measured"
@@ -41,7 +42,7 @@ class Sent(NamedTuple):
     origin: dict[str, Any]
     cells: pd.DataFrame
     distances: pd.DataFrame
-    meta: Mapping[str, Any]
+    meta: BoardMeta
 
 
 def publish(results: Path, submissions: Path, page: Path, measured: Path) -> list[Path]:
@@ -109,7 +110,8 @@ def _apart(sent: Sequence[Sent], claimed: bool) -> Section:
     cells, distances, meta = _together(nothing, nothing, sent[0].meta, sent)
     facts = _facts([one.origin for one in sent], sent)
     if claimed:
-        meta["title"] = f"{CLAIMED}: {meta.get('title', '')}".removesuffix(": ")
+        title = f"{CLAIMED}: {meta.title}".removesuffix(": ")
+        meta = meta.model_copy(update={"title": title})
         facts = [_caution(sent[0]), *facts, *_identities(sent[0].origin)]
     boards = build_boards(cells, distances, nothing, meta)
     return Section(facts, boards, Layout(meta), "")
@@ -141,37 +143,31 @@ def _accepted(folder: Path) -> Sent:
     try:
         meta = offered(claimed.submission.claims.preset).meta
     except ConfigError:  # of another version
-        meta = {"title": f"Preset {claimed.submission.claims.preset}"}
+        meta = BoardMeta(title=f"Preset {claimed.submission.claims.preset}")
     cells = cells_form.typed(claimed.cells)
     distances = distances_form.typed(claimed.distances)
     return Sent(claimed.submission, claimed.provenance, cells, distances, meta)
 
 
 def _together(
-    cells: pd.DataFrame, distances: pd.DataFrame, meta: Mapping[str, Any], sent: Sequence[Sent]
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    cells: pd.DataFrame, distances: pd.DataFrame, meta: BoardMeta, sent: Sequence[Sent]
+) -> tuple[pd.DataFrame, pd.DataFrame, BoardMeta]:
     """Tables and display order with the submissions behind what was there; what a submission
     measured that is there already stays as it is."""
     cells = pd.concat([cells, *[one.cells for one in sent]], ignore_index=True)
     distances = pd.concat([distances, *[one.distances for one in sent]], ignore_index=True)
-    ordered = dict(meta)
     # A plugin's own title could be that of another row.
     names = {one.submission.name: one.submission.name for one in sent}
-    ordered["titles"] = {**meta.get("titles", {}), **names}
+    ordered: dict[str, Any] = {"titles": {**meta.titles, **names}}
     for field, column in (("protections", "protection"), ("purifiers", "purifier")):
         new = [name for one in sent for name in one.cells[column] if name]
-        ordered[field] = list(dict.fromkeys([*meta.get(field, ()), *new]))
-    return (
-        _first(cells, ("value", "state", "reason")),
-        _first(distances, (*NORMS, "state")),
-        ordered,
-    )
+        ordered[field] = list(dict.fromkeys([*getattr(meta, field), *new]))
+    return _first(cells, CELLS), _first(distances, PROTECTIONS), meta.model_copy(update=ordered)
 
 
-def _first(frame: pd.DataFrame, values: Sequence[str]) -> pd.DataFrame:
+def _first(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     """One row for each place: the first."""
-    where = [column for column in frame if column not in values]
-    return frame.drop_duplicates(where, ignore_index=True) if where else frame
+    return frame.drop_duplicates(list(table.place), ignore_index=True) if len(frame) else frame
 
 
 def _facts(origins: Sequence[Mapping[str, Any]], sent: Sequence[Sent]) -> list[str]:

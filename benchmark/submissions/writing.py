@@ -17,8 +17,6 @@ from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.plugins.component import OURS
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.runs.folder import Part, read_part
-from impress_bench.benchmark.harness.runs.tables import CELLS as CELL_COLUMNS
-from impress_bench.benchmark.harness.runs.tables import PROTECTIONS
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder
 from impress_bench.benchmark.harness.storage.keys import sha256
 from impress_bench.benchmark.spec import parse_spec
@@ -33,7 +31,7 @@ from impress_bench.benchmark.submissions.model import (
 from impress_bench.benchmark.submissions.origin import sent_origin
 from impress_bench.benchmark.submissions.reading import Complaint, Reading, read
 from impress_bench.benchmark.submissions.wheel import read_wheel
-from impress_bench.leaderboard.layout import CONTROL
+from impress_bench.leaderboard import schema
 
 #: The option of `submit` that mends a field.
 OPTIONS = {"licence": "--licence", "summary": "--summary", "paper": "--paper"}
@@ -146,7 +144,7 @@ def _said(installed: Installed, *names: str) -> str:
 
 
 def _is(name: str, text: str) -> bool:
-    return bool(text) and not text.startswith(CONTROL) and parse_spec(text).name == name
+    return bool(text) and not schema.is_control(text) and parse_spec(text).name == name
 
 
 def _claimed(
@@ -162,7 +160,7 @@ def _claimed(
     cells = cells[(cells["state"] != State.MISSING) & ~cells["metric"].isin(further)]
     other = "purifier" if kind == "protection" else "protection"
     known = set(offered(part.origins[0]["preset"]["name"]).specs(other))
-    control = cells["protection"].str.startswith(CONTROL)
+    control = cells["protection"].str.startswith(schema.CONTROL)
     own = cells[kind].map(lambda text: _is(name, text) or text == BASELINES[kind])
     kept = control | (own & cells[other].isin(known))
     lost = cells.loc[own & ~control & ~kept, other].drop_duplicates()
@@ -180,8 +178,8 @@ def _claimed(
     places = zip(*(distances[column] for column in ("task", "subject", "protection")), strict=True)
     distances = distances[[place in rows for place in places]]
     return (
-        chosen.assign(reason=reasons)[list(CELL_COLUMNS)],
-        distances[list(PROTECTIONS)],
+        chosen.assign(reason=reasons)[schema.CELLS.columns],
+        distances[schema.PROTECTIONS.columns],
         left,
     )
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -63,12 +64,16 @@ class Task(ABC):
     arguments, so that its result can be stored and shared."""
 
     name: ClassVar[str]
+    #: What boards call it; "" stands for its registered name made readable.
+    title: ClassVar[str] = ""
     #: What `score` measures, in the order of display.
     metrics: tuple[MetricInfo, ...]
+    #: What `inspect` measures.
+    inspections: ClassVar[tuple[MetricInfo, ...]] = ()
     #: `module:class` of the judge, where that is code of its own: exploits do not depend on it.
     judge: ClassVar[str] = ""
-    #: Exploits that use no protected images: floors such as "no-fine-tuning".
-    controls: ClassVar[tuple[str, ...]] = ()
+    #: Exploits that use no protected images, such as the floor "no-fine-tuning", and their titles.
+    controls: ClassVar[Mapping[str, str]] = MappingProxyType({})
     #: The control whose images are the subject's own but were not exploited, the reference of set
     #: metrics; None: the clean images are.
     own_images: ClassVar[str | None] = None
@@ -114,8 +119,8 @@ class Task(ABC):
         `reference` is the exploit of the clean images, None without `needs_reference`."""
 
     def inspect(self, subject: str, images: ImageSet, decoded: ImageSet) -> dict[str, list[float]]:
-        """Measures of each of `images` before they are exploited, that need what only the task
-        knows; `decoded` are the target model's reconstructions D(E(x)) of them."""
+        """One value per image for each of `inspections`, before the images are exploited;
+        `decoded` are the target model's reconstructions D(E(x)) of them."""
         return {}
 
     def ranges(self) -> dict[str, Range]:

@@ -12,7 +12,7 @@ the model only, and nothing is pasted back before images are compared, as in the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -73,7 +73,11 @@ class MaliciousEditing(Task):
             for metric in LIKENESS
         ),
     )
-    controls: ClassVar[tuple[str, ...]] = ("other-seed", "grey-head")
+    title: ClassVar[str] = "Malicious editing"
+    controls: ClassVar[Mapping[str, str]] = {
+        "other-seed": "Clean photo, another seed",
+        "grey-head": "Head replaced by grey",
+    }
     needs_reference: ClassVar[bool] = True
     strip: ClassVar[Strip] = Strip(6, 1, 1, "Photo as the editor gets it", "Edited")
     Settings: ClassVar[type[TaskSettings]] = MaliciousEditingSettings

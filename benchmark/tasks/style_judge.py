@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
-    from impress_bench.benchmark.models.style_classifier import StyleClassifier
+    from impress_bench.benchmark.models.style_classifier import (
+        OpenClipStyleClassifier,
+        StyleClassifier,
+        ZeroShotStyleClassifier,
+    )
 
 ATELIER = "atelier"
 
@@ -112,7 +116,7 @@ class StyleJudge:
         )
 
     def shown(self, count: int) -> dict[str, int]:
-        """How many of `count` images each metric that is a share is one of."""
+        """How many of `count` images each metric that is a share is a share of."""
         few = min(count, self.settings.diffusion_images)
         return {
             metric.name: few if metric.name.startswith("diffusion-") else count
@@ -139,7 +143,7 @@ class StyleJudge:
             images: Painted works, uint8 (N, H, W, 3), N at least 2.
             rivals: The other artists; if there is none, nothing is scored against them.
         """
-        clip = self._classifiers()["clip"]
+        clip = self._clip()
         embeddings, own = self._embed(images), self._works_of(artist)
         ranks = {
             **self._ranks(style, images),
@@ -192,11 +196,19 @@ class StyleJudge:
         """CLIP's unit embeddings (N, D)."""
         from impress_bench.benchmark.pixels import to_tensor
 
-        return self._classifiers()["clip"].embed(to_tensor(images))
+        return self._clip().embed(to_tensor(images))
 
     def _embed_works(self, artist: str) -> Tensor:
         """Of an artist's own works; computed once, since every score asks for all artists'."""
         return self._embed(self._images_of(artist))
+
+    def _clip(self) -> ZeroShotStyleClassifier | OpenClipStyleClassifier:
+        """The classifier that has a label's text and an image in one space."""
+        from impress_bench.benchmark.models.style_classifier import SecondStyleClassifier
+
+        clip = self._classifiers()["clip"]
+        assert not isinstance(clip, SecondStyleClassifier)
+        return clip
 
     def _classifiers(self) -> Mapping[str, StyleClassifier]:
         from impress_bench.benchmark.models import style_classifier

@@ -7,7 +7,7 @@ chosen; held-out is the default, since a model may repeat its training images un
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
 
+#: Differences of two cosines; and 1000 times twice the most by which the kernel
+#: exp(-d^2 / 200) of points at d of at most 2 can differ.
+RANGES = {
+    "clip-margin": Range(-2, 2),
+    "clip-centroid": Range(-2, 2),
+    "clip-distance": Range(-39.7, 39.7),
+}
 JUDGE = "impress_bench.benchmark.tasks.style_judge:StyleJudge"
 
 
@@ -82,7 +89,18 @@ class StyleMimicry(Task):
 
     name: ClassVar[str] = "style-mimicry"
     judge: ClassVar[str] = JUDGE
-    controls: ClassVar[tuple[str, ...]] = ("own-works", "no-fine-tuning", "other-movement")
+    title: ClassVar[str] = "Style mimicry"
+    inspections: ClassVar[tuple[MetricInfo, ...]] = (
+        MetricInfo("own-style", "Training image still in its own style", higher_is_better=None),
+        MetricInfo(
+            "own-style-decoded", "Its reconstruction still in its own style", higher_is_better=None
+        ),
+    )
+    controls: ClassVar[Mapping[str, str]] = {
+        "own-works": "The artist's own held-out works",
+        "no-fine-tuning": "No fine-tuning",
+        "other-movement": "Fine-tuned on another movement",
+    }
     own_images: ClassVar[str | None] = "own-works"
     strip: ClassVar[Strip] = Strip(1, 4, 6, "Learned from", "Painted after learning")
     files: ClassVar[tuple[str, ...]] = ("artworks", "judging.clip", "judging.diffusion_model")
@@ -191,9 +209,13 @@ class StyleMimicry(Task):
         return scores
 
     def ranges(self) -> dict[str, Range]:
-        """Shares of the painted works, or of those of them that a classifier is shown."""
+        """Shares of the painted works, or of those of them that a classifier is shown; of the
+        others what unit embeddings allow."""
         shown = self._judge.shown(self.settings.samples)
-        return {name: Range(0, 1, count) for name, count in shown.items()}
+        shares = {name: Range(0, 1, count) for name, count in shown.items()}
+        return {
+            metric.name: RANGES.get(metric.name) or shares[metric.name] for metric in self.metrics
+        }
 
     def chance(self) -> dict[str, float]:
         """A guess among all styles."""

@@ -1,12 +1,12 @@
-"""Adaptive protections beside plain ones in the paper's layout: Tables 4 to 6.
+"""Tables 4 to 6: adapted protections beside plain ones, with one block per adapted protection.
 
-Every adapted protection gets its block; the paper's own figures stand below where the model is the
+Cao et al. 2023, Tables 4 to 6. The paper's own scores stand below the run's if its model is the
 paper's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -18,12 +18,13 @@ from impress_bench.leaderboard.boards.paper import (
     TABLE_4,
     TABLE_5,
     TABLE_6,
-    Adapted,
+    ReportedPairs,
+    reported,
 )
 from impress_bench.leaderboard.boards.variants import Task, measured, variants
 from impress_bench.leaderboard.entries import ABSENT, Key, Record, entry_records
 from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.render import Block, Board, Notes, entry_text
+from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
 
 PAIR_TEXT = (
     "The protection as it is and adapted, each as published and after the reference purifier: mean "
@@ -33,54 +34,60 @@ PAIR_TEXT = (
 
 @dataclass(frozen=True)
 class AdaptiveTable:
-    """One of Tables 4 to 6: `adaptation` beside the plain protection, `bracketed` in brackets;
-    both and `task` are roles."""
+    """One of Tables 4 to 6.
+
+    `task`, `adaptation` and `bracketed` are parts that `meta.Roles` fills: protections with the
+    adaptation stand beside plain ones, and scores with the bracketed one behind theirs. `clean`:
+    whether clean images get a column. `scores` are the paper's.
+    """
 
     name: str
     task: str
     title: str
     adaptation: str
     clean: bool
-    figures: Mapping[str, Adapted]
-    decimals: int
+    scores: ReportedPairs
     bracketed: str = ""
 
 
 TABLES = (
     AdaptiveTable(
         "table-4", "mimicry", "Table 4: adaptive protection, style mimicry",
-        "term", True, TABLE_4, 1,
+        "term", True, TABLE_4,
     ),
     AdaptiveTable(
         "table-5", "editing", "Table 5: adaptive protection, malicious editing",
-        "term", False, TABLE_5, 2,
+        "term", False, TABLE_5,
     ),
     AdaptiveTable(
         "table-6", "mimicry", "Table 6: Orthogonal PGD, style mimicry",
-        "orthogonal", True, TABLE_6, 1, "term",
+        "orthogonal", True, TABLE_6, "term",
     ),
 )  # fmt: skip
 
 
 def build(cells: pd.DataFrame, layout: Layout) -> list[Board]:
-    """Those of Tables 4 to 6 for which something was run."""
+    """Those of Tables 4 to 6 whose adapted protections are among the cells."""
     boards = [_pairs(table, measured(cells, table.task, layout), layout) for table in TABLES]
     return [board for board in boards if board is not None]
 
 
 def _pairs(table: AdaptiveTable, task: Task, layout: Layout) -> Board | None:
-    """Tables 4 to 6: a block for every adapted protection."""
-    none, purifier = layout.role("no_purifier"), layout.role("purifier")
+    """One table, or None without its adapted protections."""
+    none, purifier = layout.roles.no_purifier, layout.roles.purifier
     clean = [name for name in task.protections if layout.kind(name) == "clean"][: table.clean]
     blocks: list[Block] = []
     records: list[Record] = []
-    for base, names in variants(task, table.adaptation, layout).items():
-        beside = variants(task, table.bracketed, layout).get(base, []) if table.bracketed else []
+    for plain, names in variants(task, table.adaptation, layout).items():
+        beside = variants(task, table.bracketed, layout).get(plain, []) if table.bracketed else []
         other = _chosen(beside, layout)
         for name in names:
             conditions = [(c, none) for c in clean]
-            conditions += [(p, state) for p in (base, name) for state in (none, purifier)]
-            rows, footnotes = [["", *[""] * len(clean), *["Protected", "Purified"] * 2]], Notes()
+            conditions += [(p, state) for p in (plain, name) for state in (none, purifier)]
+            rows, footnotes = (
+                [["", *[""] * len(clean), *["Protected", "Purified"] * 2]],
+                Footnotes(),
+            )
             for metric in task.metrics:
                 texts = [
                     entry_text(
@@ -95,7 +102,7 @@ def _pairs(table: AdaptiveTable, task: Task, layout: Layout) -> Board | None:
                         for text, state in zip(texts[-2:], (none, purifier), strict=True)
                     ]
                 rows.append([metric.title, *texts])
-                rows += _printed(table, metric, base, layout, footnotes)
+                rows += _reported_row(table, metric, name, layout, footnotes)
             heads = ["Metric", *["Clean" for _ in clean], "Without adaptation", ""]
             heads += [f"With {layout.title(name)}", ""]
             text = f"In brackets: {layout.title(other)}." if other else ""
@@ -112,9 +119,10 @@ def _pairs(table: AdaptiveTable, task: Task, layout: Layout) -> Board | None:
 
 
 def _chosen(names: Iterable[str], layout: Layout) -> str:
-    """The variant that is shown in brackets: the one the run names, else the only one."""
+    """The variant that is shown in brackets: the one that `meta.adaptive` names, else the only
+    one; "" if there are several."""
     listed = list(names)
-    named = [name for name in listed if name in layout.meta.get("adaptive", ())]
+    named = [name for name in listed if name in layout.meta.adaptive]
     return (named or listed if len(listed) == 1 or named else [""])[0]
 
 
@@ -123,11 +131,11 @@ def _bracketed(task: Task, condition: tuple[str, str], metric: MetricInfo) -> st
     return "–" if mean is None else f"{100 * mean:.1f}" if metric.percent else f"{mean:.3g}"
 
 
-def _printed(
-    table: AdaptiveTable, metric: MetricInfo, base: str, layout: Layout, footnotes: Notes
+def _reported_row(
+    table: AdaptiveTable, metric: MetricInfo, name: str, layout: Layout, footnotes: Footnotes
 ) -> list[list[str]]:
-    """The paper's own line where the model is the paper's."""
-    figures = table.figures.get(metric.name) if layout.meta.get("paper") else None
-    if figures is None or base.partition("[")[0] not in ("glaze", "photoguard-diffusion"):
+    """The paper's own line, if the model is the paper's and it reports the row."""
+    scores = reported(table.scores.get(metric.name, {}), name) if layout.meta.paper else None
+    if scores is None:
         return []
-    return [[f"{metric.title}, the paper {footnotes.mark(ADAPTIVE_SOURCE)}", *figures]]
+    return [[f"{metric.title}, the paper {footnotes.mark(ADAPTIVE_SOURCE)}", *scores]]

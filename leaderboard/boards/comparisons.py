@@ -1,7 +1,7 @@
 """Paired comparisons of conditions: differences, and the share of a loss that a purifier recovers.
 
-Both sides of a comparison share subjects, prompts and noise, so that what the subjects have in
-common cancels. What one side lacks, the comparison lacks, and says so.
+Both sides of a comparison share subjects, prompts and noise, so that differences between subjects
+cancel. A comparison covers the subjects that both sides have and records the state of the others.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Condition = tuple[str, str]
 
 TEXT = (
     "Differences in the units of the table above with 95 % intervals, Student's t over paired "
-    "subject differences; an interval that contains 0 does not tell the two apart. n counts the "
-    "subjects that both sides have."
+    "subject differences; if an interval contains 0, the data do not separate the two. n counts "
+    "the subjects that both sides have."
 )
 SHARES = (
     " The recovered share is (purified − protected) / (clean − protected) in per cent, with a "
-    "bootstrap over subjects: 0 recovers nothing, 100 everything, and both can be passed. It has "
-    "no interval where the loss itself could be nothing, and a dash where there was no loss."
+    "bootstrap over subjects: at 0 nothing is recovered, at 100 everything, and values may lie "
+    "outside. It has no interval if the loss itself may be 0, and is a dash if there was no loss."
 )
 
 
@@ -39,7 +39,7 @@ class Comparison(NamedTuple):
 
 
 def block(heading: str, comparisons: Sequence[Comparison], metrics: Sequence[MetricInfo]) -> Block:
-    """The comparisons for reading."""
+    """The comparisons as a block of a board."""
     rows, text = [], TEXT
     for line in comparisons:
         share = line.table.endswith("share")
@@ -56,7 +56,7 @@ def block(heading: str, comparisons: Sequence[Comparison], metrics: Sequence[Met
 def records(
     task: str, comparisons: Sequence[Comparison], metrics: Sequence[MetricInfo]
 ) -> list[Record]:
-    """The comparisons for programs; of two names that differ, `first - second` is meant."""
+    """The comparisons as records; a difference of `a` and `b` is named `a - b`."""
     return [
         record(line.table, task, Key(*line.names, metric.name), summary,
                metric.higher_is_better, state, reason)
@@ -80,7 +80,7 @@ def compare(
     """
     order = list(columns)
     post = order[order.index(protected) + 1 :]
-    ours = [column for column in post if base(column[1]) == layout.role("purifier")]
+    ours = [column for column in post if base(column[1]) == layout.roles.purifier]
     pairs = [(column, protected) for column in order if column != protected]
     pairs += [(one, other) for one in ours for other in post if other not in ours]
     lines = []

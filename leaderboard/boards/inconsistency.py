@@ -1,9 +1,9 @@
-"""Section 4.1 of the paper: does an autoencoder or a diffusion model reconstruct protected images
-worse than clean ones, and does a purifier take that away?
+"""Whether an autoencoder or a diffusion model reconstructs protected images worse than clean ones,
+and whether a purifier ends that: Cao et al. 2023, Section 4.1.
 
 Errors are mean squared differences between an image and its reconstruction. The area under the
-curve is that of telling a condition's images from clean ones by one threshold on the error: 0.5 is
-indistinguishable, 1 is always worse than clean.
+curve (AUC) is that of classifying a condition's images against clean ones by one threshold on the
+error: at 0.5 they are indistinguishable, at 1 their errors are all larger.
 """
 
 from __future__ import annotations
@@ -12,27 +12,28 @@ import pandas as pd
 
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, collect, record
 from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.render import Block, Board, Notes, entry_text
+from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
 from impress_bench.leaderboard.statistics import Summary, separation
 
 NAME = "inconsistency"
 TEXT = (
-    "How badly the model's autoencoder (VAE) and the whole model (LDM) reconstruct training "
-    "images: the mean over subjects ± the standard deviation over subjects, images averaged "
-    "first. AUC: the chance that an image of the row has a larger error than a clean one, with "
-    "a 95 % bootstrap interval over subjects; 0.5 is indistinguishable from clean."
+    "Mean squared errors of the images that the exploit gets, as reconstructed by the model's "
+    "autoencoder (VAE) and by the whole model (LDM): mean ± standard deviation over subjects, "
+    "after averaging each subject's images. AUC: the probability that an image of the row has a "
+    "larger error than a clean one, with a 95 % bootstrap interval over subjects; 0.5 is "
+    "indistinguishable from clean."
 )
 
 Condition = tuple[str, str]
 
 
 def is_error(measure: str) -> bool:
-    """Whether a measure is a reconstruction error, which can betray a protected image."""
-    return measure.endswith("-error") or measure == "vae-lpips"
+    """Whether a measure is a reconstruction error, by which protected images can be detected."""
+    return measure.endswith("-error")
 
 
 def build(inspections: pd.DataFrame, layout: Layout) -> Board | None:
-    """The board, or None where nothing was inspected."""
+    """The board from the table `inspections`, or None if that is empty."""
     if inspections.empty:
         return None
     rows = inspections.rename(columns={"measure": "metric"})
@@ -63,13 +64,13 @@ def build(inspections: pd.DataFrame, layout: Layout) -> Board | None:
 def condition_title(layout: Layout, condition: Condition) -> str:
     """`GLAZE`, or `GLAZE, JPG` for what a purifier made of it."""
     protection, purifier = condition
-    bare = purifier == layout.role("no_purifier")
+    bare = purifier == layout.roles.no_purifier
     return layout.title(protection) + ("" if bare else f", {layout.title(purifier)}")
 
 
 def clean_condition(layout: Layout, conditions: list[Condition]) -> Condition | None:
-    """The images as their author made them."""
-    none = layout.role("no_purifier")
+    """The condition of clean images without a purifier, if it was inspected."""
+    none = layout.roles.no_purifier
     return next((c for c in conditions if layout.kind(c[0]) == "clean" and c[1] == none), None)
 
 
@@ -80,16 +81,16 @@ def _errors(
     conditions: list[Condition],
     measures: list[str],
 ) -> tuple[Block, list[Record]]:
-    """Errors, and how well they tell a condition from clean."""
+    """Errors of each condition, and the AUC of each error against clean images."""
     clean = clean_condition(layout, conditions)
-    notes, rows = Notes(), []
+    footnotes, rows = Footnotes(), []
     records: list[Record] = []
     for condition in conditions:
         row = [condition_title(layout, condition)]
         for measure in measures:
             key = Key(*condition, measure)
             entry = entries.get(key, ABSENT)
-            row.append(entry_text(entry, False, notes))
+            row.append(entry_text(entry, False, footnotes))
             if condition == clean or clean is None:
                 row.append("")
                 continue
@@ -97,12 +98,15 @@ def _errors(
             row.append(_area_text(area))
             records.append(record(f"{NAME}-auc", task, key, area, None, entry.state, entry.reason))
         rows.append(row)
-    headers = ["Images", *[h for measure in measures for h in (layout.title(measure), "AUC")]]
-    return Block(layout.title(task), headers, rows, notes=notes), records
+    headers = [
+        "Images",
+        *[h for measure in measures for h in (layout.measure_title(measure), "AUC")],
+    ]
+    return Block(layout.title(task), headers, rows, footnotes=footnotes), records
 
 
 def _area_text(area: Summary) -> str:
-    """An area under a curve, to the two decimals that some dozens of images support."""
+    """An area under a curve, to the two decimals that a few dozen images support."""
     if area.mean is None:
         return "–"
     if area.low is None or area.high is None:
@@ -117,18 +121,21 @@ def _others(
     conditions: list[Condition],
     measures: list[str],
 ) -> Block:
-    """What else was measured on the same images."""
-    notes = Notes()
+    """The other measures of the same images."""
+    footnotes = Footnotes()
     rows = [
         [
             condition_title(layout, condition),
-            *[entry_text(entries.get(Key(*condition, m), ABSENT), False, notes) for m in measures],
+            *[
+                entry_text(entries.get(Key(*condition, m), ABSENT), False, footnotes)
+                for m in measures
+            ],
         ]
         for condition in conditions
     ]
-    headers = ["Images", *[layout.title(measure) for measure in measures]]
+    headers = ["Images", *[layout.measure_title(measure) for measure in measures]]
     text = (
-        "The training images themselves: how far they lie from the clean ones, and what share of "
-        "them a classifier still places in their own style (1 is all)."
+        "Means over the images that the exploit gets: their distances, and shares of them, where 1 "
+        "is all."
     )
-    return Block(f"{layout.title(task)}: the images themselves", headers, rows, text, notes)
+    return Block(f"{layout.title(task)}: the images themselves", headers, rows, text, footnotes)

@@ -1,4 +1,4 @@
-"""The paper's own figures, as printed, for boards whose model is the paper's.
+"""Scores as the IMPRESS paper reports them, for boards of a run whose model is the paper's.
 
 Cao, Li, Wang, Jia, Li, Chen. IMPRESS: Evaluating the Resilience of Imperceptible Perturbations
 Against Unauthorized Data Usage in Diffusion-Based Generative AI. NeurIPS 2023 (arXiv 2310.19248).
@@ -9,12 +9,25 @@ whose released code carries the adaptive term of Table 5.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeVar
+
+from impress_bench.benchmark.spec import Spec
+from impress_bench.leaderboard.layout import parsed
+
+T = TypeVar("T")
+
 TABLE_1_SOURCE = "IMPRESS, NeurIPS 2023, Table 1"
+TABLE_2_SOURCE = "IMPRESS, NeurIPS 2023, Table 2"
+ADAPTIVE_SOURCE = "IMPRESS, NeurIPS 2023, Tables 3 to 6; the last value of Table 6 is cut off there"
 
-Figures = dict[str, dict[tuple[str, str], tuple[float, float]]]
+#: metric -> (protection, purifier) -> mean and standard deviation
+Reported = Mapping[str, Mapping[tuple[str, str], tuple[float, float]]]
+#: metric -> adapted protection -> cells as printed: clean (style mimicry alone), then protected and
+#: purified, without and with the adaptation
+ReportedPairs = Mapping[str, Mapping[str, tuple[str, ...]]]
 
-# metric -> (protection, purifier) -> (mean, std)
-TABLE_1: Figures = {
+TABLE_1: Reported = {
     "clip-top3": {
         ("identity", "none"): (90.8, 3.2),
         ("glaze", "none"): (42.5, 8.3),
@@ -33,9 +46,7 @@ TABLE_1: Figures = {
     },
 }
 
-TABLE_2_SOURCE = "IMPRESS, NeurIPS 2023, Table 2"
-
-TABLE_2: Figures = {
+TABLE_2: Reported = {
     "ssim": {
         ("photoguard-diffusion", "none"): (0.41, 0.06),
         ("photoguard-diffusion", "jpeg"): (0.52, 0.07),
@@ -59,34 +70,67 @@ TABLE_2: Figures = {
     },
 }
 
-ADAPTIVE_SOURCE = (
-    "IMPRESS, NeurIPS 2023, Tables 3 to 6; the last figure of Table 6 is cut off there"
-)
-
-# metric -> weight (0: without the term) -> protected, purified
-TABLE_3: dict[str, dict[float, tuple[float, float]]] = {
+#: metric -> protection -> means, protected and purified
+TABLE_3: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "clip-top3": {
-        1: (42.5, 85.6),
-        10: (41.0, 84.6),
-        40: (40.8, 81.9),
-        100: (47.1, 85.7),
-        1000: (77.1, 82.1),
+        "glaze+consistency[weight=1]": (42.5, 85.6),
+        "glaze+consistency[weight=10]": (41.0, 84.6),
+        "glaze+consistency[weight=40]": (40.8, 81.9),
+        "glaze+consistency[weight=100]": (47.1, 85.7),
+        "glaze+consistency[weight=1000]": (77.1, 82.1),
     }
 }
 
-#: As printed: clean (style mimicry alone), then protected and purified without and with adaptation.
-Adapted = tuple[str, ...]
+TABLE_4: ReportedPairs = {
+    "clip-top3": {
+        "glaze+consistency[weight=40]": (
+            "90.8 ± 3.2", "42.5 ± 8.3", "87.0 ± 6.7", "40.8 ± 9.1", "81.9 ± 5.5",
+        ),
+    },
+    "diffusion-top3": {
+        "glaze+consistency[weight=40]": (
+            "95.4 ± 3.1", "42.9 ± 9.5", "82.3 ± 8.3", "44.1 ± 9.3", "84.0 ± 6.6",
+        ),
+    },
+}  # fmt: skip
 
-TABLE_4: dict[str, Adapted] = {
-    "clip-top3": ("90.8 ± 3.2", "42.5 ± 8.3", "87.0 ± 6.7", "40.8 ± 9.1", "81.9 ± 5.5"),
-    "diffusion-top3": ("95.4 ± 3.1", "42.9 ± 9.5", "82.3 ± 8.3", "44.1 ± 9.3", "84.0 ± 6.6"),
+TABLE_5: ReportedPairs = {
+    "ssim": {
+        "photoguard-diffusion+consistency": (
+            "0.41 ± 0.06", "0.49 ± 0.08", "0.42 ± 0.04", "0.52 ± 0.05",
+        ),
+    },
+    "psnr": {
+        "photoguard-diffusion+consistency": (
+            "14.24 ± 1.57", "15.61 ± 2.03", "14.54 ± 1.74", "15.90 ± 1.23",
+        ),
+    },
+    "vif-p": {
+        "photoguard-diffusion+consistency": (
+            "0.11 ± 0.03", "0.16 ± 0.03", "0.14 ± 0.04", "0.16 ± 0.03",
+        ),
+    },
+}  # fmt: skip
+
+TABLE_6: ReportedPairs = {
+    "clip-top3": {"glaze+o-pgd": ("90.8", "42.5", "87.0", "48.0 (40.8)", "83.9 (81.9)")},
+    "diffusion-top3": {"glaze+o-pgd": ("95.4", "42.9", "82.3", "47.8 (44.1)", "84. (84.0)")},
 }
-TABLE_5: dict[str, Adapted] = {
-    "ssim": ("0.41 ± 0.06", "0.49 ± 0.08", "0.42 ± 0.04", "0.52 ± 0.05"),
-    "psnr": ("14.24 ± 1.57", "15.61 ± 2.03", "14.54 ± 1.74", "15.90 ± 1.23"),
-    "vif-p": ("0.11 ± 0.03", "0.16 ± 0.03", "0.14 ± 0.04", "0.16 ± 0.03"),
-}
-TABLE_6: dict[str, Adapted] = {
-    "clip-top3": ("90.8", "42.5", "87.0", "48.0 (40.8)", "83.9 (81.9)"),
-    "diffusion-top3": ("95.4", "42.9", "82.3", "47.8 (44.1)", "84. (84.0)"),
-}
+
+
+def reported(table: Mapping[str, T], spec: str) -> T | None:
+    """The entry of `table` for a row of a board: the one whose spec the row's `spec` refines; None
+    if there is none.
+
+    A row refines an entry if both name the same components and the row's adaptations have the
+    parameters that the entry gives; others, which the paper does not vary, may differ.
+    """
+    row = parsed(spec)
+    return next((value for name, value in table.items() if _refines(row, parsed(name))), None)
+
+
+def _refines(row: Spec, entry: Spec) -> bool:
+    pairs = zip((row, *row.adaptations), (entry, *entry.adaptations), strict=False)
+    return row.family == entry.family and all(
+        set(theirs.parameters) <= set(ours.parameters) for ours, theirs in pairs
+    )

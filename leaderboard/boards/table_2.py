@@ -1,4 +1,4 @@
-"""Table 2: malicious editing."""
+"""Table 2: malicious editing. Cao et al. 2023, Section 5.2."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from impress_bench.leaderboard.boards.paper import TABLE_2, TABLE_2_SOURCE
 from impress_bench.leaderboard.boards.task_table import TaskTable
 
 TEXT = (
-    "Likeness of an edited photo to the edit of the clean photo, made with the same prompt and "
-    "noise: the mean over photos ± the standard deviation over photos. PSNR is in dB. Clean photos"
-    " have no column: they would be compared with themselves. Protections aim at low values, "
-    "purifiers at high ones. 'Background' takes the head of both from the edit of the clean photo."
+    "Similarity of an edited photo to the edit of the clean photo, made with the same prompt and "
+    "noise: mean ± standard deviation over photos. PSNR is in dB. Clean photos have no column, "
+    "since they would be compared with themselves. Protections aim at low values, purifiers at "
+    "high ones. For 'background', the head of both is taken from the edit of the clean photo."
 )
 CONTROLS = (
-    "Clean photos through a purifier show the damage the purifier does by itself. The same photo "
-    "under another seed is the floor: edits that differ in nothing but noise are this alike. A "
-    "photo whose head is replaced by grey shows how much the head matters to what is painted "
-    "around it."
+    "Clean photos after a purifier show the damage that the purifier does by itself. The same "
+    "photo under another seed is the floor: edits that differ in nothing but noise are this "
+    "similar. A photo whose head is replaced by grey shows how much the head influences what is "
+    "painted around it."
 )
 
 TABLE = TaskTable(
@@ -25,7 +25,7 @@ TABLE = TaskTable(
     text=TEXT,
     controls=CONTROLS,
     clean=False,
-    figures=TABLE_2,
+    scores=TABLE_2,
     source=TABLE_2_SOURCE,
     decimals=2,
 )

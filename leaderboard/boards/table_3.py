@@ -1,41 +1,43 @@
-"""Table 3: what the weight of the consistency term does; a block for every base with two."""
+"""Table 3: the weight of the consistency term, with one block per protection that has two weights.
+
+Cao et al. 2023, Table 3.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from fractions import Fraction
 
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards.paper import ADAPTIVE_SOURCE, TABLE_3
+from impress_bench.leaderboard.boards.paper import ADAPTIVE_SOURCE, TABLE_3, reported
 from impress_bench.leaderboard.boards.variants import measured, variants
 from impress_bench.leaderboard.entries import ABSENT, Key, entry_records
-from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.render import Block, Board, Notes, entry_text
+from impress_bench.leaderboard.layout import Layout, parsed
+from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
 
 NAME = "table-3"
+#: The note in which the consistency term gives its share of the loss.
 SHARE = "consistency-share"
 TEXT = (
-    "What the weight of the consistency term does: under each weight the protected images and what "
-    "the reference purifier makes of them, mean ± standard deviation over subjects. The share is "
-    "that of the weighted term in the total loss at the last step, as the protection noted it; the "
-    "paper's weights let it run from about 10 to 95 per cent."
+    "The effect of the weight of the consistency term: scores of the protected images under each "
+    "weight, and of what the reference purifier makes of them, mean ± standard deviation over "
+    "subjects. The share is that of the weighted term in the total loss at the last step, as the "
+    "protection noted it; over the paper's weights it runs from about 10 to 95 per cent."
 )
 
 
 def build(cells: pd.DataFrame, notes: pd.DataFrame, layout: Layout) -> Board | None:
-    """The board, or None where no weight was swept."""
+    """The board from the tables `cells` and `notes`, or None if no protection has two weights."""
     task = measured(cells, "mimicry", layout)
-    none, purifier = layout.role("no_purifier"), layout.role("purifier")
+    none, purifier = layout.roles.no_purifier, layout.roles.purifier
     blocks: list[Block] = []
     conditions: list[tuple[str, str]] = []
-    for base, names in variants(task, "term", layout).items():
+    for plain, names in variants(task, "term", layout).items():
         weighted = sorted((_weight(name), name) for name in names)
         if len(weighted) < 2:
             continue
-        footnotes, columns = Notes(), [base, *[name for _, name in weighted]]
+        footnotes, columns = Footnotes(), [plain, *[name for _, name in weighted]]
         rows = []
         for metric in task.metrics:
             for title, condition in (("Protected", none), (layout.title(purifier), purifier)):
@@ -44,11 +46,12 @@ def build(cells: pd.DataFrame, notes: pd.DataFrame, layout: Layout) -> Board | N
                 )
                 shown = [entry_text(e, metric.percent, footnotes, task.subjects) for e in found]
                 rows.append([f"{metric.title}, {title}", *shown])
-            rows += _theirs(metric, columns, layout, footnotes)
-        shares = [_share(notes, name) for name in columns]
-        rows.append(["Share of the term in the loss", *shares])
+            rows += _reported_rows(metric, columns, layout, footnotes)
+        rows.append(
+            ["Share of the term in the loss", *[_mean_share(notes, name) for name in columns]]
+        )
         titles = ["without", *[f"γ = {weight:g}" for weight, _ in weighted]]
-        blocks.append(Block(layout.title(base), ["", *titles], rows, notes=footnotes))
+        blocks.append(Block(layout.title(plain), ["", *titles], rows, footnotes=footnotes))
         conditions += [(name, state) for name in columns for state in (none, purifier)]
     if not blocks:
         return None
@@ -58,27 +61,30 @@ def build(cells: pd.DataFrame, notes: pd.DataFrame, layout: Layout) -> Board | N
 
 
 def _weight(name: str) -> float:
-    """The weight that a name gives; the default is not known here and sorts first."""
-    found = re.findall(r"[\[,]weight=([^,\]]+)", name)
-    return float(Fraction(found[-1])) if found else 0.0
+    """The weight in the last adaptation of a name; 0, which sorts first, if none is written."""
+    adaptations = parsed(name).adaptations
+    weight = adaptations[-1].parameter("weight") if adaptations else None
+    return float(weight) if weight is not None else 0.0
 
 
-def _share(notes: pd.DataFrame, name: str) -> str:
+def _mean_share(notes: pd.DataFrame, name: str) -> str:
     """Mean of the noted shares over all images, in per cent."""
     rows = notes[(notes["protection"] == name) & (notes["note"] == SHARE)]
     return f"{100 * rows['value'].mean():.0f} %" if len(rows) else ""
 
 
-def _theirs(
-    metric: MetricInfo, columns: Sequence[str], layout: Layout, footnotes: Notes
+def _reported_rows(
+    metric: MetricInfo, columns: Sequence[str], layout: Layout, footnotes: Footnotes
 ) -> list[list[str]]:
-    """The paper's two lines of Table 3 where the model is the paper's."""
-    figures = TABLE_3.get(metric.name) if layout.meta.get("paper") else None
-    if figures is None or columns[0].partition("[")[0] != "glaze":
+    """The paper's two lines, if the model is the paper's and it reports any of the columns."""
+    if not layout.meta.paper:
         return []
-    mark, weights = footnotes.mark(ADAPTIVE_SOURCE), [_weight(name) for name in columns]
+    found = [reported(TABLE_3.get(metric.name, {}), name) for name in columns]
+    if not any(found):
+        return []
+    mark = footnotes.mark(ADAPTIVE_SOURCE)
     return [
         [f"{metric.title}, {line}, the paper {mark}"]
-        + [f"{figures[weight][i]:.1f}" if weight in figures else "" for weight in weights]
-        for i, line in enumerate(("Protected", layout.title(layout.role("purifier"))))
+        + ["" if pair is None else f"{pair[i]:.1f}" for pair in found]
+        for i, line in enumerate(("Protected", layout.title(layout.roles.purifier)))
     ]

@@ -1,8 +1,8 @@
-"""A task's table in the paper's layout, its comparisons and its controls: Tables 1 and 2.
+"""Tables 1 and 2: a task's scores in the paper's layout, their comparisons and their controls.
 
-One block a protection: rows are metrics; columns clean, noise of the same visibility, protected,
-and every purifier under 'Post-processed'. The paper's own figures stand below ours where the model
-is the paper's.
+There is one block per protection. Its rows are metrics; its columns are clean images, noise of the
+same visibility, protected images, and every purifier under 'Post-processed'. The paper's own scores
+stand below the run's if its model is the paper's.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.boards import comparisons
+from impress_bench.leaderboard.boards.paper import Reported
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, collect, entry_records
-from impress_bench.leaderboard.layout import Layout, adapted, base
-from impress_bench.leaderboard.render import Block, Board, Notes, entry_text
+from impress_bench.leaderboard.layout import Layout, base, parsed
+from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text, numbers
 
 
 @dataclass(frozen=True)
 class TaskTable:
-    """What one of the paper's tables shows; `task` is the role of its task.
+    """What one of the paper's tables shows.
 
-    `text` explains its figures, `controls` those below them. `clean`: whether clean images get a
-    column; where scores are likenesses to what came of clean images they have none. `figures`, the
-    paper's own as (mean, std) by metric, protection and purifier, are printed with `decimals`.
+    `task` is a part that `meta.Roles` fills. `text` explains the scores, `controls` those of the
+    controls. `clean`: whether clean images get a column; scores that compare with what came of
+    clean images have none. `scores` are the paper's, printed with `decimals`, from `source`.
     """
 
     name: str
@@ -34,7 +35,7 @@ class TaskTable:
     text: str
     controls: str
     clean: bool
-    figures: Mapping[str, Mapping[tuple[str, str], tuple[float, float]]]
+    scores: Reported
     source: str
     decimals: int
 
@@ -44,25 +45,22 @@ Condition = tuple[str, str]
 
 
 def build(table: TaskTable, cells: pd.DataFrame, layout: Layout) -> Board | None:
-    """The board, or None without cells of its task."""
+    """The board of a table from the table `cells`, or None without cells of its task."""
     table = replace(table, task=layout.role(table.task))
-    described = layout.meta.get("metrics", {}).get(table.task, ())
-    entries = collect(cells, table.task, [item["name"] for item in described])
+    entries = collect(cells, table.task, [metric.name for metric in layout.declared(table.task)])
     if not entries:
         return None
     subjects = cells.loc[cells["task"] == table.task, "subject"].nunique()
     metrics = layout.metrics(table.task, [key.metric for key in entries])
     protections = layout.protections(key.protection for key in entries)
-    purifiers = layout.purifiers(
-        {key.purifier for key in entries} | set(layout.meta.get("purifiers", ()))
-    )
+    purifiers = layout.purifiers({key.purifier for key in entries} | set(layout.meta.purifiers))
     blocks: list[Block] = []
     records: list[Record] = []
     shown = [name for name in protections if layout.kind(name) == "protection"]
-    # Adapted protections have Tables 3 to 6; they come here if there is nothing else.
-    for protection in [name for name in shown if adapted(name) is None] or shown:
+    # Adapted protections have Tables 3 to 6, and are shown here only if there are no others.
+    for protection in [name for name in shown if not parsed(name).adaptations] or shown:
         columns = _columns(table, layout, protection, protections, purifiers)
-        protected = (protection, layout.role("no_purifier"))
+        protected = (protection, layout.roles.no_purifier)
         lines = comparisons.compare(table.name, entries, layout, columns, protected, metrics)
         title = layout.title(protection)
         blocks.append(_scores(table, entries, layout, protected, columns, metrics, subjects))
@@ -89,7 +87,7 @@ def _columns(
     purifiers: Iterable[str],
 ) -> dict[Condition, str]:
     """Conditions of a block and their titles: clean, noise, protected, then each purifier."""
-    none = layout.role("no_purifier")
+    none = layout.roles.no_purifier
     columns = {}
     for name in protections:
         if layout.kind(name) == "clean" and table.clean:
@@ -102,7 +100,7 @@ def _columns(
 
 
 def _noise_title(layout: Layout, name: str, protection: str) -> str:
-    """Noise is matched in visibility to one protection, which may be another."""
+    """What noise is as visible as: the protection of the block, or another one."""
     reference = layout.matched(name)
     if reference is None:
         return layout.title(name)
@@ -127,25 +125,29 @@ def _scores(
     if titles[first:]:
         headers[first + 1 :] = ["Post-processed", *[""] * (len(titles) - first - 1)]
         rows.append([""] * (first + 1) + titles[first:])
-    notes = Notes()
+    footnotes = Footnotes()
     for metric in metrics:
         row = [metric.title]
         for column in columns:
             entry = entries.get(Key(*column, metric.name), ABSENT)
-            row.append(entry_text(entry, metric.percent, notes, subjects))
+            row.append(entry_text(entry, metric.percent, footnotes, subjects))
         rows.append(row)
-        theirs = table.figures.get(metric.name, {}) if layout.meta.get("paper") else {}
-        if (base(protected[0]), base(protected[1])) in theirs:
-            pairs = [theirs.get((base(name), base(purifier))) for name, purifier in columns]
-            figures = [_printed(pair, table.decimals) for pair in pairs]
-            rows.append([f"{metric.title}, the paper {notes.mark(table.source)}", *figures])
+        theirs = table.scores.get(metric.name, {}) if layout.meta.paper else {}
+        if _families(protected) in theirs:
+            printed = [_printed(theirs.get(_families(one)), table.decimals) for one in columns]
+            rows.append([f"{metric.title}, the paper {footnotes.mark(table.source)}", *printed])
     heading = f"{layout.title(protected[0])}: {subjects} subject{'s' * (subjects != 1)}"
-    return Block(heading, headers, rows, notes=notes, protection=protected[0])
+    return Block(heading, headers, rows, footnotes=footnotes, protection=protected[0])
 
 
-def _printed(figure: tuple[float, float] | None, decimals: int) -> str:
-    """One of the paper's figures as it stands there."""
-    return "" if figure is None else f"{figure[0]:.{decimals}f} ± {figure[1]:.{decimals}f}"
+def _families(condition: Condition) -> Condition:
+    """The registered names of a condition, by which the paper's scores are found."""
+    return parsed(condition[0]).family, parsed(condition[1]).family
+
+
+def _printed(score: tuple[float, float] | None, decimals: int) -> str:
+    """One of the paper's scores as it stands there; nothing if it has none."""
+    return "" if score is None else f"{score[0]:.{decimals}f} ± {score[1]:.{decimals}f}"
 
 
 def _controls(
@@ -156,17 +158,19 @@ def _controls(
     metrics: Sequence[MetricInfo],
     subjects: int,
 ) -> Block:
-    """Floors and damage: what the numbers above have to be read against."""
-    notes, rows = Notes(), []
+    """Floors, ceilings and damage, against which the scores above have to be read."""
+    footnotes, rows = Footnotes(), []
     for name, purifier in conditions:
         row = [layout.condition(name, purifier)]
         for metric in metrics:
             entry = entries.get(Key(name, purifier, metric.name), ABSENT)
-            row.append(entry_text(entry, metric.percent, notes, subjects))
+            row.append(entry_text(entry, metric.percent, footnotes, subjects))
         rows.append(row)
-    chance = layout.meta.get("chance", {})
+    chance = layout.meta.chance
     if any(metric.name in chance for metric in metrics):
-        levels = [f"{100 * chance[m.name]:.1f}" if m.name in chance else "" for m in metrics]
+        levels = [
+            numbers([chance[m.name]], m.percent)[0] if m.name in chance else "" for m in metrics
+        ]
         rows.append(["Chance (by construction, not measured)", *levels])
     headers = ["Control", *[metric.title for metric in metrics]]
-    return Block("Controls and floors", headers, rows, table.controls, notes)
+    return Block("Controls and floors", headers, rows, table.controls, footnotes)

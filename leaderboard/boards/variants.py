@@ -1,6 +1,6 @@
 """Adapted protections among the cells of a task: what Tables 3 to 6 have in common.
 
-Whatever is adapted is read off the names: `base+consistency[weight=40]`, `base+o-pgd`.
+What is adapted, and by what, follows from specs such as `glaze+consistency[weight=40]`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Entry, Key, collect
-from impress_bench.leaderboard.layout import Layout, adapted
+from impress_bench.leaderboard.layout import Layout, parsed
 
 
 class Task(NamedTuple):
-    """What was measured of one task."""
+    """What was measured of one task; `subjects` is their number."""
 
     name: str
     entries: Mapping[Key, Entry]
@@ -26,10 +26,9 @@ class Task(NamedTuple):
 
 
 def measured(cells: pd.DataFrame, role: str, layout: Layout) -> Task:
-    """The cells of the task that plays a role."""
+    """The cells of the task that plays a part, "mimicry" or "editing"."""
     task = layout.role(role)
-    described = layout.meta.get("metrics", {}).get(task, ())
-    entries = collect(cells, task, [item["name"] for item in described])
+    entries = collect(cells, task, [metric.name for metric in layout.declared(task)])
     metrics = layout.metrics(task, [key.metric for key in entries])
     protections = layout.protections(key.protection for key in entries)
     subjects = cells.loc[cells["task"] == task, "subject"].nunique()
@@ -37,11 +36,11 @@ def measured(cells: pd.DataFrame, role: str, layout: Layout) -> Task:
 
 
 def variants(task: Task, role: str, layout: Layout) -> dict[str, list[str]]:
-    """Protections adapted by what plays a role, by what they adapt."""
+    """The protections whose last adaptation plays a part, by the spec of what it adapts."""
     adaptation = layout.role(role)
     found: dict[str, list[str]] = {}
     for name in task.protections:
-        parts = adapted(name)
-        if parts is not None and parts[1] == adaptation:
-            found.setdefault(parts[0], []).append(name)
+        spec = parsed(name)
+        if spec.adapted is not None and spec.adaptations[-1].name == adaptation:
+            found.setdefault(str(spec.adapted), []).append(name)
     return found

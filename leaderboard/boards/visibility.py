@@ -1,4 +1,4 @@
-"""How visible each protection is: distances between published and clean images, as measured."""
+"""How visible each protection is: measured distances between published and clean images."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import pandas as pd
 
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, collect, record
 from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.render import Block, Board, Notes
+from impress_bench.leaderboard.render import Block, Board, Footnotes
 from impress_bench.leaderboard.statistics import Summary
 
 NAME = "visibility"
 NORMS = {"linf": "L∞ in n/255", "l2": "L2", "lpips": "LPIPS"}
 TEXT = (
-    "Measured on the 8-bit images a protection publishes, against the clean ones, values in [0,"
-    " 1]. Means are over subjects, images averaged first; the largest value is over single "
-    "images."
+    "Measured between the 8-bit images that a protection publishes and the clean ones, values in "
+    "[0, 1]. Means ± standard deviations are over subjects, after averaging each subject's images; "
+    "the largest value is that of a single image."
 )
 
 
 def build(protections: pd.DataFrame, layout: Layout) -> Board | None:
-    """The board, or None where no protection was measured."""
+    """The board from the table `protections`, or None if that is empty."""
     if protections.empty:
         return None
     columns = list(protections.columns)
@@ -29,18 +29,18 @@ def build(protections: pd.DataFrame, layout: Layout) -> Board | None:
     blocks: list[Block] = []
     records: list[Record] = []
     for task in sorted(set(long["task"])):
-        # An image over its budget was still measured, and by how much it is over matters here.
+        # Images over their budget count too: by how much they exceed it matters here.
         entries = collect(long, task, norms, measured=("done", "over-budget"))
-        notes, rows = Notes(), []
+        footnotes, rows = Footnotes(), []
         for name in layout.protections(key.protection for key in entries):
             row = [layout.title(name)]
             for norm in norms:
                 entry = entries.get(Key(name, "", norm), ABSENT)
-                row += _cells(entry, norm, notes)
-                records += _records(task, Key(name, layout.role("no_purifier"), norm), entry)
+                row += _cells(entry, norm, footnotes)
+                records += _records(task, Key(name, layout.roles.no_purifier, norm), entry)
             rows.append(row)
         headers = ["Protection", *[h for norm in norms for h in (NORMS[norm], "largest")]]
-        blocks.append(Block(layout.title(task), headers, rows, notes=notes))
+        blocks.append(Block(layout.title(task), headers, rows, footnotes=footnotes))
     return Board(NAME, "Visibility: budgets as measured", TEXT, blocks, records)
 
 
@@ -48,10 +48,10 @@ def _largest(entry: Entry) -> float | None:
     return max((max(values) for values in entry.values.values()), default=None)
 
 
-def _cells(entry: Entry, norm: str, notes: Notes) -> list[str]:
+def _cells(entry: Entry, norm: str, footnotes: Footnotes) -> list[str]:
     """Mean and largest value."""
     largest, summary = _largest(entry), entry.summary
-    mark = f" {notes.mark(entry.reason)}" if entry.reason else ""
+    mark = f" {footnotes.mark(entry.reason)}" if entry.reason else ""
     if summary.mean is None or largest is None:
         return [f"{entry.state}{mark}", "–"]
     mean = _text(summary.mean, norm)

@@ -1,8 +1,8 @@
-"""The worst case of every protection over all purifiers, and whether it survives that.
+"""The worst case of every protection over all purifiers, and whether the protection survives it.
 
-An attacker tries several purifiers and keeps the best. Who picks the best of many noisy figures and
-reports that same figure flatters the attacker, so the purifier is chosen, subject by subject, on
-the first seed and scored on the others; noise is treated alike.
+An attacker tries several purifiers and keeps the best. The best of many noisy scores overstates
+what that purifier achieves, so it is chosen for each subject on the first seed and scored on the
+other seeds. Noise is treated in the same way.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from impress_bench.leaderboard.statistics import Summary, paired_difference, sum
 NAME = "worst-case"
 TEXT = (
     "The purifier that serves the exploit best is chosen for each subject on the first seed and "
-    "scored on the other seeds; doing nothing is among the choices. A protection survives where "
-    "noise of the same visibility, treated alike, leaves the exploit better off: the interval of "
-    "the paired difference lies beyond 0. Only purifiers that every subject of the row has count."
+    "scored on the other seeds; no purifier is among the choices. A protection survives if the "
+    "exploit does better against noise of the same visibility, treated in the same way: the 95 % "
+    "interval of the paired difference lies above 0. Only purifiers that were run for every "
+    "subject of the row are considered."
 )
 LACKING = (
-    "The worst case over purifiers needs two seeds, one to choose on and one to score on; this run"
-    " has one. `--seeds 0,1` adds what is missing."
+    "The worst case over purifiers needs two seeds, one to choose on and one to score on; this run "
+    "has one. Run the preset again with `--seeds 0,1`; stored results are used again."
 )
 
 
@@ -41,7 +42,8 @@ class Worst(NamedTuple):
 
 
 def build(cells: pd.DataFrame, layout: Layout) -> Board | None:
-    """The board; with one seed only what it would take; None where nothing is purified."""
+    """The board from the table `cells`; an explanation alone if there is one seed, and None with
+    fewer than two purifiers."""
     done = cells[(cells["state"] == State.DONE) & (cells["purifier"] != "")]
     if done["purifier"].nunique() < 2:
         return None
@@ -61,14 +63,17 @@ def build(cells: pd.DataFrame, layout: Layout) -> Board | None:
 
 
 def worst(rows: pd.DataFrame, higher_is_better: bool) -> Worst:
-    """The worst case of one protection from its cells of one metric."""
+    """The worst case of one protection from `rows`, its cells of one metric.
+
+    `higher_is_better` is the direction of a successful exploit.
+    """
     subjects = rows["subject"].nunique()
     covered = rows.groupby("purifier")["subject"].nunique()
     rows = rows[rows["purifier"].isin(covered[covered == subjects].index)]
     by, first = ["subject", "purifier"], min(rows["seed"])
     known = rows[rows["seed"] == first].set_index(by)["value"]
     others = rows[rows["seed"] != first].groupby(by)["value"].mean()
-    # In one table, subjects by purifiers: frames a subject take longer than all the rest.
+    # One table of subjects by purifiers: a frame per subject would take most of the time.
     known = known[known.index.isin(others.index)]
     if known.empty:
         return Worst({}, {})
@@ -81,7 +86,7 @@ def worst(rows: pd.DataFrame, higher_is_better: bool) -> Worst:
 def _block(
     rows: pd.DataFrame, task: str, metric: MetricInfo, layout: Layout
 ) -> tuple[Block, list[Record]]:
-    """One metric: a row a protection."""
+    """One metric, with one row per protection."""
     upward = bool(metric.higher_is_better)
     names = layout.protections(str(name) for name in rows["protection"])
     found = {name: worst(rows[rows["protection"] == name], upward) for name in names}

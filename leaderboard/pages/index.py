@@ -1,6 +1,6 @@
 """LEADERBOARD.md at the root: the main tables of every published set of results.
 
-Results of unlike provenance are sections of their own and never share a table.
+Results that differ in provenance have sections of their own and never share a table.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ Does an image cloak survive? Written by `impress-bench publish` from the results
 
 
 class Section(NamedTuple):
-    """One set of results: what was run where, its boards, and the folder that holds them, as a
-    path from the page; nothing where no folder does."""
+    """One set of results.
+
+    `facts` are lines about its provenance, `place` is the path from the page to the folder that
+    holds its boards, "" if no folder does.
+    """
 
     facts: Sequence[str]
     boards: Sequence[Board]
@@ -29,18 +32,18 @@ class Section(NamedTuple):
 
 
 def index(sections: Sequence[Section]) -> str:
-    """The text of the page."""
+    """The text of the page with one section per set of results."""
     parts = [HEAD]
-    # Said once, not a section: all shipped presets but the paper's own have one model.
+    # Once per page: nearly all shipped presets have the same model.
     parts += list(dict.fromkeys(filter(None, (miniature_note(part.layout) for part in sections))))
     parts.append(READING if sections else "Nothing has been published yet.")
     for section in sections:
         meta, place = section.layout.meta, section.place
-        parts.append(f"## {meta.get('title', 'Results')}")
+        parts.append(f"## {meta.title or 'Results'}")
         parts.append("\n".join(f"- {fact}" for fact in section.facts))
         for board in section.boards:
             if board.name in MAIN:
-                parts.append(f"### {board.title}")
+                parts += filter(None, [f"### {board.title}", board.caution])
                 parts += [markdown_block(block, level=4) for block in _of_protections(board)]
         if place:
             links = ", ".join(
@@ -51,7 +54,7 @@ def index(sections: Sequence[Section]) -> str:
 
 
 def _of_protections(board: Board) -> list[Block]:
-    """The first block of each protection, its table; comparisons follow it on the board."""
+    """The first block about each protection, which is its table; comparisons follow it."""
     found: dict[str, Block] = {}
     for block in board.blocks:
         if block.protection:

@@ -1,16 +1,19 @@
-"""LEADERBOARD.md: what was run, how to read it, and where everything is."""
+"""LEADERBOARD.md of a run: what was run, how to read it, its main tables, pictures and links."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
+from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.boards import table_1, table_2
+from impress_bench.leaderboard.caution import caution
 from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.render import Block, Board, markdown_block
+from impress_bench.leaderboard.render import Block, Board, markdown_block, numbers
 
 MINIATURE = (
     "> **These numbers come from a miniature.** {model} is a small model of a small painted "
@@ -19,64 +22,63 @@ MINIATURE = (
     "or to any protection as deployed; for those, run a preset that names the full model."
 )
 READING = (
-    "Every figure is a mean over subjects ± the standard deviation over subjects, a subject's "
-    "seeds averaged first; a subject is what is protected together, such as one artist's "
-    "training images. JSON and CSV also hold n and 95 % intervals. Comparisons are paired by "
-    "subject. What was not measured is named (skipped, failed, over-budget, timeout, missing) "
-    "and never filled in; figures that cover only part of the subjects carry n and a note."
+    "Every score is a mean over subjects ± the standard deviation over subjects, after averaging "
+    "each subject's seeds. A subject is the set of images that is protected together, such as one "
+    "artist's training images. JSON and CSV also hold n and 95 % intervals. Comparisons are paired "
+    "by subject. What was not measured is named (skipped, failed, over-budget, timeout, missing) "
+    "and never filled in; scores that cover only part of the subjects carry n and a footnote."
 )
 FROZEN = (
     "Settings that a preset carries were chosen on validation subjects and frozen before the "
     "test subjects were run. A run that overrides them on the command line is exploratory."
 )
 
-#: Boards whose first block is shown at once.
+#: Boards of which the overview shows a block.
 MAIN = (table_1.TABLE.name, table_2.TABLE.name)
 
 PROVISIONAL = (
     "**These settings are provisional.** They have not been frozen after a choice on validation "
-    "subjects; figures of test subjects under them are for trying the benchmark, not for citing."
+    "subjects; scores of test subjects under them are for trying the benchmark, not for citing."
 )
 
 
 def overview(boards: Sequence[Board], cells: pd.DataFrame, layout: Layout) -> str:
-    """The text of LEADERBOARD.md."""
+    """The text of a run's LEADERBOARD.md, from its boards and the table `cells`."""
     meta = layout.meta
-    model = str(meta.get("model", "The model"))
-    parts = [f"# {meta.get('title', 'Leaderboard')}"]
-    parts += [miniature_note(layout), str(meta.get("model_note", ""))]
-    facts = [f"Preset `{meta['preset']}`"] if "preset" in meta else []
-    facts += [f"model `{model}`"] if "model" in meta else []
+    parts = [f"# {meta.title or 'Leaderboard'}", miniature_note(layout), meta.model_note]
+    facts = [f"Preset `{meta.preset}`"] if meta.preset else []
+    facts += [f"model `{meta.model}`"] if meta.model else []
     for task in sorted(set(cells["task"])):
         count = cells.loc[cells["task"] == task, "subject"].nunique()
         facts.append(f"{layout.title(task)}: {count} subject{'s' * (count != 1)}")
     parts.append("; ".join(facts) + "." if facts else "")
+    parts.append(caution(cells, layout, cells["task"]))
     parts += [READING, _chance(layout), _links(boards)]
     for board in boards:
         if board.name in MAIN:
-            parts.append(markdown_block(_main(board, layout)))
-    figures: Mapping[str, str] = meta.get("figures", {})
-    parts += [f"![{text}](../figures/{name})\n\n{text}" for name, text in figures.items()]
+            block = _main(board, layout)
+            titled = replace(block, heading=f"{board.title}. {block.heading}")
+            parts.append(markdown_block(titled))
+    parts += [f"![{text}](../figures/{name})\n\n{text}" for name, text in meta.figures.items()]
     parts += ["## Rows", _rows(cells, layout), "## Settings"]
-    parts.append(FROZEN if meta.get("settings_frozen") else PROVISIONAL)
-    parts.append(_settings(meta.get("settings", {})))
+    parts.append(FROZEN if meta.settings_frozen else PROVISIONAL)
+    parts.append(_settings(meta.settings))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def miniature_note(layout: Layout) -> str:
-    """What a reader must know first of figures from a miniature; nothing of others."""
-    model = layout.meta.get("model", "The model")
-    return MINIATURE.format(model=f"`{model}`") if layout.meta.get("model_is_miniature") else ""
+    """What a reader must know first of scores from a miniature; "" for other models."""
+    model = f"`{layout.meta.model}`" if layout.meta.model else "The model"
+    return MINIATURE.format(model=model) if layout.meta.model_is_miniature else ""
 
 
 def _chance(layout: Layout) -> str:
-    chance: Mapping[str, float] = layout.meta.get("chance", {})
-    titles = {
-        item["name"]: item.get("title", item["name"])
-        for items in layout.meta.get("metrics", {}).values()
-        for item in items
-    }
-    levels = [f"{titles.get(name, name)} {100 * level:.1f} %" for name, level in chance.items()]
+    declared = {item.name: item for items in layout.meta.metrics.values() for item in items}
+    levels = []
+    for name, level in layout.meta.chance.items():
+        metric = declared.get(name, MetricInfo(name, name, None))
+        text = f"{metric.title} {numbers([level], metric.percent)[0]}"
+        levels.append(" ".join(filter(None, [text, metric.unit])))
     return f"Guessing scores {', '.join(levels)}." if levels else ""
 
 
@@ -89,17 +91,17 @@ def _links(boards: Sequence[Board]) -> str:
 
 
 def _main(board: Board, layout: Layout) -> Block:
-    """The block of the reference protection, else the first one."""
-    reference = layout.meta.get("reference_protection")
+    """The block about the reference protection, else the first block."""
+    reference = layout.meta.reference_protection
     heads = [block for block in board.blocks if block.protection == reference]
     return (heads or list(board.blocks))[0]
 
 
 def _rows(cells: pd.DataFrame, layout: Layout) -> str:
-    """What each protection of the run is."""
+    """A list of the run's protections, controls and purifiers by title and by spec."""
     kinds = {
-        "clean": "the images as their author made them",
-        "noise": "a perturbation that nobody optimised",
+        "clean": "the images as their authors made them",
+        "noise": "a perturbation without an objective",
         "protection": "a protection",
         "control": "a control",
     }
@@ -112,13 +114,13 @@ def _rows(cells: pd.DataFrame, layout: Layout) -> str:
     lines += [
         f"- {layout.title(name)} (`{name}`): a purifier"
         for name in layout.purifiers(str(name) for name in cells["purifier"])
-        if name not in (layout.role("no_purifier"), "")
+        if name not in (layout.roles.no_purifier, "")
     ]
     return "\n".join(lines)
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
-    """Settings as they are, in one stable order."""
+    """The settings as JSON with sorted keys."""
     if not settings:
         return ""
     text = json.dumps(settings, indent=1, sort_keys=True, ensure_ascii=False, default=str)

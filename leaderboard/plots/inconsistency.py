@@ -1,7 +1,8 @@
-"""The picture of the inconsistency board: one dot an image, on a logarithmic scale."""
+"""The picture of the inconsistency board: one dot per image, on a logarithmic scale."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -32,10 +33,16 @@ COLOURS = {
 
 
 def plot_inconsistency(inspections: pd.DataFrame, layout: Layout, path: Path) -> Path | None:
-    """Draw reconstruction errors of clean, protected and purified images; None without any.
+    """Draws reconstruction errors of clean, protected and purified images.
 
-    Of several tasks the first; of several protections all, but purified only the reference one
-    (`meta["reference_protection"]`) where it was inspected, so that the picture stays readable.
+    Parameters:
+        inspections: A table with the columns that `schema` declares.
+        layout: Titles and order.
+        path: The PNG to write.
+
+    Of several tasks, the first is drawn. All protections are drawn, but purified images only of the
+    reference protection if it was inspected, so that the picture stays readable. Returns `path`, or
+    None if there is no error to draw.
     """
     if inspections.empty:
         return None
@@ -45,16 +52,23 @@ def plot_inconsistency(inspections: pd.DataFrame, layout: Layout, path: Path) ->
     conditions = _conditions(layout, entries.keys())
     if not measures or not conditions:
         return None
-    figure = Figure((4.0 * len(measures) + 1.9, 0.42 * len(conditions) + 1.7), layout="constrained")
+    names = [condition_title(layout, condition) for condition in conditions]
+    # In inches: a panel with its AUC labels, and 0.085 per character of the longest row label.
+    width = 3.6 * len(measures) + 0.085 * max(map(len, names)) + 0.6
+    figure = Figure((width, 0.42 * len(conditions) + 1.7), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
     for axes, measure in zip(panels, measures, strict=True):
         values = {c: entries[k].values for c in conditions if (k := Key(*c, measure)) in entries}
         _panel(axes, layout, conditions, values)
-        axes.set_xlabel(layout.title(measure) + (" (MSE)" if measure.endswith("-error") else ""))
-    panels[0].set_yticks(range(len(conditions)), [condition_title(layout, c) for c in conditions])
+        axes.set_xlabel(
+            layout.measure_title(measure) + (" (MSE)" if measure.endswith("-error") else "")
+        )
+    panels[0].set_yticks(range(len(conditions)), names)
     panels[0].invert_yaxis()
-    title = "Reconstruction errors, one dot an image\nAUC: chance of a larger error than clean"
+    title = "Reconstruction errors, one dot per image"
+    if any(axes.texts for axes in panels):
+        title += "\nAUC: chance of a larger error than clean"
     figure.suptitle(title, fontsize=11, x=0.01, ha="left")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=160, facecolor="white", metadata={"Software": None})
@@ -67,10 +81,10 @@ def _order(measure: str) -> tuple[bool, bool, str]:
 
 
 def _conditions(layout: Layout, keys: Iterable[Key]) -> list[Condition]:
-    """Rows of the picture, top to bottom."""
+    """The conditions of the rows, from top to bottom."""
     found = {(key.protection, key.purifier) for key in keys}
-    none = layout.role("no_purifier")
-    reference = layout.meta.get("reference_protection")
+    none = layout.roles.no_purifier
+    reference = layout.meta.reference_protection
     inspected = {protection for protection, _ in found}
     shown = {reference} if reference in inspected else inspected
     return [
@@ -87,7 +101,10 @@ def _panel(
     conditions: list[Condition],
     values: dict[Condition, dict[str, list[float]]],
 ) -> None:
-    """Dots, boxes and AUC labels of one measure."""
+    """Draws the dots, boxes and AUC labels of one measure.
+
+    With a single subject there is no AUC label: it would say nothing of other subjects.
+    """
     clean = clean_condition(layout, conditions)
     jitter = np.random.default_rng(0)
     for place, condition in enumerate(conditions):
@@ -96,7 +113,7 @@ def _panel(
         dots = dots[dots > 0]  # a logarithmic scale has no place for an exact reconstruction
         if dots.size == 0:
             continue
-        purified = condition[1] != layout.role("no_purifier")
+        purified = condition[1] != layout.roles.no_purifier
         colour = COLOURS["purified" if purified else layout.kind(condition[0])]
         heights = place + jitter.uniform(-0.22, 0.22, dots.size)
         axes.scatter(dots, heights, s=9, color=colour, alpha=0.35, linewidths=0, zorder=2)
@@ -106,14 +123,18 @@ def _panel(
             boxprops={"color": colour}, whiskerprops={"color": colour}, capprops={"color": colour},
         )  # fmt: skip
         if clean and condition != clean and clean in values:
-            area = separation(values[clean], by_subject).mean
-            if area is not None:
-                axes.text(1.02, place, f"{area:.2f}", transform=axes.get_yaxis_transform(),
+            area = separation(values[clean], by_subject)
+            if area.mean is not None and area.n > 1:
+                axes.text(1.02, place, f"{area.mean:.2f}", transform=axes.get_yaxis_transform(),
                           va="center", color=colour, fontsize=9, fontweight="bold")  # fmt: skip
-    axes.text(1.02, -0.75, "AUC", transform=axes.get_yaxis_transform(), va="center", fontsize=8)
+    if axes.texts:
+        axes.text(1.02, -0.75, "AUC", transform=axes.get_yaxis_transform(), va="center", fontsize=8)
     axes.set_xscale("log")
     axes.margins(x=0.06)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    low, high = axes.get_xlim()
+    # Labels within decades overlap if there are more than one and a bit.
+    subs = (1.0, 2.0, 5.0) if math.log10(high / low) <= 1.3 else (1.0,)
+    axes.xaxis.set_major_locator(LogLocator(subs=subs))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(-0.6, len(conditions) - 0.4)

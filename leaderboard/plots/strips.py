@@ -1,8 +1,8 @@
-"""Picture strips: labelled rows of images, such as Figures 1 and 4 of the paper.
+"""Picture strips: labelled rows of images, such as Figures 1 and 4 of Cao et al. 2023.
 
-A row is a condition (clean, protected, purified); its images are what was trained on and what the
-model painted after learning from it. Small images are enlarged without smoothing by default, so
-that what is seen is what was measured.
+A row is a condition (clean, protected, purified); its images are those that the exploit got and
+those that it made. Small images are enlarged without smoothing by default, so that the picture
+shows the pixels that were measured.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ Picture = NDArray[np.uint8]
 
 INK, FAINT, EMPTY, PAPER = "#1a1a1a", "#6b6b6b", "#ececec", "#ffffff"
 MARGIN, GAP, GROUP_GAP = 24, 6, 28
-# matplotlib carries a font that has "∞" and "é"; the one in Pillow stops at ASCII.
+#: Height of a line of a group's label.
+LINE = 20
+# The font that matplotlib ships has "∞" and "é"; Pillow's own has ASCII alone.
 FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
 
 
@@ -35,11 +37,21 @@ def strip(
     scale: int = 2,
     resample: Literal["nearest", "lanczos"] = "nearest",
 ) -> Path:
-    """Write a PNG of labelled rows of uint8 (H, W, 3) images, all of one size.
+    """Writes a PNG of labelled rows of images.
 
-    `columns` labels single columns. `groups`, pairs of a label and a number of columns, sets
-    columns apart: `[("Learned from", 4), ("Painted", 4)]`. None, or a row that ends early, leaves
-    an empty tile: an image that does not exist.
+    Parameters:
+        path: The file to write; its folder is made.
+        rows: Labels, each with images uint8 (H, W, 3), all of one size. None, or the end of a
+            shorter row, leaves an empty tile for an image that does not exist.
+        columns: A label for each column, or none.
+        groups: Labels, each with a number of columns that stand apart from the others, such as
+            `[("Learned from", 4), ("Painted", 4)]`. A label wider than its columns is wrapped.
+        title: Above the strip.
+        scale: Factor by which images are enlarged.
+        resample: How: "nearest" keeps pixels, "lanczos" smooths.
+
+    Returns `path`. Raises ValueError without an image, for images of other types or of several
+    sizes, and for too few column labels.
     """
     height, width = _size(rows)
     if columns and len(columns) < max(len(images) for _, images in rows):
@@ -50,7 +62,14 @@ def strip(
     probe = ImageDraw.Draw(Image.new("RGB", (1, 1)))
     gutter = max(int(probe.multiline_textbbox((0, 0), label, normal)[2]) for label in labels) + 18
     lefts = _lefts(MARGIN + gutter, count, scale * width, groups)
-    top = MARGIN + (36 if title else 0) + (28 if groups else 0) + (24 if columns else 0)
+    spans = _spans(lefts, scale * width, groups)
+    headings = [
+        _wrapped(label, normal, right - left)
+        for (label, _), (left, right) in zip(groups, spans, strict=True)
+    ]
+    lines = max((heading.count("\n") + 1 for heading in headings), default=0)
+    head = MARGIN + (36 if title else 0) + (8 + LINE * lines if groups else 0)
+    top = head + (24 if columns else 0)
     right = lefts[-1] + scale * width + MARGIN
     if title:
         right = max(right, 2 * MARGIN + int(probe.textbbox((0, 0), title, large)[2]))
@@ -59,13 +78,9 @@ def strip(
     draw = ImageDraw.Draw(canvas)
     if title:
         draw.text((MARGIN, MARGIN - 4), title, INK, large)
-    start = 0
-    for label, span in groups:
-        ends = lefts[start], lefts[start + span - 1] + scale * width
-        line = MARGIN + (36 if title else 0) + 22
-        draw.text((ends[0], line - 6), label, INK, normal, anchor="ls")
-        draw.line((ends[0], line, ends[1], line), FAINT)
-        start += span
+    for heading, (left, end) in zip(headings, spans, strict=True):
+        draw.multiline_text((left, head - 11), heading, INK, normal, anchor="ld", spacing=2)
+        draw.line((left, head - 6, end, head - 6), FAINT)
     for left, label in zip(lefts, columns, strict=False):
         draw.text((left + scale * width / 2, top - 8), label, FAINT, small, anchor="ms")
     for place, (label, (_, images)) in enumerate(zip(labels, rows, strict=True)):
@@ -82,7 +97,7 @@ def strip(
 
 
 def _size(rows: Sequence[tuple[str, Sequence[Picture | None]]]) -> tuple[int, int]:
-    """Height and width that all images share."""
+    """The height and width of all images."""
     pictures = [picture for _, images in rows for picture in images if picture is not None]
     if not pictures:
         raise ValueError("a strip needs at least one image")
@@ -93,6 +108,29 @@ def _size(rows: Sequence[tuple[str, Sequence[Picture | None]]]) -> tuple[int, in
     if len(sizes) > 1:
         raise ValueError(f"images of one size make a strip, not of {sizes}")
     return sizes[0]
+
+
+def _spans(
+    lefts: Sequence[int], width: int, groups: Sequence[tuple[str, int]]
+) -> list[tuple[int, int]]:
+    """The left and right edge of each group's columns."""
+    spans, start = [], 0
+    for _, count in groups:
+        spans.append((lefts[start], lefts[start + count - 1] + width))
+        start += count
+    return spans
+
+
+def _wrapped(label: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    """A label broken between words so that each line fits `width` pixels, if its words do."""
+    lines: list[str] = []
+    for word in label.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and font.getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return "\n".join(lines)
 
 
 def _lefts(start: int, count: int, width: int, groups: Sequence[tuple[str, int]]) -> list[int]:

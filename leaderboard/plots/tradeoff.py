@@ -1,12 +1,12 @@
-"""Robustness against visibility: what each protection achieves for how much it shows.
+"""Scatter plots of robustness against visibility: what a protection achieves at which visibility.
 
-A protection run at several budgets draws a curve; one run at one budget is a point of it. What lies
-below and to the left of another protects better and shows less, where scores are the exploit's.
+A protection that was run at several budgets is drawn as a curve, one at a single budget as a point.
+Scores are the exploit's, so a point below and to the left of another protects better and is less
+visible.
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Key, collect
-from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.layout import Layout, parsed
 
 COLOURS = ("#b5382a", "#2166ac", "#4d9221", "#c98b1b", "#7b3294", "#4d4d4d", "#01665e", "#c51b7d")
 
@@ -33,7 +33,14 @@ class Point(NamedTuple):
 def plot_tradeoff(
     cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout, folder: Path
 ) -> dict[Path, str]:
-    """Draw a picture a task and say what each shows; none for a task with a single protection."""
+    """Draws one picture per task that has at least two protections.
+
+    Parameters:
+        cells, protections: Tables with the columns that `schema` declares.
+        folder: Where pictures are written.
+
+    Returns the caption of each picture by its path.
+    """
     drawn = {}
     for task in sorted(set(cells["task"])):
         metrics = layout.metrics(task, {key.metric for key in collect(cells, task)})
@@ -51,11 +58,11 @@ def plot_tradeoff(
 def points_of(
     cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout, task: str, metric: MetricInfo
 ) -> list[Point]:
-    """Every protection of a task whose visibility and score are known, controls left out."""
+    """Every protection of a task whose visibility and score are known; controls have neither."""
     scores = collect(cells, task)
     shown = protections[(protections["task"] == task) & (protections["state"] == "done")]
     visible = shown.groupby(["protection", "subject"])["lpips"].mean().groupby("protection").mean()
-    purifiers = (layout.role("no_purifier"), layout.role("purifier"))
+    purifiers = (layout.roles.no_purifier, layout.roles.purifier)
     points = []
     for name in layout.protections(str(name) for name in visible.index):
         means = {
@@ -69,28 +76,21 @@ def points_of(
     return points
 
 
-def family(protection: str) -> str:
-    """What a protection is called at any budget: `glaze+o-pgd` of `glaze[p=0.1]+o-pgd[tau=1]`."""
-    while "[" in protection:
-        protection = re.sub(r"\[[^\[\]]*\]", "", protection)
-    return protection
-
-
 def _draw(points: list[Point], layout: Layout, metric: MetricInfo, path: Path) -> None:
-    """A panel without a purifier and one with the reference purifier, where that was run."""
+    """One panel without a purifier, and one with the reference purifier if that was run."""
     purifiers = [
         purifier
-        for purifier in (layout.role("no_purifier"), layout.role("purifier"))
+        for purifier in (layout.roles.no_purifier, layout.roles.purifier)
         if any(purifier in point.scores for point in points)
     ]
     figure = Figure((4.2 * len(purifiers) + 2.6, 3.8), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(purifiers), sharex=True, sharey=True, squeeze=False)[0]
-    families = list(dict.fromkeys(family(point.protection) for point in points))
+    families = list(dict.fromkeys(parsed(point.protection).family for point in points))
     for axes, purifier in zip(panels, purifiers, strict=True):
         _panel(axes, points, purifier, families, layout, metric)
         axes.set_title(layout.title(purifier), fontsize=10)
-    panels[0].set_ylabel(metric.title + (" (%)" if metric.percent else ""))
+    panels[0].set_ylabel(metric.title + (f" ({metric.unit})" if metric.unit else ""))
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", fontsize=8, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ def _panel(
         own = sorted(
             (point.visibility, scale * point.scores[purifier])
             for point in points
-            if family(point.protection) == name and purifier in point.scores
+            if parsed(point.protection).family == name and purifier in point.scores
         )
         axes.plot(
             [x for x, _ in own],

@@ -45,6 +45,33 @@ def test_adaptations_follow_outside_brackets():
     assert not noise.adaptations
 
 
+@pytest.mark.parametrize(
+    ("text", "base", "family", "adapted"),
+    [
+        ("glaze", "glaze", "glaze", None),
+        ("glaze[match=a+b]", "glaze", "glaze", None),
+        ("glaze[p=0.1,q=a[b=1]]+o-pgd[tau=1]", "glaze", "glaze+o-pgd", "glaze[p=0.1,q=a[b=1]]"),
+        ("glaze[p=1]+consistency[w=1]", "glaze", "glaze+consistency", "glaze[p=1]"),
+        ("a[x=b[y=1]]+c+d[t=1]", "a", "a+c+d", "a[x=b[y=1]]+c"),
+        ("impress[steps=5]>jpeg", "impress>jpeg", "impress>jpeg", None),
+    ],
+)
+def test_parts_of_a_name(text, base, family, adapted):
+    spec = parse_spec(text)
+    assert (spec.base, spec.family) == (base, family)
+    assert spec.adapted == (None if adapted is None else parse_spec(adapted))
+
+
+def test_a_chain_has_links_and_the_first_has_the_parameters():
+    spec = parse_spec("gaussian-noise[std=0.05]>impress>jpeg[quality=15]")
+    assert [str(link) for link in spec.links] == [
+        "gaussian-noise[std=0.05]", "impress", "jpeg[quality=15]",
+    ]  # fmt: skip
+    assert spec.parameter("std") == 0.05
+    assert spec.parameter("quality") is None
+    assert parse_spec("noise[match=glaze[p=0.05]]").parameter("match") == "glaze[p=0.05]"
+
+
 @pytest.mark.parametrize("value", ["", "true", "3", "a,b", "a]", 'say "x"', "x=y"])
 def test_strings_survive(value):
     spec = Spec("a", (("k", value),))

@@ -8,10 +8,27 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from impress_bench.leaderboard.schema import CELLS, INSPECTIONS, PROTECTIONS
+
 TASK = "style-mimicry"
-CELLS = ["task", "subject", "protection", "purifier", "seed", "metric", "value", "state", "reason"]
-PROTECTIONS = ["task", "subject", "protection", "image", "linf", "l2", "lpips", "state"]
-INSPECTIONS = ["task", "subject", "protection", "purifier", "image", "measure", "value"]
+#: As a run of the built-in plugins would store them.
+TITLES = {
+    "identity": "Clean",
+    "random-noise": "Random noise",
+    "glaze": "GLAZE",
+    "photoguard-diffusion": "PhotoGuard (diffusion)",
+    "consistency": "Consistency",
+    "o-pgd": "O-PGD",
+    "none": "No purifier",
+    "jpeg": "JPG",
+    "gaussian-noise": "Noise",
+    "resize": "Resize",
+    "impress": "IMPRESS",
+    "style-mimicry": "Style mimicry",
+    "malicious-editing": "Malicious editing",
+    "control:no-fine-tuning": "No fine-tuning",
+    "control:other-seed": "Clean photo, another seed",
+}
 
 
 def cells_of(conditions: Mapping[tuple[str, str], Sequence[Any]]) -> pd.DataFrame:
@@ -25,7 +42,7 @@ def cells_of(conditions: Mapping[tuple[str, str], Sequence[Any]]) -> pd.DataFram
                 number = float("nan") if failed else got
                 key = (TASK, f"artist-{index}", protection, purifier, seed, "clip-top3")
                 rows.append((*key, number, state, reason))
-    return pd.DataFrame(rows, columns=CELLS)
+    return CELLS.frame(rows)
 
 
 @pytest.fixture
@@ -53,7 +70,7 @@ def protections() -> pd.DataFrame:
         (TASK, "artist-0", "glaze", "b", 16 / 255, 3.0, 0.06, "over-budget"),
         (TASK, "artist-1", "glaze", "a", 20 / 255, 4.0, 0.07, "done"),
     ]
-    return pd.DataFrame(rows, columns=PROTECTIONS)
+    return PROTECTIONS.frame(rows)
 
 
 @pytest.fixture
@@ -70,7 +87,7 @@ def inspections() -> pd.DataFrame:
         for image, value in enumerate(errors)
     ]
     rows += [(TASK, "artist-0", "glaze", "none", str(i), "own-style", 1.0 - i) for i in (0, 1)]
-    return pd.DataFrame(rows, columns=INSPECTIONS)
+    return INSPECTIONS.frame(rows)
 
 
 @pytest.fixture
@@ -87,6 +104,10 @@ def meta() -> dict[str, Any]:
         "purifiers": ["none", "jpeg", "resize", "slow", "impress"],
         "reference_protection": "glaze",
         "settings": {"steps": 40},
+        "titles": dict(TITLES),
+        "inspections": [
+            {"name": "own-style", "title": "In its own style", "higher_is_better": None}
+        ],
     }
 
 

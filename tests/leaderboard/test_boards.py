@@ -198,9 +198,9 @@ def test_unknown_plugins_get_their_own_columns(build_cells: Any, tmp_path: Path)
     )
     write_boards(cells, EMPTY, EMPTY, {}, tmp_path)
     board = text(tmp_path, "table-1")
-    assert "## my-cloak+consistency[weight=1]: 2 subjects" in board
-    assert rows(board)[2][-2:] == ["JPG [quality=15]", "my-purifier"]
-    assert rows(board)[3] == ["clip-top3"] + [f"{v}.0 ± 0.0" for v in (80, 40, 60, 50)]
+    assert "## my-cloak + consistency[weight=1]: 2 subjects" in board
+    assert rows(board)[2][-2:] == ["jpeg[quality=15]", "my-purifier"]
+    assert rows(board)[3] == ["clip-top3"] + [f"{v:.3f} ± 0.000" for v in (0.8, 0.4, 0.6, 0.5)]
 
 
 def test_noise_says_what_it_is_matched_to(build_cells: Any, meta: Any, tmp_path: Path) -> None:
@@ -226,7 +226,8 @@ def test_matrix_of_another_task(cells: Any, meta: Any, tmp_path: Path) -> None:
     ]
     write_boards(pd.concat([cells, edits]), EMPTY, EMPTY, meta, tmp_path)
     board = text(tmp_path, "matrix-malicious-editing")
-    assert board.startswith("# Malicious editing: every protection, every purifier\n\n3 subjects.")
+    assert board.startswith("# Malicious editing: every protection, every purifier\n\n")
+    assert "\n\n3 subjects. Mean" in board
     assert rows(board)[2] == ["Clean", "14.2 ± 0.0"]
 
 
@@ -257,7 +258,7 @@ def test_inconsistency_has_errors_areas_and_a_picture(
     assert grid[4][2].startswith("0.50 [")
     found = records(tmp_path, "inconsistency")
     assert found["inconsistency-auc", "glaze", "none"]["mean"] == 14.5 / 16
-    assert "Training image still in its own style" in board
+    assert "In its own style" in board
     picture = tmp_path / "figures" / "inconsistency.png"
     assert picture in paths
     assert picture.read_bytes().startswith(b"\x89PNG")
@@ -278,7 +279,7 @@ def test_leaderboard_says_what_it_is(
         "Guessing scores CLIP top-3 25.0 %.",
         "Style mimicry: 3 subjects",
         "frozen before the test subjects were run",
-        "## GLAZE: 3 subjects",
+        "## Table 1: style mimicry. GLAZE: 3 subjects",
         '"steps": 40',
     ):
         assert expected in board
@@ -287,6 +288,19 @@ def test_leaderboard_says_what_it_is(
         assert (tmp_path / "boards" / f"{name}.md").exists()
     write_boards(cells, EMPTY, EMPTY, meta | {"model_is_miniature": False}, tmp_path)
     assert "miniature" not in text(tmp_path, "LEADERBOARD").split("## Boards")[0]
+
+
+def test_no_two_tables_of_the_overview_share_a_heading(
+    cells: Any, meta: Any, tmp_path: Path
+) -> None:
+    edits = cells.assign(task="malicious-editing", metric="psnr")
+    write_boards(pd.concat([cells, edits]), EMPTY, EMPTY, meta, tmp_path)
+    lines = text(tmp_path, "LEADERBOARD").splitlines()
+    headings = [line for line in lines if line.startswith("## Table")]
+    assert headings == [
+        "## Table 1: style mimicry. GLAZE: 3 subjects",
+        "## Table 2: malicious editing. GLAZE: 3 subjects",
+    ]
 
 
 def test_nothing_measured_yet(meta: Any, tmp_path: Path) -> None:
@@ -375,7 +389,7 @@ def test_table_2_has_the_papers_layout(build_cells: Any, meta: Any, tmp_path: Pa
     assert "recovered share" not in board
     leaderboard = text(tmp_path, "LEADERBOARD")
     assert "as visible as PhotoGuard (diffusion)" in leaderboard
-    assert "## PhotoGuard (diffusion): 2 subjects" in leaderboard
+    assert "## Table 2: malicious editing. PhotoGuard (diffusion): 2 subjects" in leaderboard
 
 
 def test_the_overview_shows_the_pictures_that_are_there(

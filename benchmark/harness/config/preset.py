@@ -36,7 +36,7 @@ exploit = { gpus = 0.5, memory_gb = 16 }
 gpu_memory_gb = 24
 disk_gb = 20
 
-[display]                         # for the boards: titles, roles, chance levels
+[display]                         # titles, roles and remarks for boards: fields of BoardMeta
 titles = { glaze = "GLAZE" }
 
 [[matrix]]                        # default: every protection with every purifier

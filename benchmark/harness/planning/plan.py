@@ -15,9 +15,6 @@ from impress_bench.benchmark.harness.storage.store import Store
 from impress_bench.benchmark.spec import Spec
 from impress_bench.benchmark.tasks.base import MetricInfo, Task
 
-#: How a task's control is written where cells name a protection; its purifier is empty.
-CONTROL = "control:{}"
-
 
 class Cell(NamedTuple):
     """Task x subject x protection x purifier x seed, and the stages that lead to its scores.
@@ -56,17 +53,12 @@ class PlannedTask:
     @property
     def metrics(self) -> list[MetricInfo]:
         """The task's own, then those that the preset adds."""
-        shown = {
-            name: {} if isinstance(metric, PluginError) else metric.shown
-            for name, metric in self.further.items()
+        declared = {
+            name: {} if isinstance(found, PluginError) else found.shown
+            for name, found in self.further.items()
         }
-        return [
-            *self.task.metrics,
-            *[
-                MetricInfo(name, of.get("title", name), of.get("higher_is_better", True))
-                for name, of in shown.items()
-            ],
-        ]
+        further = [MetricInfo.read({**shown, "name": name}) for name, shown in declared.items()]
+        return [*self.task.metrics, *further]
 
     @property
     def name(self) -> str:

@@ -125,9 +125,7 @@ class Planner:
             if name in [known.name for known in task.metrics]:
                 where = self.preset.where("metrics")
                 raise ConfigError(f"{where}: task {task.name} has a metric {name!r} of its own")
-            if isinstance(metric, PluginError) or task.needs_reference >= bool(
-                metric.shown["needs_reference"]
-            ):
+            if isinstance(metric, PluginError) or _applies(metric, task):
                 metrics[name] = metric
         return metrics
 
@@ -147,3 +145,9 @@ class Planner:
             task: tuple(name for name in subjects if name in wanted)
             for task, subjects in offered.items()
         }
+
+
+def _applies(metric: Component, task: Task) -> bool:
+    """Whether a task's exploits can be measured: only those of some tasks can be compared image by
+    image, whereas sets of images can always be."""
+    return metric.shown["over"] == "set" or not metric.shown["reference"] or task.needs_reference

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.errors import ConfigError
-from impress_bench.benchmark.harness.planning.plan import CONTROL, Cell, Plan, PlannedTask
+from impress_bench.benchmark.harness.planning.plan import Cell, Plan, PlannedTask
 from impress_bench.benchmark.harness.planning.resolver import Resolver
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.stages.base import Place, Scene, Stage
@@ -20,6 +20,7 @@ from impress_bench.benchmark.harness.stages.purify import Purify
 from impress_bench.benchmark.harness.stages.score import Score
 from impress_bench.benchmark.harness.storage.keys import KeyPattern
 from impress_bench.benchmark.spec import Spec, parse_spec
+from impress_bench.leaderboard.schema import control as mark
 
 AnyStage = TypeVar("AnyStage", bound=Stage)
 NOTHING: Mapping[str, Stage | PluginError] = {}
@@ -153,7 +154,7 @@ class SubjectPlanner:
             yield cell
 
     def _control(self, name: str, seed: int) -> Cell:
-        place = self._place(CONTROL.format(name), "", seed)
+        place = self._place(mark(name), "", seed)
         exploited = self._exploit(place, self.original, seed, name)
         return Cell(
             place,
@@ -207,12 +208,22 @@ class SubjectPlanner:
             stage = Measure(
                 place=place,
                 exploited=exploited,
-                reference=self._reference(seed) if metric.shown["needs_reference"] else None,
+                reference=self._compared(metric, seed),
                 metric=metric,
                 scene=self._scene,
             )
             stages[name] = self._add(stage)
         return stages
+
+    def _compared(self, metric: Component, seed: int) -> Stage | None:
+        """The images that a metric compares with, if it does."""
+        if metric.shown["reference"] == "own":
+            control = self.planned.task.own_images
+            if control is None:
+                return self.original
+            place = self._place(mark(control), "", seed)
+            return self._exploit(place, self.original, seed, control)
+        return self._reference(seed) if metric.shown["reference"] else None
 
     def _inspect(self, place: Place, images: Stage) -> Stage | None:
         if not self.preset.inspections:

@@ -12,19 +12,30 @@ from impress_bench.benchmark.contract import ProtectionHooks, hooks
 from impress_bench.benchmark.errors import plugin_error
 from impress_bench.benchmark.harness.plugins.component import Component, load_target
 from impress_bench.benchmark.harness.storage.keys import sha256
+from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.benchmark.models.digest import tree_digest
 from impress_bench.benchmark.models.hub import commit_of, is_source, place_of
 
 
 def shown_of(draft: Component, metric: Any) -> dict[str, Any]:
-    """A metric's title, direction and needs."""
+    """A metric's declaration, the images that it is compared with, and the fewest it needs.
+
+    `reference` is "exploit" (what becomes of the clean images), "own" (the subject's own images,
+    of metrics over sets alone) or "" (none).
+    """
     try:
+        info = MetricInfo.of(metric, draft.label)
+        reference = "exploit" if getattr(metric, "needs_reference", True) else ""
+        if info.over == "set":
+            reference = getattr(metric, "reference", "own")
+            if reference not in ("own", "exploit"):
+                raise ValueError(f"reference is 'own' or 'exploit', not {reference!r}")
         return {
-            "title": str(metric.title),
-            "higher_is_better": bool(metric.higher_is_better),
-            "needs_reference": bool(metric.needs_reference),
+            **info.stored(),
+            "reference": reference,
+            "minimum": int(getattr(metric, "minimum", 2 if info.over == "set" else 1)),
         }
-    except AttributeError as error:
+    except (AttributeError, ValueError) as error:
         raise plugin_error(draft.kind, draft.label, "is no metric", error) from error
 
 

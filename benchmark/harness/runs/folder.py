@@ -11,8 +11,10 @@ from typing import Any
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.plugins.component import OURS
+from impress_bench.benchmark.harness.runs.board_meta import read_meta
 from impress_bench.benchmark.harness.runs.tables import Frames, load_frames
 from impress_bench.benchmark.harness.storage.keys import LIBRARIES
+from impress_bench.leaderboard.meta import BoardMeta
 
 Origin = dict[str, Any]
 
@@ -30,7 +32,7 @@ class Part:
 
     folder: Path
     origins: list[Origin]
-    meta: dict[str, Any]
+    meta: BoardMeta
     frames: Frames
 
 
@@ -38,7 +40,8 @@ def read_part(folder: Path) -> Part:
     """Read the folder of a run, or of merged runs. Raises ConfigError."""
     try:
         document = json.loads((folder / "provenance.json").read_bytes())
-        meta = document.pop("boards")
+        meta = read_meta(document)
+        del document["boards"]
         frames = load_frames(folder)
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(

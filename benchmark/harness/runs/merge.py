@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,9 @@ from impress_bench.benchmark.harness.runs.folder import Part, difference, read_p
 from impress_bench.benchmark.harness.runs.tables import Frames, save_frames
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
 from impress_bench.leaderboard import write_boards
-from impress_bench.leaderboard.write import COLUMNS
+from impress_bench.leaderboard.meta import BoardMeta
+from impress_bench.leaderboard.schema import TABLES, is_control
 
-#: Columns of results; the others name the place that they belong to.
-MEASURED = ("value", "state", "reason", "linf", "l2", "lpips")
 #: Relative tolerance: two machines may sum in different orders.
 CLOSE = 1e-9
 
@@ -43,10 +42,10 @@ def merge(folders: Sequence[str | Path], out: str | Path) -> list[Path]:
     frames = Frames(*(_frame(name, parts) for name in Frames._fields))
     costs = load_costs([part.folder for part in _uncovered(parts)])
     target = make_folder(Path(out), "--out")
-    meta["figures"] = _pictures(parts, target)
+    meta = meta.model_copy(update={"figures": _pictures(parts, target)})
     origins = [origin for part in parts for origin in part.origins]
     unlike = [one for at, one in enumerate(origins) if one not in origins[:at]]
-    document = json.dumps({"parts": unlike, "boards": meta}, indent=1, ensure_ascii=False)
+    document = json.dumps({"parts": unlike, "boards": meta.stored()}, indent=1, ensure_ascii=False)
     write_atomically(target / "provenance.json", document.encode())
     save_frames(frames, target)
     save_costs(costs, target)
@@ -79,36 +78,29 @@ def _uncovered(parts: Sequence[Part]) -> list[Part]:
     ]
 
 
-def _united(metas: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The data of the boards, rows in the order of the parts."""
-    united: dict[str, Any] = dict(metas[0])
-    for name in ("protections", "purifiers"):
-        united[name] = list(dict.fromkeys(value for meta in metas for value in meta[name]))
-    united["chance"] = {key: value for meta in metas for key, value in meta["chance"].items()}
-    titles = {key: value for meta in metas for key, value in meta.get("titles", {}).items()}
-    united["titles"] = dict(sorted(titles.items()))
+def _united(metas: Sequence[BoardMeta]) -> BoardMeta:
+    """The meta of all parts together, rows in the order of the parts."""
+    united: dict[str, Any] = {
+        name: list(dict.fromkeys(value for meta in metas for value in getattr(meta, name)))
+        for name in ("protections", "purifiers", "inspections")
+    }
+    for name in ("chance", "titles"):
+        united[name] = {key: value for meta in metas for key, value in getattr(meta, name).items()}
     for name in ("metrics", "controls"):
-        tasks = dict.fromkeys(task for meta in metas for task in meta[name])
+        tasks = dict.fromkeys(task for meta in metas for task in getattr(meta, name))
         united[name] = {
-            task: _once(item for meta in metas for item in meta[name].get(task, ()))
+            task: list(
+                dict.fromkeys(i for meta in metas for i in getattr(meta, name).get(task, ()))
+            )
             for task in tasks
         }
-    return united
-
-
-def _once(items: Iterable[Any]) -> list[Any]:
-    """Each item once, in order; items need not be hashable."""
-    unique: list[Any] = []
-    for item in items:
-        if item not in unique:
-            unique.append(item)
-    return unique
+    return metas[0].model_copy(update=united)
 
 
 def _frame(name: str, parts: Sequence[Part]) -> pd.DataFrame:
     """One table of all parts. Of rows of one place, `done` wins over a failure, and a failure over
     `missing`. Raises ConfigError if two parts measured different values."""
-    where = [column for column in COLUMNS[name] if column not in MEASURED]
+    where = list(TABLES[name].place)
     rows: dict[Hashable, tuple[Part, Any]] = {}
     for part in parts:
         frame: pd.DataFrame = getattr(part.frames, name)
@@ -134,7 +126,7 @@ def _rank(row: Any) -> int:
 
 def _contradicts(one: Any, other: Any) -> bool:
     """Whether two rows of one place, both `done`, hold different numbers."""
-    if _rank(one) < 2 or _rank(other) < 2 or str(one.protection).startswith("control:"):
+    if _rank(one) < 2 or _rank(other) < 2 or is_control(str(one.protection)):
         return False
     return not all(
         a == b or (isinstance(a, float) and (a != a or math.isclose(a, b, rel_tol=CLOSE)))
@@ -155,7 +147,7 @@ def _pictures(parts: Sequence[Part], target: Path) -> dict[str, str]:
     captions: dict[str, str] = {}
     taken: dict[str, bytes] = {}
     for part in parts:
-        for name, caption in part.meta.get("figures", {}).items():
+        for name, caption in part.meta.figures.items():
             path = part.folder / "figures" / name
             if not path.is_file():
                 continue

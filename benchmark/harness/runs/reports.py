@@ -13,8 +13,9 @@ from impress_bench.benchmark.harness.execution.forecast import Forecast, forecas
 from impress_bench.benchmark.harness.execution.timings import Timings
 from impress_bench.benchmark.harness.execution.workers import default_workers
 from impress_bench.benchmark.harness.planning.planner import plan_run
+from impress_bench.benchmark.harness.runs.board_meta import board_meta, read_meta
 from impress_bench.benchmark.harness.runs.strips import write_figures
-from impress_bench.benchmark.harness.runs.tables import board_meta, load_frames
+from impress_bench.benchmark.harness.runs.tables import load_frames
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder
 from impress_bench.benchmark.harness.storage.store import Store, default_root
 from impress_bench.leaderboard import write_boards
@@ -41,7 +42,7 @@ def report(folder: str | Path) -> list[Path]:
     """Write the boards of a run again, from the tables in its folder. Raises ConfigError."""
     folder = Path(folder)
     try:
-        meta = json.loads((folder / "provenance.json").read_bytes())["boards"]
+        meta = read_meta(json.loads((folder / "provenance.json").read_bytes()))
         frames = load_frames(folder)
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(

@@ -27,15 +27,17 @@ from impress_bench.benchmark.harness.execution.progress import Reporter
 from impress_bench.benchmark.harness.execution.workers import default_workers, worker_processes
 from impress_bench.benchmark.harness.planning.plan import Plan
 from impress_bench.benchmark.harness.planning.planner import plan_run
+from impress_bench.benchmark.harness.runs.board_meta import board_meta
 from impress_bench.benchmark.harness.runs.costs import costs_of, save_costs
 from impress_bench.benchmark.harness.runs.provenance import provenance
 from impress_bench.benchmark.harness.runs.strips import strip_captions, write_figures
-from impress_bench.benchmark.harness.runs.tables import board_meta, frames_of, save_frames
+from impress_bench.benchmark.harness.runs.tables import frames_of, save_frames
 from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
 from impress_bench.benchmark.harness.storage.store import Store, StoreError, default_root
 from impress_bench.benchmark.sandbox.confine import missing_walls
 from impress_bench.leaderboard import write_boards
+from impress_bench.leaderboard.schema import CELL
 
 #: Interval in seconds at which boards are rewritten during a run.
 REFRESH_S = 30.0
@@ -56,15 +58,14 @@ class RunResult:
     @property
     def states(self) -> dict[str, int]:
         """Numbers of cells by state; a cell has failed if one of its metrics has."""
-        where = ["task", "subject", "protection", "purifier", "seed"]
         ended = self.cells["state"].isin([State.DONE, State.SKIPPED]).sort_values(kind="stable")
-        worst = self.cells.loc[ended.index].drop_duplicates(where).sort_index()
+        worst = self.cells.loc[ended.index].drop_duplicates(list(CELL)).sort_index()
         return dict(worst["state"].value_counts(sort=False))
 
     @property
     def failures(self) -> list[dict[str, Any]]:
         """The cells that neither finished nor were skipped, with their reasons."""
-        where = ["task", "subject", "protection", "purifier", "seed", "state", "reason"]
+        where = [*CELL, "state", "reason"]
         failed = self.cells[~self.cells["state"].isin([State.DONE, State.SKIPPED])]
         rows = failed[where].drop_duplicates().itertuples(index=False)
         return [dict(zip(where, row, strict=True)) for row in rows]
@@ -120,8 +121,7 @@ class _Run:
     ) -> None:
         self.plan = plan
         self.folder = folder
-        self.meta = board_meta(plan)
-        self.meta["figures"] = strip_captions(plan)
+        self.meta = board_meta(plan).model_copy(update={"figures": strip_captions(plan)})
         self._log = log
         self._reporter = reporter
         self._store = Store(root, self._warn, run=uuid.uuid4().hex)
@@ -131,7 +131,7 @@ class _Run:
         self._fresh = False
 
     def run(self) -> RunResult:
-        origin = {**provenance(self.plan), "boards": self.meta}
+        origin = {**provenance(self.plan), "boards": self.meta.stored()}
         document = json.dumps(origin, indent=1, ensure_ascii=False).encode()
         write_atomically(self.folder / "provenance.json", document)
         self._note(f"run {self.plan.preset.name} {origin['started']}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from impress_bench.benchmark.harness.planning.plan import Cell, Plan, PlannedTas
 from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.store import Store
 from impress_bench.leaderboard import Layout, strip
+from impress_bench.leaderboard.meta import BoardMeta
 
 if TYPE_CHECKING:
     from impress_bench.leaderboard.plots.strips import Picture
@@ -26,7 +27,7 @@ def strip_captions(plan: Plan) -> dict[str, str]:
     return captions
 
 
-def write_figures(plan: Plan, store: Store, meta: Mapping[str, object], folder: Path) -> list[Path]:
+def write_figures(plan: Plan, store: Store, meta: BoardMeta, folder: Path) -> list[Path]:
     """Write the strips of all subjects (Figures 1, 4 and 5 of the paper) into `folder`/figures.
 
     Images that are not stored stay empty tiles. Returns the files.

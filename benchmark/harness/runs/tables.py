@@ -11,16 +11,10 @@ import pandas as pd
 
 from impress_bench.benchmark.contract import NORMS, PluginError, State
 from impress_bench.benchmark.harness.execution.stage_runner import Outcome
-from impress_bench.benchmark.harness.planning.plan import CONTROL, Cell, Plan
+from impress_bench.benchmark.harness.planning.plan import Cell, Plan
 from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.atomic_files import write_atomically
-
-CELLS = (
-    "task", "subject", "protection", "purifier", "seed", "metric", "value", "state", "reason"
-)  # fmt: skip
-PROTECTIONS = ("task", "subject", "protection", "image", *NORMS, "state")
-INSPECTIONS = ("task", "subject", "protection", "purifier", "image", "measure", "value")
-NOTES = ("task", "subject", "protection", "image", "note", "value")
+from impress_bench.leaderboard.schema import CELLS, INSPECTIONS, NOTES, PROTECTIONS
 
 Outcomes = Mapping[str, Outcome]
 
@@ -60,7 +54,7 @@ def cells_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
             if metric in cell.measured:
                 state, reason, scores = _measured(metric, cell.measured[metric], outcomes)
             rows.append((*where, metric, scores.get(metric, float("nan")), str(state), reason))
-    return pd.DataFrame(rows, columns=list(CELLS))
+    return CELLS.frame(rows)
 
 
 def protections_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
@@ -79,7 +73,7 @@ def protections_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
             rows.append((*where, "", *nothing, str(outcome.state)))
         elif cell.protected is None and cell.failure is not None:
             rows.append((*where, "", *nothing, str(cell.failure.state)))
-    return pd.DataFrame(rows, columns=list(PROTECTIONS))
+    return PROTECTIONS.frame(rows)
 
 
 def inspections_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
@@ -94,7 +88,7 @@ def inspections_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
             for name, value in zip(outcome.record["names"], values, strict=True):
                 where = (place.task, place.subject, place.protection, place.purifier)
                 rows.append((*where, name, measure, value))
-    return pd.DataFrame(rows, columns=list(INSPECTIONS))
+    return INSPECTIONS.frame(rows)
 
 
 def notes_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
@@ -108,7 +102,7 @@ def notes_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
         for note, values in outcome.record["notes"].items():
             for name, value in zip(outcome.record["names"], values, strict=True):
                 rows.append((place.task, place.subject, place.protection, name, note, value))
-    return pd.DataFrame(rows, columns=list(NOTES))
+    return NOTES.frame(rows)
 
 
 def save_frames(frames: Frames, folder: Path) -> None:
@@ -122,39 +116,6 @@ def save_frames(frames: Frames, folder: Path) -> None:
 def load_frames(folder: Path) -> Frames:
     """The tables of a run. Raises OSError or ValueError."""
     return Frames(*(pd.read_parquet(folder / f"{name}.parquet") for name in Frames._fields))
-
-
-def board_meta(plan: Plan) -> dict[str, Any]:
-    """What boards need besides the tables, such as titles and the order of rows."""
-    preset = plan.preset
-    return {
-        "preset": preset.name,
-        "title": preset.title,
-        "model": preset.models.target,
-        "metrics": {task.name: [metric.stored() for metric in task.metrics] for task in plan.tasks},
-        "controls": {
-            task.name: [CONTROL.format(name) for name in task.task.controls] for task in plan.tasks
-        },
-        "chance": {
-            name: value for task in plan.tasks for name, value in task.task.chance().items()
-        },
-        "protections": [str(spec) for spec in preset.specs("protections")],
-        "purifiers": [str(spec) for spec in preset.specs("purifiers")],
-        "settings": preset.settings.model_dump(mode="json"),
-        "boards": preset.boards,
-        "paper": preset.paper,
-        **preset.display,
-        "titles": {**_titles(plan), **preset.display.get("titles", {})},
-    }
-
-
-def _titles(plan: Plan) -> dict[str, str]:
-    """Titles of tasks and plugins by registered name."""
-    titles = {name: title for task in plan.tasks for name, title in task.component.titles().items()}
-    components = {id(part): part for stage in plan.stages.values() for part in stage.plugins}
-    for component in components.values():
-        titles |= component.titles()
-    return dict(sorted(titles.items()))
 
 
 def _ending(cell: Cell, outcomes: Outcomes) -> tuple[State, str, Mapping[str, float]]:

@@ -98,18 +98,20 @@ def ask(
 
 
 def ask_metric(component: Component, images: ImageSet, reference: ImageSet | None) -> list[float]:
-    """What a metric measures, in this process. Raises PluginError, and what its code does."""
+    """What a metric measures, in this process: a value per image, or one of a metric over sets.
+    Raises PluginError, and what its code does."""
     import torch
 
     beside = None if reference is None else to_tensor(reference)
     metric = component.create()
     with torch.no_grad():
         answer = metric(to_tensor(images), beside)
+    of_sets = component.shown["over"] == "set"
     try:
-        return [float(value) for value in answer]
+        return [float(answer)] if of_sets else [float(value) for value in answer]
     except (TypeError, ValueError) as error:
-        plugin = f"{component.kind} {component.label}"
-        raise PluginError(plugin, f"did not return one value per image: {error}") from error
+        plugin, wanted = f"{component.kind} {component.label}", "set" if of_sets else "image"
+        raise PluginError(plugin, f"did not return one value per {wanted}: {error}") from error
 
 
 def _ask_purifier(question: Question, context: Context, device: str) -> Answer:

@@ -11,6 +11,17 @@ from impress_bench.benchmark.harness.stages.base import Stage, images_of, one_pe
 from impress_bench.benchmark.harness.stages.environment import Environment, generator
 from impress_bench.benchmark.harness.storage.image_codec import to_tensor
 from impress_bench.benchmark.harness.storage.result import Result
+from impress_bench.benchmark.metric import MetricInfo
+
+#: What is measured of every image; a task may add to it (`Task.inspections`).
+MEASURES = (
+    MetricInfo("vae-error", "VAE reconstruction error", higher_is_better=False),
+    MetricInfo("ldm-error", "LDM reconstruction error", higher_is_better=False),
+    MetricInfo("lpips-to-clean", "LPIPS to the clean image", higher_is_better=None),
+    MetricInfo(
+        "clean-lpips", "LPIPS of the reconstruction to the clean image", higher_is_better=None
+    ),
+)
 
 
 @dataclass(eq=False, kw_only=True, slots=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from impress_bench.benchmark.contract import ImageSet, PluginError
+from impress_bench.benchmark.contract import ImageSet, PluginError, State
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.stages.asking import ask_metric
 from impress_bench.benchmark.harness.stages.base import Stage, images_of, one_per_image
@@ -16,7 +17,11 @@ from impress_bench.benchmark.harness.storage.result import Result
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Measure(Stage):
-    """A metric of an exploit, with the exploit of the clean images if the metric needs it."""
+    """A metric of an exploit, beside the images that it compares with.
+
+    Those are the exploit of the clean images or, of a metric over sets, the subject's own images;
+    `reference` is None for a metric that compares with none.
+    """
 
     kind = "measure"
     exploited: Stage
@@ -44,15 +49,37 @@ class Measure(Stage):
         return {"component": self.metric.identity()}
 
     def images(self, inputs: Mapping[str, Result]) -> tuple[ImageSet, ImageSet | None]:
-        """What the metric is given: the images, and what they are compared with."""
+        """What the metric is given: the images, and what they are compared with.
+
+        Raises PluginError, for a skipped cell, if sets are the same or too small for the metric.
+        """
+        exploited = images_of(inputs["exploited"])
         reference = None if self.reference is None else images_of(inputs["reference"])
-        return images_of(inputs["exploited"]), reference
+        if self._of_sets:
+            self._check_sets(len(exploited.names), 0 if reference is None else len(reference.names))
+        return exploited, reference
 
     def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
         return self.judge(inputs, ask_metric(self.metric, *self.images(inputs)))
 
     def judge(self, inputs: Mapping[str, Result], values: Sequence[float]) -> Result:
-        """The result: the mean of the images' values."""
-        if not one_per_image(values, images_of(inputs["exploited"])):
+        """The result: the mean of the images' values, or the one value of a set."""
+        if self._of_sets:
+            if len(values) != 1 or not math.isfinite(values[0]):
+                raise PluginError(self.component, f"is not one finite value: {values[:5]}")
+        elif not one_per_image(values, images_of(inputs["exploited"])):
             raise PluginError(self.component, f"is not one finite value per image: {values[:5]}")
         return Result(record={"value": sum(values) / len(values)})
+
+    @property
+    def _of_sets(self) -> bool:
+        return bool(self.metric.shown["over"] == "set")
+
+    def _check_sets(self, painted: int, compared: int) -> None:
+        if self.reference is not None and self.reference.key == self.exploited.key:
+            message = "these are the images that others are compared with"
+            raise PluginError(self.component, message, State.SKIPPED)
+        minimum = self.metric.shown["minimum"]
+        if min(painted, compared) < minimum:
+            message = f"needs {minimum} images in each set, not {painted} and {compared}"
+            raise PluginError(self.component, message, State.SKIPPED)

@@ -56,6 +56,9 @@ brightness = fake_plugins:Brightness
 short = fake_plugins:Short
 torn = fake_plugins:Torn
 odd = fake_plugins:Clean
+drift = fake_plugins:Drift
+faraway = fake_plugins:Faraway
+crowd = fake_plugins:Crowd
 
 [impress_bench.purifiers]
 keep = fake_plugins:Keep

@@ -3,21 +3,20 @@
 import json
 import shutil
 
-import pandas as pd
 import pytest
 
 from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.planning.planner import make_plan
 from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.runs.board_meta import board_meta
 from impress_bench.benchmark.harness.runs.provenance import provenance
 from impress_bench.benchmark.harness.runs.tables import (
-    PROTECTIONS,
     Frames,
-    board_meta,
     frames_of,
     save_frames,
 )
 from impress_bench.benchmark.submissions.writing import submit
+from impress_bench.leaderboard.schema import PROTECTIONS
 
 #: What some metrics may be; `{at}` counts up.
 VALUES = {"psnr": 20.0, "psnr-background": 20.0, "ssim": 0.5, "vif-p": 0.3}
@@ -47,10 +46,10 @@ def _made_up(folder, protections, start=0.1, states=(), distance=8 / 255, **valu
         for image in ("one", "two"):
             place = (cell.place.task, cell.place.subject, cell.place.protection)
             rows.append((*place, image, moved, 30 * moved, moved / 4, "done"))
-    moved = pd.DataFrame(rows, columns=list(PROTECTIONS))
+    moved = PROTECTIONS.frame(rows)
     folder.mkdir(parents=True)
     save_frames(Frames(cells, moved, frames.inspections, frames.notes), folder)
-    document = {**provenance(plan), "boards": board_meta(plan)}
+    document = {**provenance(plan), "boards": board_meta(plan).stored()}
     (folder / "provenance.json").write_text(json.dumps(document))
     return folder
 

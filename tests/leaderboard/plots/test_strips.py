@@ -40,6 +40,22 @@ def test_groups_stand_apart(tmp_path: Path) -> None:
     assert red[12] - red[11] - 1 == 6
 
 
+def test_a_long_label_is_wrapped_within_its_columns(tmp_path: Path) -> None:
+    """No ink of the first group's label stands above the second group's columns."""
+    tall = np.full((40, 40, 3), (0, 0, 200), np.uint8)
+    heads = []
+    for second in ("", "Edited"):
+        groups = [("Photo as the editor gets it", 1), (second, 1)]
+        path = strip(tmp_path / "s.png", [("", [tall, tall])], groups=groups, scale=3)
+        image = np.asarray(Image.open(path))
+        pixels = np.flatnonzero((image == (0, 0, 200)).all(axis=-1).any(axis=0))
+        left = pixels[np.flatnonzero(np.diff(pixels) > 1)[0] + 1]
+        top = np.flatnonzero((image == (0, 0, 200)).all(axis=-1).any(axis=1))[0]
+        heads.append((image[: top - 8, left - 20 :] < 128).any(axis=-1).sum())
+    assert heads[0] == 0
+    assert heads[1] > 0
+
+
 def test_equal_strips_are_equal_bytes(tmp_path: Path) -> None:
     one = strip(tmp_path / "a.png", [("Clean", [RED])]).read_bytes()
     assert one == strip(tmp_path / "b.png", [("Clean", [RED])]).read_bytes()

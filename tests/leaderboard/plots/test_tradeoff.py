@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from impress_bench.leaderboard import Layout, write_boards
-from impress_bench.leaderboard.plots.tradeoff import family, points_of
+from impress_bench.leaderboard.meta import BoardMeta
+from impress_bench.leaderboard.plots.tradeoff import points_of
 
 EMPTY = pd.DataFrame()
 WEAK, STRONG = "glaze[linf=8/255]", "glaze[linf=16/255]"
@@ -42,18 +43,13 @@ def swept(build_cells: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def test_points_are_means_over_subjects(swept: Any, meta: Any) -> None:
-    layout = Layout(meta)
+    layout = Layout(BoardMeta.of(meta))
     metric = layout.metrics("style-mimicry", ["clip-top3"])[0]
     points = {p.protection: p for p in points_of(*swept, layout, "style-mimicry", metric)}
     assert points[WEAK].visibility == pytest.approx(0.04)
     assert points[WEAK].scores == {"none": pytest.approx(0.65)}
     assert points[STRONG].scores == {"none": pytest.approx(0.4), "impress": pytest.approx(0.7)}
     assert points["identity"].visibility == 0
-
-
-def test_a_family_is_a_protection_at_any_budget() -> None:
-    assert family("glaze[p=0.1,q=a[b=1]]+o-pgd[tau=1]") == "glaze+o-pgd"
-    assert family(WEAK) == family(STRONG) == "glaze"
 
 
 def test_the_picture_is_drawn_and_shown(swept: Any, meta: Any, tmp_path: Path) -> None:

@@ -304,3 +304,27 @@ class Torn(Brightness):
 
     def __call__(self, images, reference):
         raise ValueError("the ruler broke")
+
+
+class Drift:
+    """A metric over sets: the distance of mean values to those of the clean images."""
+
+    title = "Drift"
+    higher_is_better = False
+    over = "set"
+    minimum = 2
+
+    def __call__(self, images, reference):
+        return (images.mean() - reference.mean()).abs()
+
+
+class Faraway(Drift):
+    """The same to the copies of the clean images."""
+
+    reference = "exploit"
+
+
+class Crowd(Drift):
+    """Needs more images than there are."""
+
+    minimum = 3

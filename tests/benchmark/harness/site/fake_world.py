@@ -2,6 +2,7 @@
 
 import os
 import time
+from typing import ClassVar
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class Copying(Task):
 
     name = "copying"
     metrics = (MetricInfo("nearness", "Nearness", True), MetricInfo("spread", "Spread", False))
-    controls = ("blank",)
+    controls: ClassVar = {"blank": "A blank canvas"}
     needs_reference = True
 
     class Settings(TaskSettings):

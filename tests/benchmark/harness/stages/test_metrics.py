@@ -51,6 +51,31 @@ def test_nothing_but_the_metric_is_run_again(bench):
     assert stages["reused"] > cells
 
 
+def test_metrics_over_sets_have_one_value_per_cell(bench):
+    """Beside the subject's own images or the exploit of the clean ones; skipped without enough."""
+    result = bench.run(metrics=["drift", "faraway", "crowd"], subjects=1)
+    assert result.exit_code == 0
+    found = values(result).loc["ada"]
+    plan = make_plan(bench.preset(subjects=1), Registry())
+    store = Store(bench.store)
+
+    def mean(stage):
+        return store.get(stage.key).images.images.mean() / 255
+
+    cells = {cell.place.parts: cell for cell in plan.cells}
+    shift = cells["shift", "keep"]
+    clean = mean(cells["clean", "keep"].exploited)
+    drift = abs(mean(shift.exploited) - mean(shift.original))
+    assert found.loc[("shift", "keep", "drift"), "value"] == pytest.approx(drift, abs=1e-6)
+    faraway = found.loc[("shift", "keep", "faraway"), "value"]
+    assert faraway == pytest.approx(abs(mean(shift.exploited) - clean), abs=1e-6)
+    assert (
+        "needs 3 images in each set, not 2 and 2" in found.loc["shift", "keep", "crowd"]["reason"]
+    )
+    described = json.loads((result.out / "provenance.json").read_bytes())["boards"]["metrics"]
+    assert [metric["over"] for metric in described["copying"]] == ["image"] * 2 + ["set"] * 3
+
+
 def test_a_broken_metric_costs_its_own_figures(bench):
     alone = values(bench.run("alone"))
     result = bench.run(metrics=["short", "torn", "odd", "brightness"])

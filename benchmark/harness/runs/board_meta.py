@@ -1,0 +1,117 @@
+"""What boards need of a run besides its tables: from a plan, and from the folder of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from impress_bench.benchmark.contract import PluginError, PluginHooks, hooks
+from impress_bench.benchmark.errors import ConfigError, unknown
+from impress_bench.benchmark.harness.planning.plan import Plan
+from impress_bench.benchmark.harness.plugins.component import OURS, load_target, readable
+from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.stages.inspect import MEASURES
+from impress_bench.benchmark.spec import parse_spec
+from impress_bench.leaderboard.meta import BoardMeta, Roles
+from impress_bench.leaderboard.schema import control
+
+
+def board_meta(plan: Plan) -> BoardMeta:
+    """Titles, order and remarks of a run. Raises ConfigError for a wrong key in `[display]`."""
+    preset = plan.preset
+    tasks = [planned.task for planned in plan.tasks]
+    fields: dict[str, Any] = {
+        "preset": preset.name,
+        "title": preset.title,
+        "model": preset.models.target,
+        "metrics": {planned.name: planned.metrics for planned in plan.tasks},
+        "inspections": [*MEASURES, *(metric for task in tasks for metric in task.inspections)],
+        "controls": {
+            planned.name: [control(name) for name in planned.task.controls]
+            for planned in plan.tasks
+        },
+        "chance": {name: level for task in tasks for name, level in task.chance().items()},
+        "protections": [str(spec) for spec in preset.specs("protections")],
+        "purifiers": [str(spec) for spec in preset.specs("purifiers")],
+        "settings": preset.settings.model_dump(mode="json"),
+        "boards": preset.boards,
+        "paper": preset.paper,
+        **preset.display,
+        "titles": {**_titles(plan), **preset.display.get("titles", {})},
+    }
+    try:
+        return BoardMeta.of(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        *within, key = map(str, first["loc"])
+        if first["type"] == "extra_forbidden":
+            table = Roles if within else BoardMeta
+            message = unknown("key", key, table.model_fields)
+        else:
+            message = f"{'.'.join([*within, key])}: {first['msg']}"
+        raise ConfigError(f"{'.'.join([preset.where('display'), *within])}: {message}") from None
+
+
+def read_meta(document: Mapping[str, Any]) -> BoardMeta:
+    """What a run's provenance.json holds for boards.
+
+    Results that were stored without titles get those that this version's plugins have, by the
+    names of the components in the provenance. Raises KeyError or ValueError for other documents.
+    """
+    fields = dict(document["boards"])
+    if "titles" not in fields:
+        fields |= _shown_now(document.get("parts", [document]))
+    return BoardMeta.of(fields)
+
+
+def _shown_now(origins: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Titles and inspections as this package's plugins of the same names declare them now."""
+    registry = Registry()
+    titles: dict[str, str] = {}
+    inspections = list(MEASURES)
+    named = {
+        one
+        for origin in origins
+        for label, stored in origin["components"].items()
+        if stored["distribution"] == OURS
+        for one in _names(label)
+    }
+    for kind, name in sorted(named):
+        titles[name] = readable(name)
+        try:
+            target = registry.entry(f"{kind}s", name).value
+            factory: Any = load_target(kind, name, target)
+        except (ConfigError, PluginError):
+            continue
+        titles[name] = hooks(factory, PluginHooks).title or titles[name]
+        if kind == "task":
+            inspections += factory.inspections
+            titles |= _control_titles(factory)
+    return {"titles": titles, "inspections": inspections}
+
+
+def _titles(plan: Plan) -> dict[str, str]:
+    """Titles of tasks, their controls and plugins by registered name."""
+    found: dict[str, str] = {}
+    for planned in plan.tasks:
+        found |= planned.component.titles() | _control_titles(planned.task)
+    components = {id(part): part for stage in plan.stages.values() for part in stage.plugins}
+    for component in components.values():
+        found |= component.titles()
+    return dict(sorted(found.items()))
+
+
+def _control_titles(task: Any) -> dict[str, str]:
+    return {control(name): title for name, title in task.controls.items()}
+
+
+def _names(label: str) -> Iterator[tuple[str, str]]:
+    """Kind and registered name of each part of a stored component: `purifier jpeg>resize`."""
+    kind, _, text = label.partition(" ")
+    spec = parse_spec(text)
+    for link in spec.links:
+        yield kind, link.name
+        for adaptation in link.adaptations:
+            yield "adaptation", adaptation.name

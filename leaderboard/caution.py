@@ -1,0 +1,37 @@
+"""A warning for boards whose runs have too few subjects to show anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from impress_bench.leaderboard.layout import Layout
+
+#: With fewer subjects than this, an interval hardly excludes anything.
+FEW = 6
+ONE = (
+    "One subject has no spread, so that no score here shows that a protection or a purifier works."
+)
+SOME = (
+    f"With fewer than {FEW} subjects, intervals are wide and hold less often than 95 % of the time:"
+    " no comparison here supports a conclusion."
+)
+
+
+def caution(cells: pd.DataFrame, layout: Layout, tasks: Iterable[str]) -> str:
+    """A sentence for readers of boards about `tasks`, by the smallest number of subjects that the
+    table `cells` has of any of them; "" from six on and without cells."""
+    counts = {
+        task: int(cells.loc[cells["task"] == task, "subject"].nunique()) for task in set(tasks)
+    }
+    few = {task: count for task, count in sorted(counts.items()) if 0 < count < FEW}
+    if not few:
+        return ""
+    sizes = ", ".join(
+        f"{layout.title(task)}: {count} subject{'s' * (count != 1)}" for task, count in few.items()
+    )
+    onward = layout.meta.next_preset
+    advice = f"run the preset `{onward}` next" if onward else "run more subjects next"
+    meaning = ONE if 1 in few.values() else SOME
+    return f"> **This shows nothing yet** ({sizes}). {meaning} To learn more, {advice}."
