@@ -9,7 +9,8 @@ from torch import Tensor
 
 from impress_bench.attacks.base import Purifier
 from impress_bench.benchmark.contract import Context
-from impress_bench.benchmark.external import OUTPUT_GB, Command, Folder
+from impress_bench.benchmark.external import Command, Folder
+from impress_bench.benchmark.sandbox.confine import OUTPUT_GB
 
 
 class ExecPurifier(Purifier):
