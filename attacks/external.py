@@ -9,8 +9,7 @@ from torch import Tensor
 
 from impress_bench.attacks.base import Purifier
 from impress_bench.benchmark.contract import Context
-from impress_bench.benchmark.external import Command, Folder
-from impress_bench.benchmark.sandbox.confine import OUTPUT_GB
+from impress_bench.benchmark.external import OUTPUT_GB, Command, Folder
 
 
 class ExecPurifier(Purifier):

@@ -8,8 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context
-from impress_bench.benchmark.external import Command, Folder
-from impress_bench.benchmark.sandbox.confine import OUTPUT_GB
+from impress_bench.benchmark.external import OUTPUT_GB, Command, Folder
 from impress_bench.protections.base import Protection
 
 
