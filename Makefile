@@ -1,11 +1,15 @@
-# `make leaderboard` and `make test` need Python 3.11+, git, make and the package registry.
+# Needs Python 3.11+, git, make and the package registry. `make` alone lists the targets.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PRESET ?= mini
 
-.PHONY: leaderboard test benchmark check format publish submission wheel clean
-.DEFAULT_GOAL := leaderboard
+.PHONY: help install leaderboard test benchmark check format docs publish submission wheel clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@sed -nE 's/^([a-z]+):.*  ## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do \
+	  printf '%-18s %s\n' "$$target" "$$what"; done
 
 $(VENV)/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -13,12 +17,14 @@ $(VENV)/installed: setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[test,dev]' --config-settings editable_mode=strict
 	touch $@
 
-leaderboard: $(VENV)/installed  ## run the preset and write its boards to runs/$(PRESET)
+install: $(VENV)/installed  ## an environment in .venv with the package and what `check` and `test` need
+
+leaderboard: $(VENV)/installed  ## run PRESET=mini and write its boards to runs/mini
 	$(BIN)/impress-bench run --preset $(PRESET)
 	@echo "Boards: runs/$(PRESET)/boards/LEADERBOARD.md"
 
-# Two processes of one thread each do more than one of two. What is measured against the clock asserts
-# nothing and wants a quiet machine: `make benchmark`.
+# Two processes of one thread each are faster than one process of two. Tests of speed assert nothing
+# here and need an idle machine: `make benchmark`.
 JOBS ?= 2
 test: $(VENV)/installed  ## the whole test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --ignore tests/performance
@@ -33,9 +39,16 @@ check: $(VENV)/installed  ## lint, format, types, import contracts
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-format: $(VENV)/installed
+format: $(VENV)/installed  ## fix what lint and format can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+$(VENV)/installed-docs: $(VENV)/installed mkdocs.yml
+	$(BIN)/python -m pip install --quiet --editable '.[docs]' --config-settings editable_mode=strict
+	touch $@
+
+docs: $(VENV)/installed-docs  ## the documentation as a site in site/; fails on broken links
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 publish: $(VENV)/installed  ## LEADERBOARD.md and all boards from the stored results
 	$(BIN)/impress-bench publish
@@ -55,9 +68,9 @@ export NAME
 submission: $(VENV)/installed  ## NAME=…: what CI does with a submission
 	@PYTHON='$(PYTHON)' OURS='$(BIN)' .ci/judge_submission
 
-wheel: $(VENV)/installed
+wheel: $(VENV)/installed  ## a wheel in dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 	rm -rf impress_bench.egg-info  # its entry points would hide the installed ones from pytest
 
-clean:
-	rm -rf build dist *.egg-info
+clean:  ## remove what was built
+	rm -rf build dist site *.egg-info

@@ -16,6 +16,10 @@ if sys.platform == "win32":
     )
 
 if TYPE_CHECKING:
+    from impress_bench.benchmark.api.build import build
+    from impress_bench.benchmark.api.evaluate import evaluate
+    from impress_bench.benchmark.api.protect import protect
+    from impress_bench.benchmark.api.purify import purify
     from impress_bench.benchmark.contract import Context, ImageSet, PluginError
     from impress_bench.benchmark.harness.config.loading import load_preset
     from impress_bench.benchmark.harness.plugins.models import load_model
@@ -29,8 +33,12 @@ __all__ = [
     "Metric",
     "PluginError",
     "Task",
+    "build",
+    "evaluate",
     "load_model",
     "load_preset",
+    "protect",
+    "purify",
     "run",
 ]
 
@@ -40,8 +48,12 @@ _HOMES = {
     "Metric": "impress_bench.metrics.base",
     "PluginError": "impress_bench.benchmark.contract",
     "Task": "impress_bench.benchmark.tasks.base",
+    "build": "impress_bench.benchmark.api.build",
+    "evaluate": "impress_bench.benchmark.api.evaluate",
     "load_model": "impress_bench.benchmark.harness.plugins.models",
     "load_preset": "impress_bench.benchmark.harness.config.loading",
+    "protect": "impress_bench.benchmark.api.protect",
+    "purify": "impress_bench.benchmark.api.purify",
     "run": "impress_bench.benchmark.harness.runs.run",
 }
 

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from impress_bench.benchmark.contract import PluginError, check_range
 from impress_bench.benchmark.pixels import to_pixels, to_tensor
-from impress_bench.benchmark.sandbox.confine import OUTPUT_GB, run_confined
+from impress_bench.benchmark.sandbox.confine import OUTPUT_GB as OUTPUT_GB
+from impress_bench.benchmark.sandbox.confine import run_confined
 
 __all__ = ["OUTPUT_GB", "Command", "Folder", "read_images"]
 

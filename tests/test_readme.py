@@ -1,4 +1,7 @@
-"""What README shows is what happens: its shell commands and its Python."""
+"""What README and the pages behind it show is what happens: shell commands, and README's Python.
+
+test_docs.py checks that the commands of all other pages are accepted.
+"""
 
 import json
 import os
@@ -13,18 +16,21 @@ from PIL import Image
 
 from impress_bench.benchmark.atelier import world
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
-SHELL, PYTHON = (
-    re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) for language in ("sh", "python")
-)
+ROOT = Path(__file__).parents[1]
+#: Their commands run one after the other in one folder, as a reader would type them.
+PAGES = ("README.md", "docs/tutorial.md", "docs/own-images.md")
 #: Run by CI itself: `make test` runs this very test.
 MAKE = ("make leaderboard", "make test")
 
 
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+
+
 def commands():
-    for block in SHELL:
-        for line in block.splitlines():
-            yield line.split("#")[0].strip()
+    """Each command once."""
+    lines = (line for page in PAGES for block in blocks(page, "sh") for line in block.splitlines())
+    return list(dict.fromkeys(line.split("#")[0].strip() for line in lines))
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +73,19 @@ def test_shell_command(command, folder):
 
 
 def test_make_targets_exist():
-    makefile = (Path(__file__).parents[1] / "Makefile").read_text()
+    makefile = (ROOT / "Makefile").read_text()
     for command in MAKE:
-        assert command in list(commands())
+        assert command in commands()
         assert f"\n{command.removeprefix('make ')}:" in makefile
 
 
-def test_python_example(capsys):
-    (example,) = PYTHON
-    exec(compile(example, "README.md", "exec"), {})
-    assert "torch.Size([2, 3, 64, 64])" in capsys.readouterr().out
+def test_python_example(folder, monkeypatch):
+    """After the commands, whose run of `quick` is in the store."""
+    monkeypatch.chdir(folder)
+    if "IMPRESS_BENCH_STORE" not in os.environ:
+        monkeypatch.setenv("IMPRESS_BENCH_STORE", str(folder / "store"))
+    (example,) = blocks("README.md", "python")
+    names = {}
+    exec(compile(example, "README.md", "exec"), names)
+    assert len(names["cleaned"].images) == len(names["distances"]) == len(names["images"])
+    assert set(names["cells"]["state"]) <= {"done", "skipped"}

@@ -89,7 +89,7 @@ def offered(name: str) -> Offered:
     try:
         meta = board_meta(plan)
     except PluginError:
-        meta = {"title": preset.title, "preset": name}
+        meta = BoardMeta(title=preset.title, preset=name)
     return Offered(preset, tasks, meta)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
 import torch
@@ -54,6 +55,9 @@ class Adapted(GradientProtection[Any]):
 
     name: ClassVar[str] = "adapted"
     granularity: Literal["image", "subject"]  # type: ignore[misc]
+    #: Those of the protections in `requires` that it is made of: callers without a registry run
+    #: them, by these names.
+    required_parts: Mapping[str, Protection] = MappingProxyType({})
 
     def __init__(self, base: GradientProtection[Any], adaptation: Adaptation) -> None:
         self.base = base

@@ -93,6 +93,7 @@ class OrthogonalPgdProtection(Adapted):
     def __init__(self, base: GradientProtection[Any], adaptation: OPgd, label: str) -> None:
         super().__init__(base, adaptation)
         self.label = label
+        self.required_parts = {label: base}
         self.solver = OrthogonalPgd(
             label,
             base.solver,

@@ -134,7 +134,11 @@ class Sources:
 def uncalibrated(pack: Path) -> AutoencoderKL:
     """The autoencoder of `pack` as the recipe `vae` left it; before the first calibration that is
     the one in `vae`/, whose encoder is then put aside."""
-    vae = AutoencoderKL.from_pretrained(pack / "vae")
+    trained = AutoencoderKL.from_pretrained(pack / "vae")
+    config = dict(trained.config)
+    config.pop("_name_or_path")  # a folder of the machine that trains
+    vae = AutoencoderKL.from_config(config)
+    vae.load_state_dict(trained.state_dict())
     if not (pack / UNCALIBRATED).exists():
         (pack / UNCALIBRATED).parent.mkdir(parents=True, exist_ok=True)
         state = vae.state_dict()

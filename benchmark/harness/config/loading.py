@@ -26,7 +26,9 @@ def load_preset(name: str | Path) -> Preset:
     if path.suffix != ".toml":
         raise ConfigError(unknown("preset", str(name), shipped) + ", or the path of a .toml file")
     content = _inherited(path, shipped)
-    return validated({"name": path.stem, **content, "origin": str(path)}, str(path))
+    preset = validated({"name": path.stem, **content, "origin": str(path)}, str(path))
+    preset.check_rows()
+    return preset
 
 
 def _inherited(

@@ -64,6 +64,9 @@ from impress_bench.benchmark.harness.config.tables import (
 )
 from impress_bench.benchmark.spec import Spec, parse_spec
 
+#: Fields whose entries the matrix combines.
+LISTS = ("protections", "purifiers")
+
 
 class Preset(Table):
     """What to run. `origin` (the file) and `overrides` (flags by field) are for messages."""
@@ -120,19 +123,52 @@ class Preset(Table):
             for block in self.matrix
         )
 
-    def override(self, flags: Mapping[str, str], **values: Any) -> Preset:
-        """A preset with some values replaced; `flags` maps each to the flag that replaced it.
+    def override(self, flags: Mapping[str, str] | None = None, **values: Any) -> Preset:
+        """A preset with some values replaced, validated as that of a file.
 
-        New protections or purifiers are all combined, so the matrix is dropped; new tasks keep the
-        blocks of the matrix that apply to them. Raises ConfigError.
+        New protections or purifiers are all combined, so the matrix is dropped unless a new one is
+        among the values; new tasks keep the blocks of the matrix that apply to them.
+
+        Parameters:
+            flags: What replaced a value, by field ("protections": "--protections"): messages name
+                it instead of the file.
+            values: Fields of a preset.
+
+        Raises ConfigError for values that a preset cannot have.
         """
+        # Where a preset adds everything registered, lists that are named stay as they are.
+        named = [name for name in LISTS if name in values and "everything" not in values]
+        blamed = {**self.overrides, **{name: name for name in named}, **(flags or {})}
         changed = {**self.model_dump(), "origin": self.origin, **values}
-        if "protections" in values or "purifiers" in values:
+        if "matrix" in values:
+            pass
+        elif "protections" in values or "purifiers" in values:
             changed["matrix"] = []
         elif "tasks" in values:
             chosen = self._parse("tasks", values["tasks"])
             changed["matrix"] = [part for block in self.matrix if (part := block.about(chosen))]
-        return validated({**changed, "overrides": dict(flags)}, self.origin)
+        preset = validated({**changed, "overrides": blamed}, self.origin)
+        if "matrix" in values and not values.keys().isdisjoint(LISTS):
+            preset.check_rows()
+        return preset
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Preset:
+        """As `override`: pydantic's own copy validates nothing, and would keep a matrix that does
+        not name the rows of a new list, which then would never run."""
+        return self.override(**update) if update else super().model_copy(deep=deep)
+
+    def check_rows(self) -> None:
+        """Raise ConfigError for a listed task, protection or purifier that no block of the matrix
+        names: nothing of it would be run."""
+        for field in ("tasks", *LISTS):
+            for spec in self.specs(field) if self.matrix and not self.everything else []:
+                named = [getattr(block, field) for block in self.matrix]
+                if not any(one is None or spec in self._parse("matrix", one) for one in named):
+                    raise ConfigError(
+                        f"{self.where(field)}: no [[matrix]] block names {str(spec)!r}, so that"
+                        " none of its cells would be run; add it to one, leave it out, or combine"
+                        " everything listed by matrix = []"
+                    )
 
     def _parse(self, field: str, texts: Sequence[str]) -> list[Spec]:
         try:
@@ -160,7 +196,11 @@ def validated(content: Mapping[str, Any], origin: str) -> Preset:
             for spec in preset._parse("matrix", getattr(block, field) or []):
                 if spec not in (known := preset.specs(field)):
                     what = f"entry of {field} in [[matrix]]:"
-                    raise ConfigError(f"{origin}: {unknown(what, str(spec), map(str, known))}")
+                    raise ConfigError(
+                        f"{origin}: {unknown(what, str(spec), map(str, known))}. A preset that"
+                        f" extends another inherits its [[matrix]]; for {field} of its own it needs"
+                        f" blocks of its own, or matrix = [] to combine everything listed"
+                    )
     return preset
 
 

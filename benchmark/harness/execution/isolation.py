@@ -1,7 +1,7 @@
-"""Stages of plugins that others wrote: the plugin in a process of its own, the rest in this one.
+"""Stages of third-party plugins: the plugin in a process of its own, the rest in this one.
 
-The other process gets images, and hands back images. Distances, budgets, scores and the store are
-on this side.
+The other process gets images and returns images. Distances, budgets, scores and the store stay on
+this side.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from impress_bench.benchmark.harness.storage.result import Result
 
 
 class Apart(NamedTuple):
-    """The result of a stage, the passes that the other process says it took, and the most memory
-    that all of its processes held at once."""
+    """The result of a stage, the passes that the other process reports, and the peak memory of all
+    its processes together."""
 
     result: Result
     passes: Mapping[str, int]
@@ -58,8 +58,8 @@ class Isolation:
         return self._wanted and any(not plugin.ours for plugin in stage.plugins)
 
     def perform(self, stage: Stage, inputs: Mapping[str, Result], env: Environment) -> Apart:
-        """The result of a stage. Raises PluginError for whatever becomes of the process, and for an
-        answer that is none."""
+        """The result of a stage. Raises PluginError if the process fails or its answer is
+        invalid."""
         assert isinstance(stage, Protect | Purify | Measure)
         question = _question(stage, inputs).neutral()
         job = self._job(stage, question)
@@ -76,7 +76,7 @@ class Isolation:
             return Apart(result, called.said.passes, called.ending.peak_bytes)
 
     def _job(self, stage: Stage, question: Question) -> dict[str, Any]:
-        """What the other process is told besides images."""
+        """What the other process gets besides images."""
         images = question.images
         return {
             "model": self._roles.get(question.component.kind, ""),
@@ -97,7 +97,7 @@ class Isolation:
 
 
 def _question(stage: Protect | Purify | Measure, inputs: Mapping[str, Result]) -> Question:
-    """What a stage's plugin is given; a metric's reference goes as a result."""
+    """The input of a stage's plugin; a metric's reference is passed as a result."""
     if not isinstance(stage, Measure):
         return stage.question(inputs)
     images, reference = (
@@ -127,7 +127,7 @@ def _save(folder: Path, images: ImageSet) -> None:
 
 
 def _answer(plugin: str, called: Called, like: ImageSet) -> Answer:
-    """The images that came back, each a PNG of the size that was given."""
+    """The returned images. Raises PluginError unless each is a PNG of the size of its input."""
     pixels = [_pixels(plugin, called.folder, name, like) for name in like.names]
     images = ImageSet(np.stack(pixels), like.names, like.titles, like.masks)
     said = called.said

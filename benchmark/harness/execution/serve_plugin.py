@@ -1,8 +1,8 @@
 """The process of a third party's plugin: `python -m …serve_plugin FOLDER`.
 
-It reads what it is asked from a folder, lets the plugin work, and writes PNGs and a document into
-`out/`. Run by the interpreter of the environment in which the plugin is installed, which needs this
-package in the same version. Nothing that it writes is trusted where it is read.
+It reads its job from a folder, runs the plugin, and writes PNGs and a document into `out/`. It runs
+under the interpreter of the environment in which the plugin is installed, which needs this package
+in the same version. The reader trusts nothing that it writes.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ STAGES = {"protection": "protect", "purifier": "purify", "metric": "measure"}
 
 
 def main(place: str) -> None:
-    """Answer what the folder asks."""
+    """Do the job in the folder `place`."""
     folder = Path(place)
     job = json.loads((folder / JOB).read_bytes())
     try:
         if (job["protocol"], job["version"]) != (PROTOCOL, version(OURS)):
-            told = f"{OURS} {version(OURS)} is not the version that asks, {job['version']}"
-            raise ConfigError(f"{sys.executable}: {told}; install that one")
+            other = f"{OURS} {version(OURS)} is not the version of the benchmark, {job['version']}"
+            raise ConfigError(f"{sys.executable}: {other}; install that one")
         document = _serve(folder, job)
     except (ConfigError, PluginError) as error:
         document = {"failure": _failure(error)}
@@ -68,8 +68,8 @@ def _serve(folder: Path, job: Mapping[str, Any]) -> dict[str, Any]:
         raise
     except (Exception, SystemExit) as error:
         stage = STAGES[component.kind]
-        told = plugin_error(component.kind, component.label, f"failed in {stage}", error)
-        raise told from error
+        failed = f"failed in {stage}"
+        raise plugin_error(component.kind, component.label, failed, error) from error
 
 
 def _apply(folder: Path, job: Mapping[str, Any], component: Component) -> dict[str, Any]:
@@ -111,17 +111,17 @@ def _question(folder: Path, job: Mapping[str, Any], component: Component) -> Que
     results = {}
     for at, (name, distances, count) in enumerate(job["results"]):
         called = tuple(f"{number:03d}" for number in range(count))
-        found = ImageSet(_pixels(folder / f"result-{at}", called), called)
-        results[name] = Moved(found, distances)
+        moved = ImageSet(_pixels(folder / f"result-{at}", called), called)
+        results[name] = Moved(moved, distances)
     return Question(component, images, job["seed"], job["subject"], results)
 
 
 def _pixels(folder: Path, names: tuple[str, ...]) -> np.ndarray:
-    found = []
+    pixels = []
     for name in names:
         with Image.open(folder / f"{name}.png") as image:
-            found.append(np.asarray(image))
-    return np.stack(found)
+            pixels.append(np.asarray(image))
+    return np.stack(pixels)
 
 
 def _failure(error: ConfigError | PluginError) -> dict[str, Any]:

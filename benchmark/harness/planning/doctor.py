@@ -77,8 +77,8 @@ def _disk(wanted_gb: float, store: Path) -> str:
 def _sources(
     preset: Preset, components: list[Component]
 ) -> Iterator[tuple[str, Callable[[str], str]]]:
-    """Models named as folders, files or hub ids: those of the roles, of surrogates and of judges,
-    each with what tells whether it can be used."""
+    """Models named as folders, files or hub ids, each with the check for it: those of the roles, of
+    surrogates and of judges."""
     for component in components:
         judging = component.parameters.get("judging", {})
         if is_source(source := judging.get("clip", "")):

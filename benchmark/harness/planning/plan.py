@@ -54,8 +54,8 @@ class PlannedTask:
     def metrics(self) -> list[MetricInfo]:
         """The task's own, then those that the preset adds."""
         declared = {
-            name: {} if isinstance(found, PluginError) else found.shown
-            for name, found in self.further.items()
+            name: {} if isinstance(metric, PluginError) else metric.shown
+            for name, metric in self.further.items()
         }
         further = [MetricInfo.read({**shown, "name": name}) for name, shown in declared.items()]
         return [*self.task.metrics, *further]

@@ -75,8 +75,8 @@ def check(component: Component, control: bool = False) -> Iterator[Verdict]:
 
 
 def explained(error: BaseException, module: str) -> tuple[str, str]:
-    """What to print for an error, with the file and line of the plugin's `module` it came through,
-    and what is equal for errors of one cause."""
+    """The text to print for an error, with the innermost line of the plugin's `module`, and a key
+    that is equal for errors of one cause."""
     while error.__cause__ is not None:
         error = error.__cause__
     text = str(error).strip().partition("\n")[0] or "failed without a message"
@@ -91,12 +91,12 @@ def explained(error: BaseException, module: str) -> tuple[str, str]:
 def _line_in(error: BaseException, module: str) -> str:
     """The innermost line of the plugin's package in a traceback; of its module if it is ours."""
     package = module if module.startswith(f"{PROJECT}.") else module.partition(".")[0]
-    found = ""
+    place = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         name = str(frame.f_globals.get("__name__", ""))
         if name == package or name.startswith(f"{package}."):
-            found = f"{frame.f_code.co_filename}:{line}"
-    return found
+            place = f"{frame.f_code.co_filename}:{line}"
+    return place
 
 
 def _peak_gb() -> float:

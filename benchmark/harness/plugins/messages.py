@@ -1,7 +1,7 @@
-"""What the benchmark and a plugin's process write to each other: JSON, checked where it is read.
+"""The messages between the benchmark and a plugin's process: JSON, validated by the reader.
 
 The other side may write anything. Nothing that is read here is run, unpickled or followed: a
-document has a largest size, known fields, finite numbers and short plain strings, or is refused.
+document has a maximum size, known fields, finite numbers and short plain strings, or is refused.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from impress_bench.benchmark.contract import NORMS, Budget
 from impress_bench.benchmark.harness.plugins.component import Component
 
-#: Raised whenever the two sides would no longer understand each other.
+#: Incremented by every incompatible change.
 PROTOCOL = 1
 JOB, ANSWER, IMAGES_IN, IMAGES_OUT, MASKS = "job.json", "answer.json", "in", "out", "masks"
 LARGEST = 4 * 2**20
@@ -27,13 +27,13 @@ LARGEST = 4 * 2**20
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Distance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Short = Annotated[str, Field(max_length=200)]
-#: What ends on a page: no markup, one line.
+#: Text that is shown on a page: one line without markup.
 Title = Annotated[str, Field(pattern=r"^[\w .,:'()+-]{0,80}$")]
 M = TypeVar("M", bound=BaseModel)
 
 
 class Refused(ValueError):
-    """What the other side wrote is no answer."""
+    """The other side's message is invalid."""
 
 
 class _Message(BaseModel):
@@ -41,7 +41,7 @@ class _Message(BaseModel):
 
 
 class Failure(_Message):
-    """What went wrong there, in its own words."""
+    """An error in the other process."""
 
     kind: Literal["config", "plugin"]
     state: Literal["failed", "skipped", "over-budget", "timeout"] = "failed"
@@ -58,13 +58,13 @@ class Limit(_Message):
     soft: Annotated[list[Literal["linf", "l2", "lpips"]], Field(max_length=3)] = []
 
     def budget(self) -> Budget:
-        """As the benchmark has it."""
+        """The same as a `Budget`."""
         return Budget(self.linf, self.l2, self.lpips, frozenset(self.soft))
 
 
 class Applied(_Message):
-    """What a plugin says besides its images. `values` are a metric's; no other figure of a board
-    is among it."""
+    """The answer to `apply`, besides images. `values` are a metric's, the only numbers that may
+    appear on a board."""
 
     failure: Failure | None = None
     budget: Limit = Limit()
@@ -77,7 +77,7 @@ class Applied(_Message):
 
 
 class Decided(_Message):
-    """What a plugin says of its parameters and of itself."""
+    """A plugin's parameters, and what it declares by its hooks."""
 
     parameters: dict[Short, Any] = Field(max_length=200)
     requires: Annotated[list[Short], Field(max_length=20)]
@@ -115,8 +115,8 @@ def component_of(document: Mapping[str, Any]) -> Component:
 
 
 def read_bytes(folder: Path, *names: str, largest: int = LARGEST) -> bytes:
-    """An ordinary file of a folder that somebody else has written into: no link on the way, no
-    pipe, no device. Raises Refused."""
+    """The bytes of a regular file in an untrusted folder. Raises Refused for links on the path,
+    pipes, devices, and files of more than `largest` bytes."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         for name in names[:-1]:
@@ -130,8 +130,8 @@ def read_bytes(folder: Path, *names: str, largest: int = LARGEST) -> bytes:
     finally:
         os.close(handle)
     with os.fdopen(file, "rb") as opened:
-        told = os.fstat(opened.fileno())
-        if not stat.S_ISREG(told.st_mode) or told.st_nlink != 1:
+        status = os.fstat(opened.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
             raise Refused(f"{'/'.join(names)} is no ordinary file")
         data = opened.read(largest + 1)
     if len(data) > largest:
@@ -140,7 +140,7 @@ def read_bytes(folder: Path, *names: str, largest: int = LARGEST) -> bytes:
 
 
 def read_answer(folder: Path, model: type[M]) -> M:
-    """What the other side answered. Raises Refused."""
+    """The answer of the other side. Raises Refused if it is invalid."""
     data = read_bytes(folder, IMAGES_OUT, ANSWER)
     try:
         document = json.loads(data)

@@ -1,5 +1,4 @@
-"""Plugins that are installed beside another interpreter. Its metadata are read; nothing of it runs
-or is imported here."""
+"""Plugins installed in another virtual environment: only its metadata are read here."""
 
 from __future__ import annotations
 
@@ -14,45 +13,46 @@ from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.plugins.component import OURS
 from impress_bench.benchmark.harness.plugins.source_digest import Code
 
-#: What may come from there: what works in a process of its own.
+#: Kinds of plugins that can run in a process of their own.
 GROUPS = ("protections", "purifiers", "adaptations")
 
 
 class OtherEnvironment:
-    """What is installed where `python`, the interpreter of a virtual environment, lies. Raises
-    ConfigError if there is none."""
+    """The virtual environment of the interpreter `python`. Raises ConfigError if there is none."""
 
     def __init__(self, python: str) -> None:
         prefix = Path(python).absolute().parents[1]
         self.folders = [str(path) for path in sorted(prefix.glob("lib*/python3*/site-packages"))]
         if not Path(python).is_file() or not self.folders:
-            told = f"{python} is no interpreter of a virtual environment"
-            raise ConfigError(f"{told}; make one with `python -m venv`")
+            raise ConfigError(
+                f"{python} is no interpreter of a virtual environment; make one with"
+                " `python -m venv`"
+            )
 
     @cached_property
     def installed(self) -> dict[str, Distribution]:
         """Distributions by canonical name, without this package."""
-        found = {str(canonicalize_name(one.name)): one for one in distributions(path=self.folders)}
-        found.pop(canonicalize_name(OURS), None)
-        return found
+        named = {str(canonicalize_name(one.name)): one for one in distributions(path=self.folders)}
+        named.pop(canonicalize_name(OURS), None)
+        return named
 
     def entries(self) -> dict[str, dict[str, list[EntryPoint]]]:
         """Entry points by kind and name."""
-        found: dict[str, dict[str, list[EntryPoint]]] = {group: {} for group in GROUPS}
+        entries: dict[str, dict[str, list[EntryPoint]]] = {group: {} for group in GROUPS}
         for one in self.installed.values():
             for entry in one.entry_points:
                 group = entry.group.removeprefix("impress_bench.")
-                if group in found and group != entry.group:
-                    found[group].setdefault(entry.name, []).append(entry)
-        return found
+                if group in entries and group != entry.group:
+                    entries[group].setdefault(entry.name, []).append(entry)
+        return entries
 
     def brings(self, entry: EntryPoint) -> bool:
-        """Whether an entry point is one of these."""
+        """Whether an entry point is one of this environment's."""
         return entry.dist is not None and entry.dist in self.installed.values()
 
     def code(self, entry: EntryPoint) -> Code:
-        """The digests of a distribution's files as its installer noted them, and the versions of
-        all that is installed there."""
+        """The digest of a distribution's files by its RECORD, and the versions of everything that
+        is installed in the environment."""
         assert entry.dist is not None
         record = entry.dist.read_text("RECORD") or ""
         lines = sorted(line for line in record.splitlines() if ".dist-info/" not in line)

@@ -1,7 +1,7 @@
-"""A third party's plugin in a process of its own, under this interpreter or another one.
+"""Runs a third-party plugin in a process of its own, under this interpreter or another one.
 
-What it is asked and what it answers are files; `messages` says which. It is confined as the system
-allows (see `sandbox`), so that whatever it does costs its own results alone.
+Jobs and answers are files (see `messages`). The process is confined as far as the system allows
+(see `sandbox`), so that it can spoil its own results alone.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ SERVER = "impress_bench.benchmark.harness.execution.serve_plugin"
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one call: seconds of wall time and GiB of memory."""
+    """Limits of one call: seconds of wall time, and GiB of memory."""
 
     time_s: float
     memory_gb: float
 
     @classmethod
     def of(cls, preset: Preset) -> Limits:
-        """Those of a preset; where it says nothing, an hour, and three quarters of the machine's
-        memory among as many processes as have cores for the preset's threads."""
+        """Those of a preset; by default an hour, and three quarters of the machine's memory divided
+        by the number of worker processes, one per `preset.threads` cores."""
         machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
         processes = max(1, (os.cpu_count() or 1) // preset.threads)
         share = 0.75 * machine / processes
@@ -65,7 +65,7 @@ class Limits:
 
 
 class Called(NamedTuple):
-    """The folder of a call that has ended, what it said besides images, and how it ended."""
+    """The folder of a call that has ended, its answer besides images, and how it ended."""
 
     folder: Path
     said: Applied
@@ -88,7 +88,7 @@ class PluginProcess:
         return cls(Limits.of(preset), preset.plugin_python or "", (root,))
 
     def decide(self, draft: Component, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """What a plugin says of its parameters. Raises ConfigError and PluginError."""
+        """A plugin's parameters and declarations. Raises ConfigError and PluginError."""
         plugin = f"{draft.kind} {draft.label}"
         job = {"ask": "decide", "settings": settings}
         with scratch_folder() as folder:
@@ -98,7 +98,7 @@ class PluginProcess:
                 raise ConfigError(answer.failure.message)
             _raise(plugin, answer.failure)
             if answer.decided is None:
-                raise PluginError(plugin, "its process ended and told nothing of its parameters")
+                raise PluginError(plugin, "its process ended without an answer on its parameters")
             decided: dict[str, Any] = answer.decided.model_dump()
             return decided
 
@@ -108,7 +108,7 @@ class PluginProcess:
     ) -> Iterator[Called]:
         """The folder of a call while the block lasts; `fill(folder)` writes the images there.
 
-        Raises PluginError for whatever became of the process.
+        Raises PluginError if the process fails.
         """
         plugin = f"{component.kind} {component.label}"
         with scratch_folder() as folder:
@@ -170,14 +170,14 @@ def _installed(python: str) -> frozenset[str]:
 
 
 def _files(component: Component) -> list[str]:
-    """What the parameters of a component name, and its own surrogate where that is a folder."""
+    """The files that a component's parameters name, and its surrogate if that is a folder."""
     parts = (component, *component.adaptations, *component.then, *component.injected.values())
     named = [str(part.parameters[name]) for part in parts for name in part.files]
     return [path for path in (*named, component.surrogate) if path and Path(path).exists()]
 
 
 def _code() -> list[str]:
-    """Where this package lies, and the interpreter that runs it."""
+    """The folders of the interpreter that runs this, and of `impress_bench.benchmark`."""
     return [sys.prefix, sys.base_prefix, str(Path(__file__).parents[2])]
 
 
@@ -189,7 +189,7 @@ def _answer(plugin: str, folder: Path, model: Any) -> Any:
 
 
 def _raise(plugin: str, failure: Failure | None) -> None:
-    """What the other process raised, with its traceback as a note."""
+    """Raise the error of the other process, with its traceback as a note."""
     if failure is None:
         return
     error = PluginError(plugin, failure.message, State(failure.state))

@@ -211,8 +211,8 @@ def _refuse_surrogate(part: Component, way_out: str) -> None:
 
 
 def _refuse_what_it_refuses(component: Component) -> None:
-    """A value that a plugin itself does not take is the user's to mend, before any work is done.
-    What else is wrong with a plugin is found where it runs, and costs its own cells."""
+    """Raise ConfigError if the plugin refuses a value (by ValueError), before any work is done. Any
+    other error of a plugin fails its own cells when it runs."""
     try:
         component.create()
     except PluginError as error:

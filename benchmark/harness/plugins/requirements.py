@@ -11,17 +11,17 @@ from packaging.utils import canonicalize_name
 def required_by(name: str) -> set[str]:
     """Canonical names of the installed distributions that `name` needs, itself included; extras are
     left out."""
-    found: set[str] = set()
+    needed: set[str] = set()
     pending = [name]
     while pending:
         current = canonicalize_name(pending.pop())
-        if current in found:
+        if current in needed:
             continue
         try:
             required = distribution(current).requires or []
         except PackageNotFoundError:
             continue
-        found.add(current)
+        needed.add(current)
         for line in required:
             try:
                 requirement = Requirement(line)
@@ -29,4 +29,4 @@ def required_by(name: str) -> set[str]:
                 continue
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
                 pending.append(requirement.name)
-    return found
+    return needed

@@ -94,13 +94,13 @@ def _shown_now(origins: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _titles(plan: Plan) -> dict[str, str]:
     """Titles of tasks, their controls and plugins by registered name."""
-    found: dict[str, str] = {}
+    titles: dict[str, str] = {}
     for planned in plan.tasks:
-        found |= planned.component.titles() | _control_titles(planned.task)
+        titles |= planned.component.titles() | _control_titles(planned.task)
     components = {id(part): part for stage in plan.stages.values() for part in stage.plugins}
     for component in components.values():
-        found |= component.titles()
-    return dict(sorted(found.items()))
+        titles |= component.titles()
+    return dict(sorted(titles.items()))
 
 
 def _control_titles(task: Any) -> dict[str, str]:

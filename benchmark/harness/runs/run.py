@@ -14,19 +14,21 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, Unpack
 
 import pandas as pd
 
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.config.preset import Preset
+from impress_bench.benchmark.harness.config.selection import Selection, select
 from impress_bench.benchmark.harness.execution.base import Executor
 from impress_bench.benchmark.harness.execution.local import LocalExecutor
 from impress_bench.benchmark.harness.execution.progress import Reporter
 from impress_bench.benchmark.harness.execution.workers import default_workers, worker_processes
 from impress_bench.benchmark.harness.planning.plan import Plan
 from impress_bench.benchmark.harness.planning.planner import plan_run
+from impress_bench.benchmark.harness.runs.board_file import BoardFile, read_board
 from impress_bench.benchmark.harness.runs.board_meta import board_meta
 from impress_bench.benchmark.harness.runs.costs import costs_of, save_costs
 from impress_bench.benchmark.harness.runs.provenance import provenance
@@ -54,6 +56,13 @@ class RunResult:
     boards: list[Path]
     #: Numbers of stages by verb: executed, reused, failed, blocked.
     stages: dict[str, int] = field(default_factory=dict)
+    #: The pictures that the run has drawn.
+    figures: list[Path] = field(default_factory=list)
+
+    def board(self, name: str) -> BoardFile:
+        """A board by its name, such as "table-1": `print` shows it, a notebook renders it, and
+        `.frame` is a DataFrame. Raises ConfigError for one that the run has not written."""
+        return read_board([path for path in self.boards if path.suffix == ".md"], name)
 
     @property
     def states(self) -> dict[str, int]:
@@ -84,6 +93,7 @@ def run(
     workers: int | None = None,
     executor: str = "local",
     address: str | None = None,
+    **selection: Unpack[Selection],
 ) -> RunResult:
     """Run a preset and write its boards. Stored results are reused.
 
@@ -93,11 +103,14 @@ def run(
     reporter: receives progress; default: none.
     workers: number of processes; default: one per `threads` cores, or one per GPU.
     executor: "local", or "ray" for the Ray cluster at `address` (default: one on this machine).
+    selection: `protections`, `purifiers`, `tasks`, `metrics`, `subjects` and `seeds` instead of the
+        preset's, as on the command line; see `Selection`. Protections or purifiers are combined
+        with everything else listed, whatever the preset's matrix says.
 
     Raises ConfigError for a mistake in the preset, StoreError if the store cannot be written. An
     interrupt writes the boards of what is done, and is raised again.
     """
-    preset = preset if isinstance(preset, Preset) else load_preset(preset)
+    preset = select(preset if isinstance(preset, Preset) else load_preset(preset), **selection)
     reporter = reporter or Reporter()
     folder = make_folder(Path(out) if out is not None else Path("runs") / preset.name, "--out")
     root = make_folder(Path(store) if store is not None else default_root(), "--store")
@@ -129,6 +142,7 @@ class _Run:
         self._executor = self._make_executor(executor, address)
         self._written = time.monotonic()
         self._fresh = False
+        self._strips: list[Path] = []
 
     def run(self) -> RunResult:
         origin = {**provenance(self.plan), "boards": self.meta.stored()}
@@ -147,7 +161,7 @@ class _Run:
             self._note(f"stopped: {error}")
             self._write()
             raise
-        write_figures(self.plan, self._store, self.meta, self.folder)
+        self._strips = write_figures(self.plan, self._store, self.meta, self.folder)
         return self._write()
 
     def _missing_walls(self) -> list[str]:
@@ -198,7 +212,8 @@ class _Run:
         boards = write_boards(*frames[:3], self.meta, self.folder, notes=frames.notes)
         self._written, self._fresh = time.monotonic(), False
         verbs = Counter(outcome.verb for outcome in outcomes.values())
-        return RunResult(self.folder, *frames[:3], boards, dict(verbs))
+        pictures = [*self._strips, *[path for path in boards if path.suffix == ".png"]]
+        return RunResult(self.folder, *frames[:3], boards, dict(verbs), pictures)
 
     def _note(self, line: str) -> None:
         self._log.write(f"{line}\n")

@@ -129,12 +129,12 @@ def _ending(cell: Cell, outcomes: Outcomes) -> tuple[State, str, Mapping[str, fl
 
 
 def _failures(cell: Cell, outcomes: Outcomes) -> Mapping[str, str]:
-    """Why metrics of a cell have no value while others do."""
+    """The reasons of a cell's metrics that have no value while others of it have."""
     outcome = outcomes.get(cell.score.key) if cell.score else None
     if outcome is None or outcome.record is None:
         return {}
-    found: Mapping[str, str] = outcome.record.get("failures", {})
-    return found
+    failures: Mapping[str, str] = outcome.record.get("failures", {})
+    return failures
 
 
 def _measured(

@@ -1,7 +1,6 @@
-"""A protection or a purifier is asked for images: the one way, in whichever process it runs.
+"""Calls a protection, purifier or metric; the same in every process that does.
 
-What it is asked is plain data, and so is what it answers; nothing of the stage, of the store or of
-the task comes near its code.
+Input and output are plain data: the plugin's code gets nothing of the stage, the store or the task.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Moved:
-    """What another protection did to the same images, and how far each lies from its original."""
+    """The images of another protection, and the distances of each from its original, by norm."""
 
     images: ImageSet
     distances: Mapping[str, list[float]]
@@ -40,8 +39,8 @@ class Moved:
 
 @dataclass(frozen=True)
 class Question:
-    """What a plugin is given: `images`, with titles and masks for a protection alone, the `seed` of
-    its generator, and the `results` that it requires. `subject` is empty for a purifier."""
+    """The input of a plugin: `images` (titles and masks for a protection alone), the `seed` of its
+    generator, and the `results` that it requires. `subject` is empty for a purifier."""
 
     component: Component
     images: ImageSet
@@ -51,11 +50,11 @@ class Question:
 
     @property
     def plugin(self) -> str:
-        """Who is to blame: `protection glaze[p=0.05]`."""
+        """The plugin's name in messages: `protection glaze[p=0.05]`."""
         return f"{self.component.kind} {self.component.label}"
 
     def neutral(self) -> Question:
-        """The same with images that are called by their number."""
+        """The same with images named by their number."""
         results = {
             name: replace(moved, images=_numbered(moved.images))
             for name, moved in self.results.items()
@@ -69,9 +68,9 @@ def _numbered(images: ImageSet) -> ImageSet:
 
 @dataclass(frozen=True)
 class Answer:
-    """The images, and what a protection says of itself: its budget, what it found out about each
-    image, why it thinks that it exceeds its budget. `lpips` is what it measured itself; None where
-    that is not to be relied on."""
+    """The output of a plugin: its images and, of a protection, its budget, its notes per image, and
+    the message if it exceeds its budget. `lpips` is as it measured it; None for a third party's,
+    which is measured here."""
 
     images: ImageSet
     budget: Budget = field(default_factory=Budget)
@@ -86,7 +85,8 @@ def ask(
     device: str,
     progress: Callable[[int, int], None],
 ) -> Answer:
-    """What the plugin makes of it, in this process. Raises PluginError, and what its code does."""
+    """Call a protection or purifier in this process. Raises PluginError, and any exception of the
+    plugin's code."""
     import torch
 
     context = Context(
@@ -98,8 +98,8 @@ def ask(
 
 
 def ask_metric(component: Component, images: ImageSet, reference: ImageSet | None) -> list[float]:
-    """What a metric measures, in this process: a value per image, or one of a metric over sets.
-    Raises PluginError, and what its code does."""
+    """Call a metric in this process: one value per image, or one of a metric over sets. Raises
+    PluginError, and any exception of its code."""
     import torch
 
     beside = None if reference is None else to_tensor(reference)
@@ -149,7 +149,7 @@ def _ask_protection(question: Question, context: Context, device: str) -> Answer
             raise
     try:
         moved = from_tensor(answer.images, images)
-        # Ours measure as everybody is measured; what others say of themselves proves nothing.
+        # Ours measure as the benchmark does; a third party's own figure is not relied on.
         lpips = [float(value) for value in answer.lpips] if question.component.ours else None
     except (ValueError, TypeError, AttributeError) as error:
         raise PluginError(question.plugin, f"returned no valid result: {error}") from error
@@ -168,7 +168,7 @@ def _masks(images: ImageSet, device: str) -> torch.Tensor | None:
 
 
 def _protected(moved: Moved, device: str) -> Protected:
-    """A stored protection as the plugin that asked for it sees it."""
+    """A stored protection as the plugin that requires it gets it."""
     import torch
 
     distances = (

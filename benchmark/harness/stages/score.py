@@ -45,11 +45,11 @@ class Score(Stage):
         if set(scores) != set(self.metrics):
             given = sorted(scores)
             raise PluginError(self.component, f"scored {given}, not {sorted(self.metrics)}")
-        found = {name: float(scores[name]) for name in self.metrics}
-        finite = {name: value for name, value in found.items() if math.isfinite(value)}
+        values = {name: float(scores[name]) for name in self.metrics}
+        finite = {name: value for name, value in values.items() if math.isfinite(value)}
         other = {
             name: f"{self.component}: scored {name} as {value}"
-            for name, value in found.items()
+            for name, value in values.items()
             if name not in finite
         }
         if not finite:

@@ -27,7 +27,7 @@ def jobs():
 def test_actions_are_pinned_by_digest(path):
     used = re.findall(r"uses: (\S+)(.*)", path.read_text())
     for action, comment in used:
-        assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action), action
+        assert re.fullmatch(r"(actions|pypa)/[a-z-]+@[0-9a-f]{40}", action), action
         assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment)
 
 

@@ -3,9 +3,12 @@ import pytest
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.config import loading
 from impress_bench.benchmark.harness.config.loading import load_preset, shipped_presets
+from impress_bench.benchmark.harness.config.tables import Block
 from impress_bench.benchmark.harness.planning.planner import make_plan
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.spec import parse_spec
+
+BLOCK = '\n[[matrix]]\nprotections = ["{}"]\npurifiers = ["keep", "smooth"]\n'
 
 
 @pytest.mark.parametrize("name", sorted(shipped_presets()))
@@ -75,6 +78,60 @@ def test_matrix_must_stay_within_the_lists(preset_file):
     preset_file.write_text(preset_file.read_text() + block)
     with pytest.raises(ConfigError, match=r"\[\[matrix\]\]: 'shft'. Did you mean: shift"):
         load_preset(preset_file)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'tasks = ["malicious-editing"]',
+        'protections = ["identity", "mist"]',
+        'purifiers = ["none", "jpeg"]',
+    ],
+)
+def test_inherited_matrix_that_does_not_fit_names_the_remedy(tmp_path, line):
+    path = tmp_path / "mine.toml"
+    path.write_text(f'extends = "quick"\n{line}\n')
+    with pytest.raises(ConfigError, match=r"inherits its \[\[matrix\]\].* or matrix = \[\]"):
+        load_preset(path)
+    path.write_text(f'extends = "quick"\n{line}\nmatrix = []\n')
+    assert load_preset(path).matrix == []
+
+
+def test_no_listed_row_is_left_out_silently(preset_file, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(preset_file.read_text() + BLOCK.format("clean"))
+    with pytest.raises(ConfigError, match=r"mine\.toml: protections: no \[\[matrix\]\] .*'shift'"):
+        load_preset(path)
+    text = preset_file.read_text().replace("subjects = 2", "everything = true")
+    path.write_text(text + BLOCK.format("clean"))
+    assert load_preset(path).everything  # which combines all that is registered
+
+
+def test_copying_a_preset_with_other_rows_keeps_no_matrix(preset_file):
+    preset_file.write_text(preset_file.read_text() + BLOCK.format("clean") + BLOCK.format("shift"))
+    preset = load_preset(preset_file)
+    copied = preset.model_copy(update={"protections": ["loud", "clean"]})
+    assert copied == preset.override(protections=["loud", "clean"])
+    assert copied.crossed(*map(parse_spec, ("copying", "loud", "smooth")))
+    with pytest.raises(ConfigError, match=r"seeds: .*valid list, not 3"):
+        preset.model_copy(update={"seeds": 3})
+    with pytest.raises(ConfigError, match=r"Unknown key 'seed'. Did you mean: seeds"):
+        preset.model_copy(update={"seed": [3]})
+    assert preset.model_copy() == preset
+
+
+def test_rows_and_a_matrix_replaced_together_must_agree(preset_file):
+    block = {"protections": ["loud"], "purifiers": ["keep", "smooth"]}
+    preset = load_preset(preset_file)
+    assert preset.override(protections=["loud"], matrix=[block]).matrix == [Block(**block)]
+    with pytest.raises(ConfigError, match=r"protections: no .* block names 'tinted'"):
+        preset.override(protections=["loud", "tinted"], matrix=[block])
+
+
+def test_override_blames_every_flag_so_far(preset_file):
+    once = load_preset(preset_file).override({"subjects": "--subjects"}, subjects=1)
+    twice = once.override({"seeds": "--seeds"}, seeds=[1])
+    assert twice.overrides == {"subjects": "--subjects", "seeds": "--seeds"}
 
 
 def test_override_blames_the_flag(preset_file):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from impress_bench.benchmark.harness.planning.expand_all import expanded
 
 LISTED = {"protections": ["clean", "shift[rounds=1]"], "purifiers": ["keep"]}
@@ -25,10 +27,9 @@ def test_adaptations_that_need_no_other_plugin_are_applied_where_they_fit(bench,
     assert not any(name.startswith(("identity+", "random-noise+")) for name in preset.protections)
 
 
-def test_what_a_flag_names_is_not_added_to(bench, registry):
-    preset = bench.preset(everything=True).override(
-        {"protections": "--protections"}, protections=["shift"]
-    )
+@pytest.mark.parametrize("flags", [{"protections": "--protections"}, {}])
+def test_what_is_named_is_not_added_to(bench, registry, flags):
+    preset = bench.preset(everything=True).override(flags, protections=["shift"])
     preset = expanded(preset, registry)
     assert preset.protections == ["shift"]
     assert "smooth" in preset.purifiers

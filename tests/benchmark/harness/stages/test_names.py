@@ -40,7 +40,12 @@ class Curious(PurifierHooks):
 def run(stage_type, role, plugin, distribution):
     """One stage with `plugin` on images by ada."""
     component = SimpleNamespace(
-        create=lambda: plugin, label="curious", surrogate="", distribution=distribution
+        kind=role,
+        create=lambda: plugin,
+        label="curious",
+        surrogate="",
+        distribution=distribution,
+        ours=distribution == OURS,
     )
     source = "protected" if stage_type is Purify else "original"
     stage = stage_type(

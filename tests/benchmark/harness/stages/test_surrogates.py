@@ -66,7 +66,7 @@ def test_where_none_can_be_named(registry, group, text, complaint):
 
 
 def test_a_plugin_cannot_call_a_parameter_so(registry):
-    with pytest.raises(PluginError, match="has a parameter 'surrogate', a word"):
+    with pytest.raises(PluginError, match="has a parameter 'surrogate', which"):
         registry.resolve("protections", parse_spec("selfish"))
 
 
