@@ -114,6 +114,8 @@ def main() -> None:
     place = FOLDER / f"{options.preset}.json"
     if place.is_file():
         before = json.loads(place.read_text())
+        if before.get("provisional"):  # of another pack: nothing of it counts any more
+            before = {"how": how, "largest": {}}
         how = how if how in before["how"] else f"{before['how']}. {how}"
         for name, value in before["largest"].items():
             found[name] = max(value, found.get(name, 0.0))

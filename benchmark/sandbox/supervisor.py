@@ -197,9 +197,10 @@ def supervise(told: dict[str, Any], missing: list[str]) -> dict[str, Any]:
     limit, memory, polls = told["seconds"], told["memory_bytes"], 0
     while True:
         polls += 1
-        done, status = reap(child)
+        done, status, peak = reap(child)
         if done:
             document["code"] = os.waitstatus_to_exitcode(status)
+            document["peak_bytes"] = max(document["peak_bytes"], peak)
             break
         used = used_memory(child, alone)
         document["peak_bytes"] = max(document["peak_bytes"], used)
@@ -279,17 +280,19 @@ def is_open(path: str) -> bool:
     return True
 
 
-def reap(child: int) -> tuple[bool, int]:
-    """Whether the command has ended, and how; others that ended are let go."""
+def reap(child: int) -> tuple[bool, int, int]:
+    """Whether the command has ended, how, and the most memory that it held, which the system knows
+    however short that was; others that ended are let go."""
     while True:
         try:
-            done, status = os.waitpid(-1, os.WNOHANG)
+            done, status, usage = os.wait4(-1, os.WNOHANG)
         except ChildProcessError:
-            return True, 0
-        if done == child:
-            return True, status
+            return True, 0, 0
+        if done == child:  # told in KiB, but on macOS in bytes
+            unit = 1 if sys.platform == "darwin" else 1024
+            return True, status, usage.ru_maxrss * unit
         if done == 0:
-            return False, 0
+            return False, 0, 0
 
 
 def family(root: int, alone: bool) -> list[int]:

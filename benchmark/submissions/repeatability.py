@@ -21,10 +21,12 @@ MARGIN = 10.0
 
 
 class Repeatability(NamedTuple):
-    """Largest differences that were measured, by metric, and how."""
+    """Largest differences that were measured, by metric, and how; provisional where they are to be
+    measured again, such as after a change of the embedded pack."""
 
     how: str
     largest: dict[str, float]
+    provisional: bool = False
 
     def tolerance(self, metric: str, step: float = 0.0) -> float:
         """How far a claim may be from what comes out; `step` is the least by which the metric can
@@ -42,4 +44,6 @@ def load_repeatability(preset: str) -> Repeatability:
             f" claims cannot be held against a re-run; it was for: {known}"
         )
     document = json.loads(path.read_bytes())
-    return Repeatability(document["how"], document["largest"])
+    return Repeatability(
+        document["how"], document["largest"], bool(document.get("provisional", False))
+    )

@@ -83,6 +83,9 @@ def compare(claimed: Claimed, out: Path, known: Repeatability) -> list[Complaint
     ]
     name = claimed.submission.name
     told = [Complaint(name, field, problem) for field, problem in found]
+    if told and known.provisional:
+        note = "the tolerance is provisional: see benchmark/submissions/repeatability"
+        told.append(Complaint(name, "", note))
     if len(told) > MOST:
         rest = Complaint(name, "", f"and {len(told) - MOST} more; {AGAIN}")
         return [*told[:MOST], rest]

@@ -11,9 +11,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from packaging.utils import canonicalize_name
 
 from impress_bench.benchmark.contract import PluginError, State
 from impress_bench.benchmark.errors import ConfigError
@@ -30,6 +33,7 @@ from impress_bench.benchmark.harness.plugins.messages import (
     component_document,
     read_answer,
 )
+from impress_bench.benchmark.harness.plugins.other_environment import OtherEnvironment
 from impress_bench.benchmark.harness.storage.keys import canonical_json
 from impress_bench.benchmark.sandbox.confine import (
     Ending,
@@ -70,8 +74,9 @@ class Called(NamedTuple):
 
 @dataclass(frozen=True)
 class PluginProcess:
-    """How third-party plugins are called: within `limits`, by the interpreter `python` (this one if
-    empty), with no access to the `hidden` folders."""
+    """How plugins of other packages are called: within `limits`, without a sight of the `hidden`
+    folders. `python`, if not empty, is the interpreter of another virtual environment, and calls
+    what is installed there; what is installed here is called by this one."""
 
     limits: Limits
     python: str = ""
@@ -128,28 +133,40 @@ class PluginProcess:
         for path in folder.rglob("*"):
             if path != folder / IMAGES_OUT:
                 path.chmod(0o755 if path.is_dir() else 0o644)
-        words = [self.python or sys.executable, "-P", "-m", SERVER, str(folder)]
-        places = [] if self.python else [str(Path(one).resolve()) for one in sys.path if one]
+        python = self.python if self._is_theirs(component) else ""
+        words = [python or sys.executable, "-P", "-m", SERVER, str(folder)]
+        places = [] if python else [str(Path(one).resolve()) for one in sys.path if one]
         environment = {"PYTHONPATH": os.pathsep.join(places)} if places else {}
-        limits, walls = self.limits, self._walls(component, places)
+        limits, walls = self.limits, self._walls(component, python, places)
         ending = run_confined(
             plugin, words, folder, limits.time_s, limits.memory_gb, walls, environment
         )
-        if self.python and ending.missing:  # judged as strangers are, or not at all
-            message = f"this system cannot confine it: {'; '.join(ending.missing)}"
-            raise PluginError(plugin, message)
+        if python and ending.missing:  # judged as strangers are, or not at all
+            told = f"this system cannot confine it: {'; '.join(ending.missing)}"
+            raise PluginError(plugin, told)
         return ending
 
-    def _walls(self, component: Component, places: Sequence[str]) -> Walls:
-        """What the process may see; a plugin of another interpreter, nothing of this user's."""
+    def _is_theirs(self, component: Component) -> bool:
+        """Whether a component, or a part of it, is installed beside the other interpreter."""
+        parts = (component, *component.adaptations, *component.then, *component.injected.values())
+        installed = _installed(self.python) if self.python else frozenset()
+        return any(canonicalize_name(part.distribution) in installed for part in parts)
+
+    def _walls(self, component: Component, python: str, places: Sequence[str]) -> Walls:
+        """Another interpreter's plugin sees its own environment and nothing of this user's."""
         named = tuple(Path(one) for one in _files(component))
-        if not self.python:
+        if not python:
             models = tuple(one for one in [Path(hub_cache())] if one.exists())
             needed = (*map(Path, places), *map(Path, _code()), *named, *models)
             return Walls((*self.hidden, *secrets()), needed=needed)
-        theirs = Path(self.python).absolute()
+        theirs = Path(python).absolute()
         shown = (theirs.parents[1], theirs.resolve().parents[1], Path(hub_cache()), *named)
         return Walls((*self.hidden, Path.home(), Path.cwd()), shown, needed=(theirs, *shown[:2]))
+
+
+@lru_cache(maxsize=4)
+def _installed(python: str) -> frozenset[str]:
+    return frozenset(OtherEnvironment(python).installed)
 
 
 def _files(component: Component) -> list[str]:

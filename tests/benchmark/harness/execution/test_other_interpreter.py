@@ -36,6 +36,8 @@ def test_it_is_found_asked_and_measured(bench, theirs):
         "protections": ["clean", "sample-cloak", "sample-cloak[side=2]"],
         "purifiers": ["keep"],
         "subjects": 1,
+        # The plugin's own model must be known where it runs.
+        "models": {"protection": "atelier", "purifier": "tiny", "target": "tiny"},
     }
     with pytest.raises(ConfigError, match="Unknown protection 'sample-cloak'"):
         bench.run(**values)

@@ -84,9 +84,9 @@ def detach(images):
 def share_memory(images):
     """In children, so that no process has much of its own."""
     shared = mmap.mmap(-1, 2**31)
-    for at in range(0, len(shared), 2**24):
+    for at in range(0, len(shared), 2**26):
         if os.fork() == 0:
-            shared[at : at + 2**24] = b"x" * 2**24
+            shared[at : at + 2**26] = b"x" * 2**26
             time.sleep(600)
     time.sleep(600)
 
