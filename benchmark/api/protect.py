@@ -15,7 +15,14 @@ from impress_bench.benchmark.api.conditions import SUBJECT, Conditions, Progress
 from impress_bench.benchmark.api.inputs import Images, read_images
 from impress_bench.benchmark.api.masks import read_masks
 from impress_bench.benchmark.api.results import Distances, ImageResult, Sweep, check_count
-from impress_bench.benchmark.contract import NORMS, ImageSet, Protected, ProtectionHooks, hooks
+from impress_bench.benchmark.contract import (
+    NORMS,
+    ImageSet,
+    PluginError,
+    Protected,
+    ProtectionHooks,
+    hooks,
+)
 from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.pixels import to_pixels
 
@@ -104,6 +111,10 @@ def protect(
 def _protected(clean: ImageSet, chosen: Chosen, conditions: Conditions) -> ImageResult:
     notes: dict[str, Distances] = {}
     answer = _answer(clean, chosen, conditions, notes)
+    for name, values in notes.items():
+        if len(values) != len(clean.names):
+            told = f"note {name} is not one value per image: {len(values)} for {len(clean.names)}"
+            raise PluginError(f"protection {chosen.label}", told)
     moved = {norm: getattr(answer, norm).double().cpu().numpy() for norm in NORMS}
     images = to_pixels(answer.images)
     return ImageResult(

@@ -321,6 +321,16 @@ def test_kinds_and_plugins_that_do_not_fit_are_refused(pixels, model):
         protect(pixels, Offset(levels=9), model=model)
 
 
+def test_a_note_that_is_not_one_value_per_image_is_the_plugins_fault(pixels, model):
+    class Chatty(Offset):
+        def perturb(self, images, context):
+            context.note("odd", [1.0])
+            return images
+
+    with pytest.raises(PluginError, match="offset: note odd is not one value per image: 1 for 2"):
+        protect(pixels, Chatty(), model=model)
+
+
 def test_an_unfit_size_is_named_where_a_plugin_fails(pixels, model):
     class Picky(Offset):
         def perturb(self, images, context):
