@@ -33,7 +33,7 @@ def commands():
                         yield pytest.param(line.strip(), id=f"{page.stem}: {line.strip()[:60]}")
 
 
-@pytest.mark.parametrize("line", commands())
+@pytest.mark.parametrize("line", list(commands()))
 def test_commands_are_accepted(line):
     """Every option and argument is known; test_readme.py runs those that a small run can show."""
     words = shlex.split(line, comments=True)[1:]
@@ -43,7 +43,7 @@ def test_commands_are_accepted(line):
 
 
 @pytest.mark.parametrize(
-    "block", blocks(ROOT / "docs" / "write-a-preset.md", "toml"), ids=range(1, 4)
+    "block", blocks(ROOT / "docs" / "write-a-preset.md", "toml"), ids=["1", "2", "3"]
 )
 def test_presets_load(block, tmp_path):
     path = tmp_path / "mine.toml"
