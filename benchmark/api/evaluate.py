@@ -51,8 +51,8 @@ def evaluate(
         images: As for `protect`, or what `protect` or `purify` returned.
         reference: What each image is compared with, in the same order; None: the clean images that
             results of `protect`, and what `purify` made of those, hold.
-        metrics: "ssim", "psnr" (dB), "vif-p", and registered ones that compare pairs of images,
-            with parameters as in a preset.
+        metrics: "ssim", "psnr" (dB), "vif-p" (of at least 41 x 41 pixels), and registered ones that
+            compare pairs of images, with parameters as in a preset.
         model: A surrogate as for `protect`, whose inconsistency with the images is measured; None:
             it is not.
         seed: Of the noise that `ldm-error` needs.
@@ -90,7 +90,11 @@ def _measured(
     if isinstance(images, ImageResult):
         columns = {"spec": images.spec, **columns}
     for name, measure in measures.items():
-        columns[name] = _one_per_image(name, measure(pixels, target), given)
+        try:
+            values = measure(pixels, target)
+        except ValueError as error:  # VIF needs 41 x 41 pixels
+            raise ConfigError(f"metrics: {name}: {error}; leave it out by metrics=[…]") from None
+        columns[name] = _one_per_image(name, values, given)
     if model is not None:
         x, clean = pixels.to(model.device), target.to(model.device)
         noise = generator("inspect", seed)

@@ -149,12 +149,12 @@ def _array(images: Array) -> Pixels:
     shape = images.shape
     if images.ndim not in (3, 4) or shape[-1] != 3 or 0 in shape:
         hint = ""
-        if images.ndim in (3, 4) and shape[-3] == 3:
+        if images.ndim == 2:
+            hint = "; repeat its grey by np.stack([image] * 3, axis=-1)"
+        elif images.ndim in (3, 4) and shape[-3] == 3:
             hint = "; move its channels to the end by np.moveaxis(images, -3, -1)"
         elif shape[-1:] == (4,):
             hint = "; drop its transparency by images[..., :3]"
-        elif images.ndim == 2:
-            hint = "; repeat its grey by np.stack([image] * 3, axis=-1)"
         raise ConfigError(f"images: an array must be (H, W, 3) or (N, H, W, 3), not {shape}{hint}")
     batch = images.reshape(-1, *shape[-3:])
     if batch.dtype == np.uint8:

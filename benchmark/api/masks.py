@@ -63,7 +63,8 @@ def _mask(mask: One) -> NDArray[np.bool_]:
         except (UnreadablePictureError, OSError) as error:
             raise ConfigError(f"masks: {mask} {error}") from None
     if isinstance(mask, Image.Image):
-        return (pil_pixels(mask).mean(axis=2) >= WHITE)[None]
+        white: NDArray[np.bool_] = pil_pixels(mask).mean(axis=2) >= WHITE
+        return white[None]
     values = mask.detach().cpu().numpy() if isinstance(mask, torch.Tensor) else np.asarray(mask)
     if values.ndim not in (2, 3):
         raise ConfigError(f"masks: an array must be (H, W) or (N, H, W), not {values.shape}")
