@@ -64,13 +64,13 @@ def sections(page):
 def test_a_claim_stands_apart_from_measurements(publish, results, submissions, tmp_path):
     before = publish(tmp_path / "none")
     assert "sample-cloak" not in before
-    assert "PhotoGuard (encoder)" in before
+    assert "#### photoguard-encoder: " in before
     ours, claimed = sections(publish()).values()
     assert "sample-cloak" not in ours
     assert claimed.startswith(CLAIMED)
     assert "nobody else has measured them" in claimed
     assert "#### sample-cloak: " in claimed
-    assert "PhotoGuard" not in claimed
+    assert "#### photoguard-encoder: " not in claimed
     assert "pack, digest d8f7" in claimed
     assert "sample-cloak" not in (results / "quick" / "boards" / "table-2.md").read_text()
 
