@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -15,6 +16,7 @@ from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.plugins.component import load_target
 from impress_bench.benchmark.harness.plugins.registry import SURROGATE, Registry
+from impress_bench.benchmark.harness.plugins.source_digest import SourceIndex
 from impress_bench.benchmark.spec import Spec, format_value, parse_spec
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def build(
     Raises ConfigError for an unknown name, parameter or preset, PluginError for a broken plugin.
     """
     parsed = parse_spec(spec)
-    registry = Registry()
+    registry = _registry()
     chosen = kind or _kind_of(parsed.name, registry)
     return cast("Protection | Purifier", _created(registry, chosen, parsed, _settings(preset)))
 
@@ -74,7 +76,7 @@ class Chosen:
 
 def choose(kind: Kind, spec: object, preset: Preset | str | Path | None) -> Chosen:
     """The plugin of a spec, or the one that `spec` is. Raises ConfigError and PluginError."""
-    registry, settings = Registry(), _settings(preset)
+    registry, settings = _registry(), _settings(preset)
     if not isinstance(spec, str):
         if isinstance(spec, type):
             raise ConfigError(f"spec: {spec.__name__} is a class; pass {spec.__name__}(…)")
@@ -113,13 +115,25 @@ def with_budgets(spec: object, budgets: Sequence[str | float]) -> dict[str, str]
     return {text: str(_bounded(parsed, text)) for text in written}
 
 
+def _registry() -> Registry:
+    """What is installed now. Digests of sources, of which results here make no use, are kept."""
+    registry = Registry()
+    registry.index = _index()
+    return registry
+
+
+@cache
+def _index() -> SourceIndex:
+    return SourceIndex()
+
+
 def _bounded(spec: Spec, budget: str) -> Spec:
     parameters = {**dict(spec.parameters), BOUND: bound(budget)}
     return replace(spec, parameters=tuple(sorted(parameters.items())))
 
 
 def _parameters(name: str) -> list[str]:
-    target = Registry().entry("protections", name).value
+    target = _registry().entry("protections", name).value
     return list(inspect.signature(load_target("protection", name, target)).parameters)
 
 

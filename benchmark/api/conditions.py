@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,7 +29,13 @@ SUBJECT = "images"
 
 def loaded(model: str | LatentDiffusion) -> LatentDiffusion:
     """A model by name, or the one that `model` is. Raises ConfigError and PluginError."""
-    return load_model(model) if isinstance(model, str) else model
+    return _kept(model) if isinstance(model, str) else model
+
+
+@lru_cache(maxsize=1)
+def _kept(name: str) -> LatentDiffusion:
+    """The latest named model, which calls that follow each other mostly share."""
+    return load_model(name)
 
 
 def generator(role: str, seed: int) -> torch.Generator:

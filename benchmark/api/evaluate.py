@@ -18,7 +18,7 @@ from impress_bench.benchmark.api.results import (
     check_count,
     taken,
 )
-from impress_bench.benchmark.contract import ImageSet
+from impress_bench.benchmark.contract import NORMS, ImageSet
 from impress_bench.benchmark.errors import ConfigError, plugin_error, unknown
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.models import inconsistency
@@ -94,6 +94,8 @@ def _measured(
             values = measure(pixels, target)
         except ValueError as error:  # VIF needs 41 x 41 pixels
             raise ConfigError(f"metrics: {name}: {error}; leave it out by metrics=[…]") from None
+        except Exception as error:
+            raise plugin_error("metric", name, "failed", error) from error
         columns[name] = _one_per_image(name, values, given)
     if model is not None:
         x, clean = pixels.to(model.device), target.to(model.device)
@@ -124,6 +126,8 @@ def _reference(
 def _registered(text: str) -> Callable[[Tensor, Tensor], Any]:
     """A metric of a plugin, by its spec. Raises ConfigError and PluginError."""
     spec, registry = parse_spec(text), Registry()
+    if spec.name in NORMS:
+        raise ConfigError(f"metrics: {spec.name} is measured always, as budgets are; leave it out")
     if spec.name not in registry.entries["metrics"]:
         known = sorted({*PAIRS, *registry.entries["metrics"]})
         raise ConfigError(f"metrics: {unknown('metric', spec.name, known)}")

@@ -80,7 +80,7 @@ def protect(
             `impress_bench.benchmark.api.inputs.read_images`. The model works at their own size.
         spec: A protection as `build` takes it, or a protection object.
         model: The surrogate: a registered name, a folder in diffusers layout, a hub id, or a loaded
-            model, on whose device the images are protected.
+            model, on whose device the images are protected. The latest model named is kept.
         seed: Of all randomness; each budget has the same.
         budgets: L-infinity budgets such as "8/255", or numbers on [0, 1]; for protections with a
             parameter `linf`. None: the protection's own.

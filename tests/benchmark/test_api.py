@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -366,7 +367,7 @@ def test_evaluate_against_independent_figures(pixels, model):
     change = (result.images.astype(float) - pixels) / 255
     np.testing.assert_allclose(frame["l2"], np.sqrt((change**2).sum((1, 2, 3))), rtol=1e-5)
     np.testing.assert_allclose(frame["lpips"], result.lpips, rtol=1e-5)
-    other = evaluate(result, result, metrics=["lpips"])
+    other = evaluate(result, result, metrics=[])
     assert (other[["linf", "lpips"]] == 0).all(axis=None)
     swept = evaluate(Sweep({"3/255": result}), metrics=[])
     assert swept["budget"].tolist() == [3 / 255] * 2
@@ -389,12 +390,36 @@ def test_evaluate_asks_for_a_reference_and_known_metrics(pixels):
         evaluate(pixels)
     with pytest.raises(ConfigError, match=r"Unknown metric 'psn'\. Did you mean: psnr"):
         evaluate(pixels, pixels, metrics=["psn"])
+    with pytest.raises(ConfigError, match="lpips is measured always"):
+        evaluate(pixels, pixels, metrics=["lpips"])
     with pytest.raises(ConfigError, match=r"metrics: vif-p: .*41x41.*; leave it out"):
         evaluate(pixels, pixels)
     with pytest.raises(ConfigError, match="reference: 1 for 2 images"):
         evaluate(pixels, pixels[:1])
     with pytest.raises(ConfigError, match="16 x 16, the images compared with it 16 x 8"):
         evaluate(pixels[:, :, :8], pixels)
+
+
+@pytest.mark.parametrize(
+    ("metric", "outcome"),
+    [
+        (lambda images, reference: (images - reference).abs().amax((1, 2, 3)), None),
+        (lambda images, reference: [1.0], "gap: did not return one value per image"),
+        (lambda images, reference: 1 / 0, "gap: failed .ZeroDivisionError"),
+    ],
+)
+def test_registered_metrics_are_measured_or_named(pixels, monkeypatch, metric, outcome):
+    component = SimpleNamespace(create=lambda: metric)
+    registry = SimpleNamespace(
+        entries={"metrics": {"gap": []}}, resolve=lambda group, spec: component
+    )
+    monkeypatch.setattr("impress_bench.benchmark.api.evaluate.Registry", lambda: registry)
+    if outcome is None:
+        frame = evaluate(pixels, pixels[::-1], metrics=["gap"])
+        np.testing.assert_allclose(frame["gap"], frame["linf"], rtol=1e-5)
+    else:
+        with pytest.raises(PluginError, match=outcome):
+            evaluate(pixels, pixels, metrics=["gap"])
 
 
 def test_results_show_what_they_are(pixels, model):
