@@ -1,6 +1,6 @@
 """Recipe of the calibrated encoder: a bounded perturbation moves it as it moves Stable Diffusion.
 
-An encoder trained at this size is robust: PGD towards zero at L-inf 7.65/255 leaves .80 of its
+An encoder trained at this size is robust: PGD towards zero at L-inf 7.65/255 leaves .74 of its
 latents' squared norm, where PhotoGuard's notebook leaves about .06 of Stable Diffusion 1.5's. No
 protection can show on such a model what it does on the real one. So the encoder alone (with its
 quant_conv) is fine-tuned until bounded perturbations move its latents as far; decoder, U-Nets and
