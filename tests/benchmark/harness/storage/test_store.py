@@ -120,10 +120,11 @@ def test_failures_are_noted_but_never_found(store):
 
 def test_a_failure_counts_for_the_run_that_it_happened_in(tmp_path):
     key = key_of({"n": 4})
-    Store(tmp_path, run="one").fail(key, {"n": 4}, {"state": "failed", "reason": "no paint"})
+    failure = {"state": "failed", "reason": "no paint", "traceback": ""}
+    Store(tmp_path, run="one").fail(key, {"n": 4}, failure)
     assert Store(tmp_path, run="one").failure(key)["reason"] == "no paint"
     assert Store(tmp_path, run="two").failure(key) is None
-    Store(tmp_path).fail(key, {"n": 4}, {"state": "failed", "reason": "no paint"})
+    Store(tmp_path).fail(key, {"n": 4}, failure)
     assert Store(tmp_path).failure(key) is None
 
 
