@@ -117,8 +117,13 @@ class StyleMimicry(Task):
 
     @cached_property
     def metrics(self) -> tuple[MetricInfo, ...]:  # type: ignore[override]
-        """Of the judge; what compares with other artists only where there are any."""
-        metrics: tuple[MetricInfo, ...] = self._judge.metrics(rivals=len(self._artists.names()) > 1)
+        """Of the judge; what compares with other artists only where there are any, which is taken
+        for granted of artworks that are not on this machine."""
+        try:
+            rivals = len(self._artists.names()) > 1
+        except PluginError:
+            rivals = True
+        metrics: tuple[MetricInfo, ...] = self._judge.metrics(rivals)
         return metrics
 
     def subjects(self) -> tuple[str, ...]:
