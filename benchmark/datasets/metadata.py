@@ -1,7 +1,8 @@
 """What is said of the images in a folder: metadata.jsonl, metadata.csv, captions in text files.
 
-- `metadata.jsonl`, one JSON object per line, and `metadata.csv`, a header and one row per image, are those
-  of `datasets`' imagefolder: `file_name`, relative to the folder, says which image is meant.
+- `metadata.jsonl`, one JSON object per line, and `metadata.csv`, a header and one row per image,
+  are those of `datasets`' imagefolder: `file_name`, relative to the folder, says which image is
+  meant.
 - `a.txt` or `a.caption` beside `a.png` is its title, as kohya's trainers and A1111 have it; what
   A1111 writes after the prompt (`Negative prompt:`, `Steps:`) is left out.
 
