@@ -27,7 +27,7 @@ def test_a_mimic_learns_and_paints(model):
     works = task.originals(artist)
     painted, again = (task.exploit(artist, works, model, 0, SILENT) for _ in range(2))
     side = model.image_size
-    assert painted.images.shape == (1, side, side, 3)
+    assert painted.images.shape == (2, side, side, 3)
     assert np.array_equal(painted.images, again.images)
     other = replace(works, images=255 - works.images)
     assert not np.array_equal(task.exploit(artist, other, model, 0, SILENT).images, painted.images)

@@ -49,11 +49,11 @@ def test_each_stage_has_a_peak_of_its_own(device):
 
 
 @on_linux
-@pytest.mark.parametrize("isolate", [False, True])
-def test_a_stored_peak_is_that_of_its_stage(bench, isolate):
-    """Stages before and after it, in the same process or in others, are those without the block."""
+def test_a_stored_peak_is_that_of_its_stage(bench):
+    """Stages before and after it, in the same process, are those without the block. Of plugins
+    that run apart the peak is polled, and a block that is freed at once may be missed in part."""
     names = ["hungry", "hungry[megabytes=300]"]
-    values = {"protections": names, "purifiers": ["keep"], "subjects": 1, "isolate": isolate}
+    values = {"protections": names, "purifiers": ["keep"], "subjects": 1}
     out = bench.run(**values).out
     store, peaks = Store(bench.store), {}
     for stage in make_plan(bench.preset(**values), Registry()).stages.values():
