@@ -50,8 +50,9 @@ def test_each_stage_has_a_peak_of_its_own(device):
 
 @on_linux
 def test_a_stored_peak_is_that_of_its_stage(bench):
-    """Stages before and after it, in the same process, are those without the block. Of plugins
-    that run apart the peak is polled, and a block that is freed at once may be missed in part."""
+    """Stages before and after it, in the same process, are those without the block. The peak of a
+    plugin that runs apart is its process's, start-up included, so that the two do not differ by
+    the block there."""
     names = ["hungry", "hungry[megabytes=300]"]
     values = {"protections": names, "purifiers": ["keep"], "subjects": 1}
     out = bench.run(**values).out
