@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from impress_bench.benchmark.atelier.train.job import Job
 
 #: Optimizer steps of each recipe, in training order.
-RECIPES = {"vae": 6500, "encoder": 1800, "denoiser": 2400, "clip": 1000, "inpainter": 900}
+RECIPES = {"vae": 6500, "encoder": 1800, "denoiser": 8000, "clip": 1000, "inpainter": 2400}
 #: The file or folder of a pack that shows that a part was trained.
 WRITES = {
     "vae": Path("vae"),

@@ -20,7 +20,7 @@ from impress_bench.benchmark.atelier.train.job import Job
 from impress_bench.benchmark.atelier.train.loop import (
     Schedule,
     batches,
-    bfloat16_if_fast,
+    fast_arithmetic,
     load_ema,
     train,
 )
@@ -85,7 +85,7 @@ def train_denoiser(job: Job) -> dict[str, Any]:
         noise = torch.randn(clean.shape, generator=generator).to(device)
         timesteps = torch.randint(1000, (BATCH,), generator=generator).to(device)
         noisy = scheduler.add_noise(clean, noise, timesteps)
-        with bfloat16_if_fast(device):
+        with fast_arithmetic(device):
             context = text_encoder(captions.draw(index, generator).to(device)).last_hidden_state
             predicted = unet(noisy, timesteps, context).sample
         error = (predicted.float() - noise).square().mean((1, 2, 3))

@@ -21,7 +21,7 @@ from impress_bench.benchmark.atelier.train.denoiser import (
     sample_latents,
 )
 from impress_bench.benchmark.atelier.train.job import Job
-from impress_bench.benchmark.atelier.train.loop import Schedule, bfloat16_if_fast, load_ema, train
+from impress_bench.benchmark.atelier.train.loop import Schedule, fast_arithmetic, load_ema, train
 
 BATCH = 48
 PHOTOGRAPHS = 0.6  # of a batch: what the editing task repaints
@@ -65,7 +65,7 @@ def train_inpainter(job: Job) -> dict[str, Any]:
         with torch.no_grad():
             context = text_encoder(tokens).last_hidden_state
         joined = torch.cat([noisy, repaint[chosen], kept], dim=1)
-        with bfloat16_if_fast(device):
+        with fast_arithmetic(device):
             predicted = unet(joined, timesteps, context).sample
         error = (predicted.float() - noise).square().mean((1, 2, 3))
         return (weight[timesteps] * error).mean()

@@ -11,6 +11,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import torch
 from diffusers.training_utils import EMAModel
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,18 @@ def load_ema(modules: Mapping[str, torch.nn.Module], ema: Mapping[str, torch.Ten
                 if f"{prefix}.{name}" in ema:
                     parameter.copy_(ema[f"{prefix}.{name}"])
             module.eval()
+
+
+@contextmanager
+def fast_arithmetic(device: torch.device) -> Iterator[None]:
+    """Mixed precision where that is fast and, on CPUs, attention without torch's fused kernel: its
+    backward pass in bfloat16 took 0.46 of 1.05 s of a denoiser's step, written out .03 (torch 2.14,
+    one core with AMX, 64 latents)."""
+    with ExitStack() as stack:
+        if device.type == "cpu":
+            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        stack.enter_context(bfloat16_if_fast(device))
+        yield
 
 
 def bfloat16_if_fast(device: torch.device) -> torch.autocast:
