@@ -36,7 +36,7 @@ def test_nothing_is_allowed_that_a_job_does_not_ask_for(path):
     assert yaml.safe_load(path.read_text())["permissions"] == {}
 
 
-@pytest.mark.parametrize(("path", "job"), jobs())
+@pytest.mark.parametrize(("path", "job"), list(jobs()))
 def test_who_may_write_runs_nothing_of_others(path, job):
     """A job with a token that writes installs no package and builds nothing."""
     commands = "\n".join(step.get("run", "") for step in job["steps"])
@@ -49,7 +49,7 @@ def test_who_may_write_runs_nothing_of_others(path, job):
         assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
-@pytest.mark.parametrize(("path", "job"), jobs())
+@pytest.mark.parametrize(("path", "job"), list(jobs()))
 def test_what_strangers_chose_reaches_commands_by_the_environment(path, job):
     for step in job["steps"]:
         assert "${{" not in step.get("run", "")
