@@ -15,6 +15,23 @@ Over = Literal["image", "set"]
 
 
 @dataclass(frozen=True)
+class Scale:
+    """Between which controls of a task another metric is scaled.
+
+    Parameters:
+        of: The metric of the same task whose values are scaled.
+        zero: The control whose score becomes 0.
+        one: The control whose score becomes 1.
+        higher_is_better: Whether higher values of `of` mean a more successful exploit.
+    """
+
+    of: str
+    zero: str
+    one: str
+    higher_is_better: bool
+
+
+@dataclass(frozen=True)
 class MetricInfo:
     """The declaration of a metric.
 
@@ -28,6 +45,10 @@ class MetricInfo:
             their mean) or "set" (all images of a cell together have one value).
         images: How many images one value of a cell covers, if that is fixed. Values over sets of
             unlike sizes are not comparable unless their estimator is unbiased.
+        scale: For a metric that boards compute from another one: from which, and between which
+            controls.
+        primary: Whether it is the one of its task from which conclusions are drawn, declared before
+            test subjects are run.
     """
 
     name: str
@@ -36,6 +57,8 @@ class MetricInfo:
     unit: str = ""
     over: Over = "image"
     images: int | None = None
+    scale: Scale | None = None
+    primary: bool = False
 
     def __post_init__(self) -> None:
         if self.over not in ("image", "set"):
@@ -65,6 +88,8 @@ class MetricInfo:
     def read(cls, stored: Mapping[str, Any]) -> MetricInfo:
         """A declaration as `stored` holds it; keys that it lacks have their defaults."""
         known = {key: stored[key] for key in cls.__dataclass_fields__ if key in stored}
+        if isinstance(scale := known.get("scale"), Mapping):
+            known["scale"] = Scale(**scale)
         return cls(**{"title": stored["name"], "higher_is_better": None, **known})
 
     def stored(self) -> dict[str, Any]:

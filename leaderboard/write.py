@@ -28,6 +28,7 @@ from impress_bench.leaderboard.pages.overview import overview
 from impress_bench.leaderboard.plots.inconsistency import plot_inconsistency
 from impress_bench.leaderboard.plots.tradeoff import plot_tradeoff
 from impress_bench.leaderboard.render import Board, write_board, write_text
+from impress_bench.leaderboard.scaling import with_scaled
 from impress_bench.leaderboard.schema import TABLES
 
 FORMATS = ("md", "csv", "json")
@@ -55,9 +56,10 @@ def write_boards(
     twice, and for a `meta` with unknown keys.
     """
     meta = BoardMeta.of(meta)
-    cells, protections, inspections, notes = _checked(cells, protections, inspections, notes)
     boards = build_boards(cells, protections, inspections, meta, notes)
+    cells, protections, inspections, notes = _checked(cells, protections, inspections, notes)
     layout = Layout(meta)
+    cells = with_scaled(cells, layout)
     folder, pictures = Path(out_dir) / "boards", Path(out_dir) / "figures"
     paths = [path for board in boards for path in write_board(board, folder, formats)]
     figures = {}
@@ -88,6 +90,7 @@ def build_boards(
     meta = BoardMeta.of(meta)
     cells, protections, inspections, notes = _checked(cells, protections, inspections, notes)
     layout = Layout(meta)
+    cells = with_scaled(cells, layout)
     built = [
         *[task_table.build(table, cells, layout) for table in (table_1.TABLE, table_2.TABLE)],
         table_3.build(cells, notes, layout),

@@ -68,6 +68,8 @@ class Task(ABC):
     title: ClassVar[str] = ""
     #: What `score` measures, in the order of display.
     metrics: tuple[MetricInfo, ...]
+    #: Metrics with a `scale`, which boards compute from `metrics` and show first.
+    scaled: ClassVar[tuple[MetricInfo, ...]] = ()
     #: What `inspect` measures.
     inspections: ClassVar[tuple[MetricInfo, ...]] = ()
     #: `module:class` of the judge, where that is code of its own: exploits do not depend on it.

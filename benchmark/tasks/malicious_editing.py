@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 GREY = 128
 #: Of an edit to the edit of the clean photo.
-LIKENESS = (SSIM, PSNR, VIF_P)
+LIKENESS = (SSIM, replace(PSNR, primary=True), VIF_P)
 
 
 class MaliciousEditingSettings(TaskSettings):
@@ -69,7 +69,12 @@ class MaliciousEditing(Task):
     metrics = (
         *LIKENESS,
         *(
-            replace(metric, name=f"{metric.name}-background", title=f"{metric.title}, background")
+            replace(
+                metric,
+                name=f"{metric.name}-background",
+                title=f"{metric.title}, background",
+                primary=False,
+            )
             for metric in LIKENESS
         ),
     )

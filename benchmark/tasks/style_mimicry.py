@@ -19,6 +19,7 @@ from impress_bench.benchmark.contract import ImageSet, PluginError, State
 from impress_bench.benchmark.datasets.artworks import ArtworkFolder
 from impress_bench.benchmark.datasets.captions import CAPTIONER
 from impress_bench.benchmark.datasets.mimicry import Artists, AtelierArtists
+from impress_bench.benchmark.metric import Scale
 from impress_bench.benchmark.models import low_rank
 from impress_bench.benchmark.tasks.base import MetricInfo, Range, Strip, Task, TaskSettings
 from impress_bench.benchmark.tasks.templates import checked_template
@@ -101,6 +102,16 @@ class StyleMimicry(Task):
         "no-fine-tuning": "No fine-tuning",
         "other-movement": "Fine-tuned on another movement",
     }
+    scaled: ClassVar[tuple[MetricInfo, ...]] = (
+        MetricInfo(
+            "style-score",
+            "Style score",
+            higher_is_better=True,
+            over="set",
+            scale=Scale("clip-distance", "no-fine-tuning", "own-works", higher_is_better=False),
+            primary=True,
+        ),
+    )
     own_images: ClassVar[str | None] = "own-works"
     strip: ClassVar[Strip] = Strip(1, 4, 6, "Learned from", "Painted after learning")
     files: ClassVar[tuple[str, ...]] = ("artworks", "judging.clip", "judging.diffusion_model")

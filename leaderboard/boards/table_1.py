@@ -6,10 +6,14 @@ from impress_bench.leaderboard.boards.paper import TABLE_1, TABLE_1_SOURCE
 from impress_bench.leaderboard.boards.task_table import TaskTable
 
 TEXT = (
-    "Share of generated images, in per cent, that a classifier places in the imitated subject's "
-    "own style: mean ± standard deviation over subjects, after averaging each subject's seeds. A "
-    "model is fine-tuned on the subject's images that the column names, and then generates new "
-    "ones. Protections aim at low values, purifiers at high ones."
+    "A model is fine-tuned on the subject's images that the column names, and then generates new "
+    "ones. Top-1 and top-3: the share of these, in per cent, that a classifier places in the "
+    "subject's own style. CLIP margin and CLIP centroid: cosine to the subject's own style or "
+    "works less the largest to another's. CMMD: distance between the new images and the subject's "
+    "held-out works, which also grows when a style is overdriven rather than lost. Style score: "
+    "CMMD on a scale on which the held-out works have 1 and a model that learned nothing of the "
+    "subject 0. Mean ± standard deviation over subjects, after averaging each subject's seeds. "
+    "Protections aim at low values and purifiers at high ones; with CMMD it is the other way round."
 )
 CONTROLS = (
     "Clean images after a purifier show the damage that the purifier does by itself; noise after a "

@@ -76,7 +76,9 @@ def build(table: TaskTable, cells: pd.DataFrame, layout: Layout) -> Board | None
     ]
     blocks.append(_controls(table, entries, layout, controls, metrics, subjects))
     records += entry_records(f"{table.name}-controls", table.task, entries, controls, metrics)
-    return Board(table.name, table.title, table.text, blocks, records)
+    first = [metric.title for metric in metrics if metric.primary]
+    text = " ".join([table.text, *(f"Conclusions rest on one metric: {title}." for title in first)])
+    return Board(table.name, table.title, text, blocks, records)
 
 
 def _columns(

@@ -122,7 +122,7 @@ class Planner:
         metrics = {}
         for spec in self.preset.specs("metrics"):
             name, metric = str(spec), self.resolver.resolve("metrics", spec)
-            if name in [known.name for known in task.metrics]:
+            if name in [known.name for known in (*task.scaled, *task.metrics)]:
                 where = self.preset.where("metrics")
                 raise ConfigError(f"{where}: task {task.name} has a metric {name!r} of its own")
             if isinstance(metric, PluginError) or _applies(metric, task):

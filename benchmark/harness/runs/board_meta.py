@@ -26,7 +26,9 @@ def board_meta(plan: Plan) -> BoardMeta:
         "preset": preset.name,
         "title": preset.title,
         "model": preset.models.target,
-        "metrics": {planned.name: planned.metrics for planned in plan.tasks},
+        "metrics": {
+            planned.name: [*planned.task.scaled, *planned.metrics] for planned in plan.tasks
+        },
         "inspections": [*MEASURES, *(metric for task in tasks for metric in task.inspections)],
         "controls": {
             planned.name: [control(name) for name in planned.task.controls]
