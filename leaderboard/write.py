@@ -11,6 +11,7 @@ import pandas as pd
 
 from impress_bench.leaderboard.boards import (
     adaptive,
+    against_paper,
     diagnostics,
     inconsistency,
     matrix,
@@ -100,6 +101,7 @@ def build_boards(
         visibility.build(protections, layout),
         inconsistency.build(inspections, layout),
         diagnostics.build(notes, layout),
+        against_paper.build(cells, layout),
     ]
     return [
         replace(board, caution=caution(cells, layout, {one["task"] for one in board.records}))

@@ -121,15 +121,14 @@ TABLE_6: ReportedPairs = {
 def reported(table: Mapping[str, T], spec: str) -> T | None:
     """The entry of `table` for a row of a board: the one whose spec the row's `spec` refines; None
     if there is none.
-
-    A row refines an entry if both name the same components and the row's adaptations have the
-    parameters that the entry gives; others, which the paper does not vary, may differ.
     """
     row = parsed(spec)
-    return next((value for name, value in table.items() if _refines(row, parsed(name))), None)
+    return next((value for name, value in table.items() if refines(row, parsed(name))), None)
 
 
-def _refines(row: Spec, entry: Spec) -> bool:
+def refines(row: Spec, entry: Spec) -> bool:
+    """Whether both name the same components and the adaptations of `row` have the parameters that
+    `entry` gives; others, which the paper does not vary, may differ."""
     pairs = zip((row, *row.adaptations), (entry, *entry.adaptations), strict=False)
     return row.family == entry.family and all(
         set(theirs.parameters) <= set(ours.parameters) for ours, theirs in pairs
