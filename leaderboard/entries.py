@@ -11,7 +11,12 @@ import pandas as pd
 
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.statistics import Summary, subject_means, summarize
+from impress_bench.leaderboard.statistics import (
+    Summary,
+    subject_means,
+    summarize,
+    summarize_shares,
+)
 
 # The gravest first: the state of an entry whose cells ended in several states.
 GRAVITY = [
@@ -71,6 +76,13 @@ class Entry:
     def summary(self) -> Summary:
         """Statistics over subjects."""
         return summarize(list(self.by_subject.values()))
+
+    def summary_of(self, metric: MetricInfo) -> Summary:
+        """Statistics over subjects, with the interval that fits the metric."""
+        if not (metric.percent and metric.images and self.values):
+            return self.summary
+        seeds = min(len(values) for values in self.values.values())
+        return summarize_shares(list(self.by_subject.values()), seeds * metric.images)
 
 
 #: What `collect` reads of a table whose values are scores or were given that form.
@@ -160,7 +172,15 @@ def entry_records(
     without an entry are missing."""
     keys = [(Key(*condition, item.name), item) for condition in conditions for item in metrics]
     return [
-        record(table, task, key, entry.summary, item.higher_is_better, entry.state, entry.reason)
+        record(
+            table,
+            task,
+            key,
+            entry.summary_of(item),
+            item.higher_is_better,
+            entry.state,
+            entry.reason,
+        )
         for key, item in keys
         for entry in [entries.get(key, ABSENT)]
     ]

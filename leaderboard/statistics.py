@@ -3,9 +3,10 @@
 A subject, such as one artist, is the unit: its value is the mean over its seeds or images, and
 standard deviations and intervals are those of subject values. Intervals of means and of paired
 differences are Student's t, `mean ± t(0.975, n - 1) · s / √n`; they assume roughly normal subject
-values and may extend beyond a bounded scale. Ratios and areas under a curve have percentile
-bootstraps (Efron 1979) that resample whole subjects, with a fixed seed; with few subjects they are
-too narrow. With one subject, std and interval are None, never 0.
+values. Near the ends of a bounded scale that is untrue and they cover too seldom, so that those of
+shares are taken on the logit scale (`summarize_shares`). Ratios and areas under a curve have
+percentile bootstraps (Efron 1979) that resample whole subjects, with a fixed seed; with few
+subjects they are too narrow. With one subject, std and interval are None, never 0.
 """
 
 from __future__ import annotations
@@ -52,6 +53,32 @@ def summarize(values: Sequence[float]) -> Summary:
     std = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
     half = float(stdtrit(n - 1, 0.975)) * std / math.sqrt(n)
     return Summary(n, mean, std, mean - half, mean + half)
+
+
+def summarize_shares(values: Sequence[float], images: int) -> Summary:
+    """Mean and std of shares, one per subject, with a 95 % interval within [0, 1].
+
+    Parameters:
+        values: Shares in [0, 1].
+        images: How many images each is a share of, at least 1.
+
+    Student's t around the logit of the mean, with its standard error by the delta method. The mean
+    is first drawn to one half by two images (Agresti and Coull 1998), and its variance is at least
+    what as many independent images would have: subjects that agree by chance are no certainty.
+    Simulated with eight subjects whose shares are beta-distributed, it covers at least 93 % where
+    Student's t itself falls to 87 %; `tests/leaderboard/test_coverage.py` has the cases.
+    """
+    plain = summarize(values)
+    if plain.mean is None or plain.std is None:
+        return plain
+    total = plain.n * images
+    center = (plain.mean * total + 1) / (total + 2)
+    binomial = center * (1 - center)
+    error = math.sqrt(max(plain.std**2 / plain.n, binomial / total)) / binomial
+    half = float(stdtrit(plain.n - 1, 0.975)) * error
+    logit = math.log(center / (1 - center))
+    low, high = (1 / (1 + math.exp(-end)) for end in (logit - half, logit + half))
+    return plain._replace(low=min(low, plain.mean), high=max(high, plain.mean))
 
 
 def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -> Summary:

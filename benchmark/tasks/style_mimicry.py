@@ -8,6 +8,7 @@ chosen; held-out is the default, since a model may repeat its training images un
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -134,8 +135,10 @@ class StyleMimicry(Task):
             rivals = len(self._artists.names()) > 1
         except PluginError:
             rivals = True
-        metrics: tuple[MetricInfo, ...] = self._judge.metrics(rivals)
-        return metrics
+        shown = self._judge.shown(self.settings.samples)
+        return tuple(
+            replace(metric, images=shown.get(metric.name)) for metric in self._judge.metrics(rivals)
+        )
 
     def subjects(self) -> tuple[str, ...]:
         """The artists. Raises PluginError for one of whose style the judge knows nothing, and where

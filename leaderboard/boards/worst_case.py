@@ -18,7 +18,12 @@ from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Key, Record, record
 from impress_bench.leaderboard.layout import Layout, base
 from impress_bench.leaderboard.render import Block, Board, interval_text, numbers
-from impress_bench.leaderboard.statistics import Summary, paired_difference, summarize
+from impress_bench.leaderboard.statistics import (
+    Summary,
+    paired_difference,
+    summarize,
+    summarize_shares,
+)
 
 NAME = "worst-case"
 TEXT = (
@@ -92,7 +97,9 @@ def _block(
     found = {name: worst(rows[rows["protection"] == name], upward) for name in names}
     lines, records = [], []
     for name in names:
-        summary = summarize(list(found[name].scores.values()))
+        scores = list(found[name].scores.values())
+        shares = metric.percent and metric.images
+        summary = summarize_shares(scores, metric.images or 1) if shares else summarize(scores)
         records.append(record(NAME, task, Key(name, "", metric.name), summary, upward))
         survival, verdict = Summary(0), ""
         noise = _noise(name, names, layout)
