@@ -41,7 +41,7 @@ class Record(TypedDict):
     """One line of a board's JSON; None is absent.
 
     Numbers beside a state other than done cover only part of the cells, and `reason` says which
-    part is lacking.
+    part is lacking. `p` is that of a tested comparison.
     """
 
     table: str
@@ -54,6 +54,7 @@ class Record(TypedDict):
     std: float | None
     low: float | None
     high: float | None
+    p: float | None
     higher_is_better: bool | None
     state: str
     reason: str | None
@@ -146,6 +147,7 @@ def record(
     higher_is_better: bool | None,
     state: str = State.DONE.value,
     reason: str | None = None,
+    p: float | None = None,
 ) -> Record:
     """The record of one summary on the board `table`."""
     return {
@@ -155,6 +157,7 @@ def record(
         "purifier": key.purifier,
         "metric": key.metric,
         **summary._asdict(),  # type: ignore[typeddict-item]
+        "p": p,
         "higher_is_better": higher_is_better,
         "state": state,
         "reason": reason,
@@ -194,7 +197,7 @@ def in_order(records: Iterable[Record]) -> list[Record]:
     unique: dict[tuple[str, ...], Record] = {}
     for item in records:
         rounded: Any = dict(item)
-        for name in ("mean", "std", "low", "high"):
+        for name in ("mean", "std", "low", "high", "p"):
             if rounded[name] is not None:
                 rounded[name] = float(f"{rounded[name]:.10g}")
         fields = ("table", "task", "protection", "purifier", "metric")

@@ -13,7 +13,13 @@ from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, differing, record
 from impress_bench.leaderboard.layout import Layout, base
 from impress_bench.leaderboard.render import Block, interval_text
-from impress_bench.leaderboard.statistics import Summary, paired_difference, recovered_share
+from impress_bench.leaderboard.statistics import (
+    Summary,
+    holm,
+    paired_difference,
+    recovered_share,
+    sign_flip_p,
+)
 
 Condition = tuple[str, str]
 
@@ -29,39 +35,63 @@ SHARES = (
 )
 
 
+#: Subjects below which no comparison is marked, and the level of p for a mark.
+FEWEST, LEVEL = 6, 0.05
+TESTED = (
+    " p: two-sided sign-flip test of {title} over subjects, adjusted by Holm's method for all "
+    "comparisons with 'Protected' that have one; * below .05 with six subjects or more."
+)
+
+
 class Comparison(NamedTuple):
-    """One line: its label, how records name it, and per metric a summary, a state and a reason."""
+    """One line: its label, how records name it, and per metric a summary, a state and a reason.
+
+    `p` is that of the primary metric, adjusted for the comparisons of its table that are tested;
+    None if this one is not.
+    """
 
     label: str
     table: str
     names: Condition
     results: list[tuple[Summary, str, str | None]]
+    p: float | None = None
 
 
 def block(heading: str, comparisons: Sequence[Comparison], metrics: Sequence[MetricInfo]) -> Block:
     """The comparisons as a block of a board."""
-    rows, text = [], TEXT
+    shares = any(line.table.endswith("share") for line in comparisons)
+    tested = any(line.p is not None for line in comparisons)
+    primary = _primary(metrics)
+    text = TEXT + SHARES * shares
+    if tested and primary is not None:
+        text += TESTED.format(title=metrics[primary].title)
+    rows = []
     for line in comparisons:
         share = line.table.endswith("share")
-        text = TEXT + SHARES if share else text
         cells = [
             interval_text(summary, share or metric.percent, signed=not share)
             for metric, (summary, _, _) in zip(metrics, line.results, strict=True)
         ]
         sizes = dict.fromkeys(str(summary.n) for summary, _, _ in line.results)
-        rows.append([line.label, *cells, " / ".join(sizes)])
-    return Block(heading, ["Comparison", *[metric.title for metric in metrics], "n"], rows, text)
+        p = [] if not tested else [_p_text(line, line.results[primary or 0][0].n)]
+        rows.append([line.label, *cells, *p, " / ".join(sizes)])
+    headers = ["Comparison", *[metric.title for metric in metrics], *["p"] * tested, "n"]
+    return Block(heading, headers, rows, text)
 
 
 def records(
     task: str, comparisons: Sequence[Comparison], metrics: Sequence[MetricInfo]
 ) -> list[Record]:
     """The comparisons as records; a difference of `a` and `b` is named `a - b`."""
+    primary = _primary(metrics)
     return [
-        record(line.table, task, Key(*line.names, metric.name), summary,
-               metric.higher_is_better, state, reason)
+        record(
+            line.table, task, Key(*line.names, metric.name), *line.results[place][:1],
+            metric.higher_is_better, *line.results[place][1:],
+            p=line.p if place == primary else None,
+        )
         for line in comparisons
-        for metric, (summary, state, reason) in zip(metrics, line.results, strict=True)
+        for place, metric in enumerate(metrics)
     ]  # fmt: skip
 
 
@@ -89,6 +119,7 @@ def compare(
         names = (_span(one[0], other[0]), _span(one[1], other[1]))
         results = [_difference(entries, one, other, metric) for metric in metrics]
         lines.append(Comparison(label, f"{table}-differences", names, results))
+    lines = _tested(lines, pairs, entries, layout, protected, metrics)
     for clean in [column for column in order if layout.kind(column[0]) == "clean"]:
         for purified in post:
             sides = (clean, protected, purified)
@@ -96,6 +127,52 @@ def compare(
             label = f"Recovered share, {columns[purified]}"
             lines.append(Comparison(label, f"{table}-recovered-share", purified, shares))
     return lines
+
+
+def _tested(
+    lines: list[Comparison],
+    pairs: Sequence[tuple[Condition, Condition]],
+    entries: Mapping[Key, Entry],
+    layout: Layout,
+    protected: Condition,
+    metrics: Sequence[MetricInfo],
+) -> list[Comparison]:
+    """The differences with p where they are tested: on the primary metric, against `protected`.
+
+    Clean images are no such contrast, since what a perturbation without an objective takes is no
+    protection; nor is noise that is as visible as another protection.
+    """
+    place = _primary(metrics)
+    if place is None:
+        return lines
+    found: dict[int, float] = {}
+    for at, (one, other) in enumerate(pairs):
+        kind = layout.kind(one[0])
+        unmatched = kind == "noise" and layout.matched(one[0]) not in (
+            protected[0],
+            base(protected[0]),
+        )
+        if other != protected or kind == "clean" or unmatched:
+            continue
+        name = metrics[place].name
+        a, b = (entries.get(Key(*side, name), ABSENT).by_subject for side in (one, other))
+        p = sign_flip_p([a[subject] - b[subject] for subject in sorted(a.keys() & b.keys())])
+        if p is not None:
+            found[at] = p
+    adjusted = dict(zip(found, holm(list(found.values())), strict=True))
+    return [line._replace(p=adjusted.get(at)) for at, line in enumerate(lines)]
+
+
+def _primary(metrics: Sequence[MetricInfo]) -> int | None:
+    """The place of the primary metric; None without one."""
+    return next((place for place, metric in enumerate(metrics) if metric.primary), None)
+
+
+def _p_text(line: Comparison, subjects: int) -> str:
+    if line.p is None:
+        return ""
+    mark = " *" * (line.p < LEVEL and subjects >= FEWEST)
+    return ("< .001" if line.p < 0.001 else f"{line.p:.3f}".lstrip("0")) + mark
 
 
 def _difference(

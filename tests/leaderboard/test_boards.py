@@ -14,7 +14,7 @@ import pytest
 
 from impress_bench.leaderboard import write_boards
 
-FIELDS = "table task protection purifier metric n mean std low high higher_is_better state reason"
+FIELDS = "table task protection purifier metric n mean std low high p higher_is_better state reason"
 EMPTY = pd.DataFrame()
 
 
@@ -69,6 +69,42 @@ def test_comparisons_are_paired(cells: Any, meta: Any, tmp_path: Path) -> None:
     lacking = found["table-1-differences", "glaze", "impress - resize"]
     assert (lacking["n"], lacking["mean"], lacking["state"]) == (2, 0.2, "failed")
     assert found["table-1-differences", "random-noise - glaze", "none"]["mean"] == 0.3
+
+
+def test_the_primary_metric_is_tested_and_marked(
+    build_cells: Any, meta: Any, tmp_path: Path
+) -> None:
+    meta["metrics"][next(iter(meta["metrics"]))][0]["primary"] = True
+    values = [0.3, 0.35, 0.4, 0.3, 0.42, 0.5, 0.31, 0.6]
+    conditions = {
+        ("glaze", "none"): values,
+        ("identity", "none"): [value + 0.3 for value in values],
+        ("random-noise", "none"): [value + 0.2 + value / 10 for value in values],
+        ("random-noise[match=mist]", "none"): [value + 0.1 for value in values],
+        ("glaze", "jpeg"): [value + (-1) ** i * 0.1 for i, value in enumerate(values)],
+        ("glaze", "impress"): [value + 0.2 for value in values],
+    }
+    write_boards(build_cells(conditions), EMPTY, EMPTY, meta, tmp_path / "eight")
+    board = text(tmp_path / "eight", "table-1")
+    # 2 of 2^8 patterns for noise and IMPRESS: .0078 times 3 and times 2, which Holm does not lower.
+    tested = {row[0]: row[-2] for row in rows(board) if " − Protected" in row[0]}
+    assert tested == {
+        "Clean − Protected": "",
+        "Matched noise − Protected": ".023 *",
+        "Noise matched to mist − Protected": "",
+        "JPG − Protected": "1.000",
+        "IMPRESS − Protected": ".023 *",
+        "Resize − Protected": "",  # was not run
+        "slow − Protected": "",
+    }
+    assert "Conclusions rest on one metric: CLIP top-3." in board
+    found = records(tmp_path / "eight", "table-1")["table-1-differences", "glaze", "impress - none"]
+    assert found["p"] == 3 * 2 / 2**8
+    few = {key: numbers[:5] for key, numbers in conditions.items()}
+    write_boards(build_cells(few), EMPTY, EMPTY, meta, tmp_path / "five")
+    marks = [row[-2] for row in rows(text(tmp_path / "five", "table-1")) if "Protected" in row[0]]
+    assert ".188" in marks
+    assert not any("*" in mark for mark in marks)
 
 
 def test_records_name_what_does_not_exist(cells: Any, meta: Any, tmp_path: Path) -> None:
