@@ -86,12 +86,13 @@ def records(
     primary = _primary(metrics)
     return [
         record(
-            line.table, task, Key(*line.names, metric.name), *line.results[place][:1],
-            metric.higher_is_better, *line.results[place][1:],
-            p=line.p if place == primary else None,
+            line.table, task, Key(*line.names, metric.name), summary, metric.higher_is_better,
+            state, reason, line.p if place == primary else None,
         )
         for line in comparisons
-        for place, metric in enumerate(metrics)
+        for place, (metric, (summary, state, reason)) in enumerate(
+            zip(metrics, line.results, strict=True)
+        )
     ]  # fmt: skip
 
 
