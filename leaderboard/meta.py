@@ -72,6 +72,8 @@ class BoardMeta(BaseModel):
     #: What readers see, by registered name or by the name of a control.
     titles: dict[str, str] = {}
     roles: Roles = Roles()
+    #: Passes through networks, forward and backward, that protecting one image costs, by spec.
+    passes: dict[str, float] = {}
     #: Captions of further pictures, by their names in `figures/`.
     figures: dict[str, str] = {}
 

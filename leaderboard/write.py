@@ -13,6 +13,7 @@ from impress_bench.leaderboard.boards import (
     adaptive,
     against_paper,
     diagnostics,
+    glance,
     inconsistency,
     matrix,
     table_1,
@@ -93,6 +94,7 @@ def build_boards(
     layout = Layout(meta)
     cells = with_scaled(cells, layout)
     built = [
+        glance.build(cells, protections, layout),
         *[task_table.build(table, cells, layout) for table in (table_1.TABLE, table_2.TABLE)],
         table_3.build(cells, notes, layout),
         *adaptive.build(cells, layout),

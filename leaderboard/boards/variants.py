@@ -27,7 +27,11 @@ class Task(NamedTuple):
 
 def measured(cells: pd.DataFrame, role: str, layout: Layout) -> Task:
     """The cells of the task that plays a part, "mimicry" or "editing"."""
-    task = layout.role(role)
+    return measured_task(cells, layout.role(role), layout)
+
+
+def measured_task(cells: pd.DataFrame, task: str, layout: Layout) -> Task:
+    """The cells of a task by its name."""
     entries = collect(cells, task, [metric.name for metric in layout.declared(task)])
     metrics = layout.metrics(task, [key.metric for key in entries])
     protections = layout.protections(key.protection for key in entries)

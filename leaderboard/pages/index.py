@@ -1,4 +1,4 @@
-"""LEADERBOARD.md at the root: the main tables of every published set of results.
+"""LEADERBOARD.md at the root: every published set of results at a glance, its main tables folded.
 
 Results that differ in provenance have sections of their own and never share a table.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from impress_bench.leaderboard.boards import glance
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.pages.overview import MAIN, READING, miniature_note
 from impress_bench.leaderboard.render import Block, Board, markdown_block
@@ -42,9 +43,15 @@ def index(sections: Sequence[Section]) -> str:
         parts.append(f"## {meta.title or 'Results'}")
         parts.append("\n".join(f"- {fact}" for fact in section.facts))
         for board in section.boards:
+            if board.name == glance.NAME:
+                parts += filter(None, [f"### {board.title}", board.caution, board.text])
+                parts += [markdown_block(block, level=4) for block in board.blocks]
+        for board in section.boards:
             if board.name in MAIN:
-                parts += filter(None, [f"### {board.title}", board.caution])
+                parts.append(f"<details><summary>{board.title}</summary>")
+                parts += filter(None, [board.caution])
                 parts += [markdown_block(block, level=4) for block in _of_protections(board)]
+                parts.append("</details>")
         if place:
             links = ", ".join(
                 f"[{board.title}]({place}/boards/{board.name}.md)" for board in section.boards

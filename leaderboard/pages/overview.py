@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards import table_1, table_2
+from impress_bench.leaderboard.boards import glance, table_1, table_2
 from impress_bench.leaderboard.caution import caution
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, markdown_block, numbers
@@ -55,6 +55,9 @@ def overview(boards: Sequence[Board], cells: pd.DataFrame, layout: Layout) -> st
     parts.append(caution(cells, layout, cells["task"]))
     parts += [READING, _chance(layout), _links(boards)]
     for board in boards:
+        if board.name == glance.NAME:
+            parts += [f"## {board.title}", board.text]
+            parts += [markdown_block(block, level=3) for block in board.blocks]
         if board.name in MAIN:
             block = _main(board, layout)
             titled = replace(block, heading=f"{board.title}. {block.heading}")

@@ -18,6 +18,7 @@ from impress_bench.benchmark.harness.execution.stage_runner import Outcome
 from impress_bench.benchmark.harness.planning.plan import Plan
 from impress_bench.benchmark.harness.stages.passes import NETWORKS
 from impress_bench.benchmark.harness.storage.atomic_files import write_atomically
+from impress_bench.leaderboard.meta import BoardMeta
 
 TEXT = """# Costs
 
@@ -104,6 +105,24 @@ def load_costs(folders: Iterable[Path]) -> Costs:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{folder / 'costs.json'} holds no costs of a run: {error}") from None
     return costs
+
+
+def passes_of(costs: Costs) -> dict[str, float]:
+    """Passes through networks per image, forward and backward, by the spec of the protection."""
+    prefix = "protect: protection "
+    return {
+        name.removeprefix(prefix): sum(cost.passes.values()) / cost.images
+        for name, cost in costs["components"].items()
+        if name.startswith(prefix) and cost.images
+    }
+
+
+def with_passes(meta: BoardMeta, folder: Path) -> BoardMeta:
+    """`meta` with the passes that the costs in a run's folder hold, if it has any. Raises
+    ConfigError."""
+    if not (folder / "costs.json").is_file():
+        return meta
+    return meta.model_copy(update={"passes": passes_of(load_costs([folder]))})
 
 
 def save_costs(costs: Costs, folder: Path) -> None:

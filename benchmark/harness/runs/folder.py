@@ -12,6 +12,7 @@ from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.plugins.component import OURS
 from impress_bench.benchmark.harness.runs.board_meta import read_meta
+from impress_bench.benchmark.harness.runs.costs import with_passes
 from impress_bench.benchmark.harness.runs.tables import Frames, load_frames
 from impress_bench.benchmark.harness.storage.keys import LIBRARIES
 from impress_bench.leaderboard.meta import BoardMeta
@@ -43,6 +44,7 @@ def read_part(folder: Path) -> Part:
         meta = read_meta(document)
         del document["boards"]
         frames = load_frames(folder)
+        meta = with_passes(meta, folder)
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(
             f"{folder} holds no results of a run ({error}); name the folder given to run as --out"

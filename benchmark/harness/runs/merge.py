@@ -18,7 +18,7 @@ import pandas as pd
 
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.errors import ConfigError
-from impress_bench.benchmark.harness.runs.costs import load_costs, save_costs
+from impress_bench.benchmark.harness.runs.costs import load_costs, passes_of, save_costs
 from impress_bench.benchmark.harness.runs.folder import Part, difference, read_part
 from impress_bench.benchmark.harness.runs.tables import Frames, save_frames
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
@@ -42,7 +42,8 @@ def merge(folders: Sequence[str | Path], out: str | Path) -> list[Path]:
     frames = Frames(*(_frame(name, parts) for name in Frames._fields))
     costs = load_costs([part.folder for part in _uncovered(parts)])
     target = make_folder(Path(out), "--out")
-    meta = meta.model_copy(update={"figures": _pictures(parts, target)})
+    found = {"figures": _pictures(parts, target), "passes": passes_of(costs)}
+    meta = meta.model_copy(update=found)
     origins = [origin for part in parts for origin in part.origins]
     unlike = [one for at, one in enumerate(origins) if one not in origins[:at]]
     document = json.dumps({"parts": unlike, "boards": meta.stored()}, indent=1, ensure_ascii=False)

@@ -14,6 +14,7 @@ from impress_bench.benchmark.harness.execution.timings import Timings
 from impress_bench.benchmark.harness.execution.workers import default_workers
 from impress_bench.benchmark.harness.planning.planner import plan_run
 from impress_bench.benchmark.harness.runs.board_meta import board_meta, read_meta
+from impress_bench.benchmark.harness.runs.costs import with_passes
 from impress_bench.benchmark.harness.runs.strips import write_figures
 from impress_bench.benchmark.harness.runs.tables import load_frames
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder
@@ -48,7 +49,7 @@ def report(folder: str | Path) -> list[Path]:
         raise ConfigError(
             f"{folder} holds no results of a run ({error}); name the folder given to run as --out"
         ) from None
-    return write_boards(*frames[:3], meta, folder, notes=frames.notes)
+    return write_boards(*frames[:3], with_passes(meta, folder), folder, notes=frames.notes)
 
 
 def redraw(

@@ -30,7 +30,7 @@ from impress_bench.benchmark.harness.planning.plan import Plan
 from impress_bench.benchmark.harness.planning.planner import plan_run
 from impress_bench.benchmark.harness.runs.board_file import BoardFile, read_board
 from impress_bench.benchmark.harness.runs.board_meta import board_meta
-from impress_bench.benchmark.harness.runs.costs import costs_of, save_costs
+from impress_bench.benchmark.harness.runs.costs import costs_of, passes_of, save_costs
 from impress_bench.benchmark.harness.runs.provenance import provenance
 from impress_bench.benchmark.harness.runs.strips import strip_captions, write_figures
 from impress_bench.benchmark.harness.runs.tables import frames_of, save_frames
@@ -208,8 +208,9 @@ class _Run:
         outcomes = self._executor.outcomes
         frames = frames_of(self.plan, outcomes)
         save_frames(frames, self.folder)
-        save_costs(costs_of(self.plan, outcomes), self.folder)
-        boards = write_boards(*frames[:3], self.meta, self.folder, notes=frames.notes)
+        save_costs(costs := costs_of(self.plan, outcomes), self.folder)
+        meta = self.meta.model_copy(update={"passes": passes_of(costs)})
+        boards = write_boards(*frames[:3], meta, self.folder, notes=frames.notes)
         self._written, self._fresh = time.monotonic(), False
         verbs = Counter(outcome.verb for outcome in outcomes.values())
         pictures = [*self._strips, *[path for path in boards if path.suffix == ".png"]]

@@ -1,0 +1,165 @@
+"""The board at a glance: one row per protection, and whether it survives the reference purifier.
+
+What a protection takes is measured against noise that is as visible, under the same purifier: what
+noise takes too is no protection, and what a purifier breaks in any image is no survival.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.boards.comparisons import FEWEST
+from impress_bench.leaderboard.boards.variants import measured_task
+from impress_bench.leaderboard.entries import (
+    ABSENT,
+    Entry,
+    Key,
+    Record,
+    collect,
+    differing,
+    entry_records,
+    record,
+)
+from impress_bench.leaderboard.layout import Layout, base
+from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text, interval_text
+from impress_bench.leaderboard.statistics import Summary, paired_difference
+
+NAME = "glance"
+TEXT = (
+    "Visible: LPIPS to the clean image, 0 for none. Takes: how much worse the exploit fares than "
+    "against noise that is as visible, with a 95 % interval over paired subjects; above 0 the "
+    "protection protects. Survives: the same after {purifier} on both; above 0 it still protects, "
+    "around 0 {purifier} undoes it. Strongest: the purifier with the best mean for the exploit, "
+    "and that mean. Passes: forward and backward passes through networks that protecting one image "
+    "costs. * marks intervals that lie beyond 0 with six subjects or more."
+)
+
+
+def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Board | None:
+    """The board from the tables `cells` and `protections`; None without a protection's cells."""
+    blocks: list[Block] = []
+    records: list[Record] = []
+    for task in sorted(set(cells["task"])):
+        found = measured_task(cells, task, layout)
+        metric = headline(found.metrics)
+        shown = [name for name in found.protections if layout.kind(name) != "control"]
+        if metric is None or not any(layout.kind(name) == "protection" for name in shown):
+            continue
+        visible = _visible(protections, task)
+        footnotes, rows = Footnotes(), []
+        none, purifier = layout.roles.no_purifier, _purifier(found.entries, layout)
+        for name in shown:
+            own = found.entries.get(Key(name, none, metric.name), ABSENT)
+            row = [
+                layout.title(name),
+                _number(visible.get(Key(name, "", "lpips"), ABSENT).summary.mean),
+                entry_text(own, metric.percent, footnotes, found.subjects),
+            ]
+            for state in (none, purifier):
+                result = _taken(found.entries, name, state, metric, found.protections, layout)
+                row.append("" if result is None else _marked(result[1][0], metric))
+                if result is not None:
+                    against, (summary, ended, why) = result
+                    key = Key(f"{against} - {name}", state, metric.name)
+                    records.append(
+                        record(NAME, task, key, summary, metric.higher_is_better, ended, why)
+                    )
+            row += [_strongest(found.entries, name, metric, layout), _passes(layout, name)]
+            rows.append(row)
+        survives = f"Survives {layout.title(purifier)}"
+        headers = ["", "Visible", metric.title, "Takes", survives, "Strongest", "Passes"]
+        heading = f"{layout.title(task)}: {metric.title}, {_direction(metric)}"
+        blocks.append(Block(heading, headers, rows, footnotes=footnotes))
+        conditions = [(name, none) for name in shown]
+        records += entry_records(f"{NAME}-scores", task, found.entries, conditions, [metric])
+    text = TEXT.format(purifier=layout.title(layout.roles.purifier))
+    return Board(NAME, "At a glance", text, blocks, records) if blocks else None
+
+
+def headline(metrics: list[MetricInfo]) -> MetricInfo | None:
+    """The primary metric, else the first whose direction is known."""
+    known = [metric for metric in metrics if metric.higher_is_better is not None]
+    return next((metric for metric in known if metric.primary), known[0] if known else None)
+
+
+def _direction(metric: MetricInfo) -> str:
+    good = "high" if metric.higher_is_better else "low"
+    return f"{good} is good for the exploit"
+
+
+def _visible(protections: pd.DataFrame, task: str) -> Mapping[Key, Entry]:
+    """LPIPS of each protection's images; of those over their budget, too."""
+    rows = protections.rename(columns={"lpips": "value"}).assign(purifier="", metric="lpips")
+    return collect(rows, task, ["lpips"], measured=("done", "over-budget")) if len(rows) else {}
+
+
+def _purifier(entries: Mapping[Key, Entry], layout: Layout) -> str:
+    """The reference purifier as the run writes it, parameters included."""
+    names = [key.purifier for key in entries if base(key.purifier) == layout.roles.purifier]
+    return names[0] if names else layout.roles.purifier
+
+
+def _taken(
+    entries: Mapping[Key, Entry],
+    name: str,
+    purifier: str,
+    metric: MetricInfo,
+    protections: list[str],
+    layout: Layout,
+) -> tuple[str, tuple[Summary, str, str | None]] | None:
+    """What a protection takes beyond its matched noise under a purifier, and the noise's name; None
+    for rows that are no protection or have no matched noise there."""
+    if layout.kind(name) != "protection":
+        return None
+    for noise in protections:
+        if layout.kind(noise) != "noise" or layout.matched(noise) not in (name, base(name)):
+            continue
+        with_noise = entries.get(Key(noise, purifier, metric.name))
+        with_protection = entries.get(Key(name, purifier, metric.name))
+        if with_noise is None or with_protection is None:
+            continue
+        sides = [with_noise.by_subject, with_protection.by_subject]
+        if not metric.higher_is_better:
+            sides.reverse()
+        return noise, (paired_difference(*sides), *differing(with_noise, with_protection))
+    return None
+
+
+def _strongest(entries: Mapping[Key, Entry], name: str, metric: MetricInfo, layout: Layout) -> str:
+    """The purifier with the best mean of those run for all subjects of the row, and that mean."""
+    if layout.kind(name) != "protection":
+        return ""
+    found = {
+        key.purifier: entry
+        for key, entry in entries.items()
+        if key.protection == name
+        and key.metric == metric.name
+        and key.purifier not in ("", layout.roles.no_purifier)
+        and entry.summary.mean is not None
+    }
+    most = max((entry.summary.n for entry in found.values()), default=0)
+    means = {name: entry.summary.mean or 0.0 for name, entry in found.items()
+             if entry.summary.n == most}  # fmt: skip
+    if not means:
+        return ""
+    best = (max if metric.higher_is_better else min)(means, key=lambda one: means[one])
+    return f"{layout.title(best)} {interval_text(Summary(1, means[best]), metric.percent, False)}"
+
+
+def _marked(summary: Summary, metric: MetricInfo) -> str:
+    beyond = summary.low is not None and summary.high is not None
+    beyond = beyond and (summary.low > 0 or summary.high < 0)  # type: ignore[operator]
+    mark = " *" if beyond and summary.n >= FEWEST else ""
+    return interval_text(summary, metric.percent) + mark
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _passes(layout: Layout, name: str) -> str:
+    passes = layout.meta.passes.get(name)
+    return "" if passes is None else f"{passes:.0f}"

@@ -1,0 +1,85 @@
+"""The board at a glance: what a protection takes beyond noise, before and after the purifier."""
+
+import pytest
+
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.boards.glance import build, headline
+from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.meta import BoardMeta
+from impress_bench.leaderboard.schema import CELLS, PROTECTIONS
+
+TASK = "style-mimicry"
+BASE = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+ROWS = {
+    ("identity", "none"): [0.9] * 6,
+    ("random-noise", "none"): [value + 0.3 for value in BASE],
+    ("random-noise", "impress[steps=9]"): [value + 0.4 for value in BASE],
+    ("glaze", "none"): BASE,
+    ("glaze", "impress[steps=9]"): [value + (0.3, 0.5)[i % 2] for i, value in enumerate(BASE)],
+    ("glaze", "jpeg"): [value + 0.1 for value in BASE],
+    ("glaze", "half"): [0.99],  # not run for every subject: no candidate for the strongest
+    ("control:zero", ""): [0.0] * 6,
+}
+
+
+def board(rows=ROWS, metric=None):
+    metric = metric or MetricInfo("score", "Score", True, primary=True)
+    meta = BoardMeta(
+        metrics={TASK: [MetricInfo("other", "Other", True), metric]},
+        reference_protection="glaze",
+        passes={"glaze": 438.4},
+    )
+    cells = CELLS.frame(
+        (TASK, f"artist-{i}", *condition, 0, metric.name, value, "done", None)
+        for condition, values in rows.items()
+        for i, value in enumerate(values)
+    )
+    moved = PROTECTIONS.frame(
+        (TASK, f"artist-{i}", "glaze", "a", 0.06, 3.0, 0.1 * i, "done") for i in range(2)
+    )
+    return build(cells, moved, Layout(meta))
+
+
+def test_rows_say_what_a_protection_takes_and_whether_that_survives():
+    (block,) = board().blocks
+    assert list(block.headers) == [
+        "", "Visible", "Score", "Takes", "Survives impress[steps=9]", "Strongest", "Passes",
+    ]  # fmt: skip
+    assert block.rows[0] == ["identity", "", "0.900 ± 0.000", "", "", "", ""]
+    glaze = block.rows[2]
+    assert glaze[:4] == ["glaze", "0.050", "0.350 ± 0.187", "+0.300 [+0.300, +0.300] *"]
+    # Differences of -.1 and .1 by turns.
+    assert glaze[4] == "+0.000 [-0.115, +0.115]"
+    assert glaze[5:] == ["impress[steps=9] 0.750", "438"]
+    assert len(block.rows) == 3, "controls have no row"
+
+
+def test_directions_turn_with_the_metric():
+    lower = MetricInfo("distance", "Distance", False, primary=True)
+    turned = {key: [1 - value for value in values] for key, values in ROWS.items()}
+    rows = board(turned, lower).blocks[0].rows
+    assert rows[2][3] == "+0.300 [+0.300, +0.300] *"
+    assert rows[2][5] == "impress[steps=9] 0.250"
+
+
+def test_few_subjects_are_not_marked_and_noise_of_others_is_not_matched():
+    few = {key: values[:5] for key, values in ROWS.items()}
+    assert board(few).blocks[0].rows[2][3] == "+0.300 [+0.300, +0.300]"
+    unlike = {(key[0].replace("noise", "noise[match=mist]"), key[1]): v for key, v in ROWS.items()}
+    assert board(unlike).blocks[0].rows[2][3] == ""
+
+
+def test_without_a_protection_or_a_direction_there_is_no_board():
+    assert board({("identity", "none"): [0.9] * 6}) is None
+    assert board(metric=MetricInfo("score", "Score", None)) is None
+
+
+@pytest.mark.parametrize(
+    ("metrics", "chosen"),
+    [
+        ([MetricInfo("a", "A", True), MetricInfo("b", "B", False, primary=True)], "b"),
+        ([MetricInfo("a", "A", None), MetricInfo("b", "B", False)], "b"),
+    ],
+)
+def test_the_headline_is_the_primary_metric(metrics, chosen):
+    assert headline(metrics).name == chosen
