@@ -72,7 +72,7 @@ class BoardMeta(BaseModel):
     #: What readers see, by registered name or by the name of a control.
     titles: dict[str, str] = {}
     roles: Roles = Roles()
-    #: Passes through networks, forward and backward, that protecting one image costs, by spec.
+    #: Forward and backward passes through networks per image, by spec of a protection or purifier.
     passes: dict[str, float] = {}
     #: Captions of further pictures, by their names in `figures/`.
     figures: dict[str, str] = {}

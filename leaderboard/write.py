@@ -13,6 +13,7 @@ from impress_bench.leaderboard.boards import (
     adaptive,
     against_paper,
     diagnostics,
+    flags,
     glance,
     inconsistency,
     matrix,
@@ -104,6 +105,7 @@ def build_boards(
         inconsistency.build(inspections, layout),
         diagnostics.build(notes, layout),
         against_paper.build(cells, layout),
+        flags.build(cells, protections, inspections, layout),
     ]
     return [
         replace(board, caution=caution(cells, layout, {one["task"] for one in board.records}))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, differing, record
 from impress_bench.leaderboard.layout import Layout, base
 from impress_bench.leaderboard.render import Block, interval_text
@@ -35,8 +36,8 @@ SHARES = (
 )
 
 
-#: Subjects below which no comparison is marked, and the level of p for a mark.
-FEWEST, LEVEL = 6, 0.05
+#: The level of p for a mark.
+LEVEL = 0.05
 TESTED = (
     " p: two-sided sign-flip test of {title} over subjects, adjusted by Holm's method for all "
     "comparisons with 'Protected' that have one; * below .05 with six subjects or more."
@@ -172,7 +173,7 @@ def _primary(metrics: Sequence[MetricInfo]) -> int | None:
 def _p_text(line: Comparison, subjects: int) -> str:
     if line.p is None:
         return ""
-    mark = " *" * (line.p < LEVEL and subjects >= FEWEST)
+    mark = " *" * (line.p < LEVEL and subjects >= FEW)
     return ("< .001" if line.p < 0.001 else f"{line.p:.3f}".lstrip("0")) + mark
 
 

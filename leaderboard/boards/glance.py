@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards.comparisons import FEWEST
 from impress_bench.leaderboard.boards.variants import measured_task
+from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.entries import (
     ABSENT,
     Entry,
@@ -48,7 +48,7 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
         shown = [name for name in found.protections if layout.kind(name) != "control"]
         if metric is None or not any(layout.kind(name) == "protection" for name in shown):
             continue
-        visible = _visible(protections, task)
+        visible = visible_entries(protections, task)
         footnotes, rows = Footnotes(), []
         none, purifier = layout.roles.no_purifier, _purifier(found.entries, layout)
         for name in shown:
@@ -90,7 +90,7 @@ def _direction(metric: MetricInfo) -> str:
     return f"{good} is good for the exploit"
 
 
-def _visible(protections: pd.DataFrame, task: str) -> Mapping[Key, Entry]:
+def visible_entries(protections: pd.DataFrame, task: str) -> Mapping[Key, Entry]:
     """LPIPS of each protection's images; of those over their budget, too."""
     rows = protections.rename(columns={"lpips": "value"}).assign(purifier="", metric="lpips")
     return collect(rows, task, ["lpips"], measured=("done", "over-budget")) if len(rows) else {}
@@ -152,7 +152,7 @@ def _strongest(entries: Mapping[Key, Entry], name: str, metric: MetricInfo, layo
 def _marked(summary: Summary, metric: MetricInfo) -> str:
     beyond = summary.low is not None and summary.high is not None
     beyond = beyond and (summary.low > 0 or summary.high < 0)  # type: ignore[operator]
-    mark = " *" if beyond and summary.n >= FEWEST else ""
+    mark = " *" if beyond and summary.n >= FEW else ""
     return interval_text(summary, metric.percent) + mark
 
 

@@ -108,11 +108,12 @@ def load_costs(folders: Iterable[Path]) -> Costs:
 
 
 def passes_of(costs: Costs) -> dict[str, float]:
-    """Passes through networks per image, forward and backward, by the spec of the protection."""
-    prefix = "protect: protection "
+    """Passes through networks per image, forward and backward, by the spec of the protection or
+    purifier."""
     return {
         name.removeprefix(prefix): sum(cost.passes.values()) / cost.images
         for name, cost in costs["components"].items()
+        for prefix in ("protect: protection ", "purify: purifier ")
         if name.startswith(prefix) and cost.images
     }
 

@@ -1,0 +1,1 @@
+"""Warnings about what a run shows, raised by its own tables."""

@@ -1,0 +1,65 @@
+"""What checks read of one task of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.entries import ABSENT, Entry, Key
+from impress_bench.leaderboard.layout import Layout, base
+from impress_bench.leaderboard.statistics import Summary, paired_difference
+
+Condition = tuple[str, str]
+
+
+class Evidence(NamedTuple):
+    """What checks read of one task; `metric` is its headline metric."""
+
+    task: str
+    entries: Mapping[Key, Entry]
+    metrics: list[MetricInfo]
+    metric: MetricInfo
+    protections: list[str]
+    subjects: int
+    visible: Mapping[Key, Entry]
+    inspected: Mapping[Key, Entry]
+    layout: Layout
+
+    def cells(self, condition: Condition, metric: MetricInfo | None = None) -> dict[str, float]:
+        """Values by subject of a condition, of the headline metric unless another is given."""
+        key = Key(*condition, (metric or self.metric).name)
+        return self.entries.get(key, ABSENT).by_subject
+
+    def gap(self, one: Condition, other: Condition, metric: MetricInfo | None = None) -> Summary:
+        """How much better the exploit fares under `one` than under `other`, paired by subject."""
+        sides = [self.cells(one, metric), self.cells(other, metric)]
+        if not (metric or self.metric).higher_is_better:
+            sides.reverse()
+        return paired_difference(*sides)
+
+    def of_kind(self, kind: str) -> list[str]:
+        """Protections of a kind of row: "clean", "noise" or "protection"."""
+        return [name for name in self.protections if self.layout.kind(name) == kind]
+
+    def purifiers(self, protection: str) -> list[str]:
+        """The purifiers run on a protection, but for none."""
+        skipped = ("", self.layout.roles.no_purifier)
+        names = (key.purifier for key in self.entries if key.protection == protection)
+        return [name for name in dict.fromkeys(names) if name not in skipped]
+
+    def reference_purifiers(self, protection: str) -> list[str]:
+        """Those of them that are the reference purifier, with any parameters."""
+        ours = self.layout.roles.purifier
+        return [name for name in self.purifiers(protection) if base(name) == ours]
+
+    def noise(self, protection: str) -> str | None:
+        """The noise that is as visible as a protection."""
+        wanted = (protection, base(protection))
+        found = (name for name in self.of_kind("noise") if self.layout.matched(name) in wanted)
+        return next(found, None)
+
+
+def beyond(summary: Summary) -> bool:
+    """Whether the whole interval lies above 0."""
+    return summary.low is not None and summary.low > 0

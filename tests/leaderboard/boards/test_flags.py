@@ -1,0 +1,105 @@
+"""Each flag with a run that raises it, one that does not, and one that lacks its rows."""
+
+import pytest
+
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.boards.flags import build
+from impress_bench.leaderboard.flags.checks import CHECKS
+from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.meta import BoardMeta
+from impress_bench.leaderboard.schema import CELLS, INSPECTIONS, PROTECTIONS
+
+TASK = "style-mimicry"
+SUBJECTS = 6
+NAMES = {flag.name for flag, _ in CHECKS}
+
+
+def cells_of(values, metric="score"):
+    """Each row's score is this plus a little that differs between subjects."""
+    return [
+        (TASK, f"artist-{i}", *condition, 0, metric, value + 0.01 * i, "done", None)
+        for condition, value in values.items()
+        for i in range(SUBJECTS)
+    ]
+
+
+def flags(values, *, lpips=None, styles=None, second=None, subjects=SUBJECTS):
+    """The raised flags with their cases, and the names of those not checked."""
+    rows = cells_of(values) + cells_of(second or {}, "second")
+    rows = [row for row in rows if int(row[1][-1]) < subjects]
+    moved = [] if lpips is None else [(TASK, "artist-0", "glaze", "a", 0.1, 1.0, lpips, "done")]
+    seen = [
+        (TASK, "artist-0", "identity", "none", "a", measure, value)
+        for measure, value in (styles or {}).items()
+    ]
+    meta = BoardMeta(
+        metrics={TASK: [MetricInfo("score", "Score", True), MetricInfo("second", "Second", True)]},
+        reference_protection="glaze",
+        passes={"jpeg": 0.0, "impress": 90.0},
+    )
+    board = build(
+        CELLS.frame(rows), PROTECTIONS.frame(moved), INSPECTIONS.frame(seen), Layout(meta)
+    )
+    (block,) = board.blocks
+    raised = {row[0]: row[1] for row in block.rows}
+    lacking = block.text.rpartition("lacking: ")[2].rstrip(".").split(", ")
+    return raised, {name for name in lacking if name in NAMES} & set(lacking), block.text
+
+
+PLAIN = {("identity", "none"): 0.9, ("random-noise", "none"): 0.9, ("glaze", "none"): 0.3}
+PURIFIED = {**PLAIN, ("glaze", "impress"): 0.8, ("glaze", "jpeg"): 0.4, ("identity", "jpeg"): 0.88}
+ADAPTED = {**PURIFIED, ("glaze+o-pgd", "none"): 0.5, ("glaze+o-pgd", "impress"): 0.6}
+
+CASES = [
+    ("few subjects", PLAIN, {"subjects": 5}, PLAIN, {}, "5 subjects"),
+    ("visible", PLAIN, {"lpips": 0.2}, PLAIN, {"lpips": 0.05}, "glaze: LPIPS 0.200"),
+    (
+        "adapted is weaker", {**ADAPTED, ("glaze+o-pgd", "impress"): 0.85}, {}, ADAPTED, {},
+        "glaze + o-pgd after impress",
+    ),
+    (
+        "a cheaper purifier is better", {**PURIFIED, ("glaze", "jpeg"): 0.85}, {}, PURIFIED, {},
+        "glaze: jpeg beats impress",
+    ),
+    (
+        "a purifier harms", {**PURIFIED, ("identity", "jpeg"): 0.5}, {}, PURIFIED, {},
+        "jpeg after glaze",
+    ),
+    (
+        "metrics disagree",
+        PLAIN, {"second": {("random-noise", "none"): 0.2, ("glaze", "none"): 0.4}},
+        PLAIN, {"second": {("random-noise", "none"): 0.4, ("glaze", "none"): 0.4}},
+        "glaze takes by Score and gives by Second",
+    ),
+    (
+        "the judge sees the decoder",
+        PLAIN, {"styles": {"own-style": 1.0, "own-style-decoded": 0.7}},
+        PLAIN, {"styles": {"own-style": 0.8, "own-style-decoded": 0.7}},
+        "70 % of reconstructions, 100 % of images",
+    ),
+    (
+        "white box only", PLAIN, {}, {**PLAIN, ("glaze[surrogate=other]", "none"): 0.9}, {},
+        "made on the target: all 1 protections",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "bad", "also", "good", "with_", "case"), CASES)
+def test_a_flag_is_raised_and_is_clear(name, bad, also, good, with_, case):
+    assert flags(bad, **also)[0][name] == case
+    raised, lacking, text = flags(good, **with_)
+    assert name not in raised
+    assert name not in lacking
+    assert name in text
+
+
+def test_every_flag_has_a_case():
+    assert {case[0] for case in CASES} == NAMES
+
+
+def test_checks_without_their_rows_are_named():
+    _, lacking, _ = flags(PLAIN)
+    assert lacking == {
+        "visible", "adapted is weaker", "a cheaper purifier is better", "a purifier harms",
+        "the judge sees the decoder",
+    }  # fmt: skip
