@@ -155,6 +155,33 @@ def merge(runs: tuple[str, ...], out: str) -> None:
 
 
 @click.command()
+@click.argument("run", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--with",
+    "published",
+    type=click.Path(file_okay=False, path_type=Path),
+    multiple=True,
+    help="Folders of published results. [default: all in leaderboard/results]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the records as JSON.")
+def compare(run: Path, published: tuple[Path, ...], as_json: bool) -> None:
+    """Show the protections of RUN among published ones, paired by subject.
+
+    No rival is run again: published results of the same model, settings and code are read.
+    """
+    from impress_bench.benchmark.errors import ConfigError
+    from impress_bench.benchmark.harness.runs.comparison import compare as compare_runs
+    from impress_bench.leaderboard.render import VIEWS
+
+    results = Path("leaderboard/results")
+    if not published and not results.is_dir():
+        raise ConfigError("--with: there is no leaderboard/results here; name published results")
+    folders = published or [path for path in sorted(results.iterdir()) if path.is_dir()]
+    board = compare_runs(run, folders)
+    click.echo(VIEWS["json" if as_json else "md"](board), nl=False)
+
+
+@click.command()
 @click.argument("run", type=click.Path(file_okay=False))
 @click.option("--subjects", help="Only these: 2, or a,b")
 @click.option("--protections", help="Only these rows: glaze")

@@ -1,0 +1,70 @@
+"""A run beside published results of the same settings."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from impress_bench.benchmark.cli import cli
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.runs.comparison import compare
+
+ROLES = {"clean": "clean", "no_purifier": "keep", "purifier": "smooth"}
+
+
+@pytest.fixture
+def measure(bench):
+    """The folder of a run of `protections`, whose purifiers play the parts of the paper's."""
+
+    def run(name, protections, **narrowed):
+        shown = {"roles": ROLES, "titles": {"shift": "Shift"}}
+        return bench.run(name, protections=protections, display=shown, **narrowed).out
+
+    return run
+
+
+def test_own_rows_stand_among_published_ones(measure):
+    published = measure("published", ["clean", "shift"])
+    own = measure("own", ["clean", "shift+halved"], subjects=["ben"])
+    board = compare(own, [published])
+    (paired,) = [block for block in board.blocks if block.heading.startswith("Paired")]
+    assert [row[:2] for row in paired.rows] == [["Shift + Halved", "Shift"]]
+    cells = pd.concat([pd.read_parquet(folder / "cells.parquet") for folder in (own, published)])
+    cells = cells[(cells["subject"] == "ben") & (cells["purifier"] == "keep")]
+    by = cells.groupby(["metric", "protection"])["value"].mean()
+    metric = board.records[0]["metric"]
+    (gap,) = [r for r in board.records if r["protection"] == "shift+halved - shift"
+              and r["purifier"] == "keep"]  # fmt: skip
+    assert gap["n"] == 1
+    assert gap["mean"] == pytest.approx(by[metric, "shift+halved"] - by[metric, "shift"])
+
+
+def test_what_cannot_be_paired_is_refused_with_what_differs(measure, tmp_path):
+    published = measure("published", ["clean", "shift"])
+    with pytest.raises(ConfigError, match="has no protection that"):
+        compare(published, [published])
+    with pytest.raises(ConfigError, match="agrees with none"):
+        compare(published, [])
+    other = json.loads((published / "provenance.json").read_bytes())
+    other["preset"]["threads"] = 7
+    unlike = tmp_path / "unlike"
+    unlike.mkdir()
+    for path in published.glob("*.parquet"):
+        (unlike / path.name).write_bytes(path.read_bytes())
+    (unlike / "provenance.json").write_text(json.dumps(other))
+    with pytest.raises(ConfigError, match=re.escape("preset.threads")):
+        compare(published, [unlike])
+
+
+def test_the_command_prints_markdown_and_records(measure):
+    published = str(measure("published", ["clean", "shift"]))
+    own = str(measure("own", ["clean", "shift+halved"]))
+    told = CliRunner().invoke(cli, ["compare", own, "--with", published])
+    assert told.exit_code == 0, told.output
+    assert "| Shift + Halved | Shift " in re.sub(" +", " ", told.output)
+    records = json.loads(
+        CliRunner().invoke(cli, ["compare", own, "--with", published, "--json"]).output
+    )
+    assert {record["table"] for record in records} >= {"compare"}
