@@ -58,6 +58,8 @@ PURIFIERS = {
     "adverse-cleaner": "adverse-cleaner[bilateral=1,guided=1]",
     "total-variation": "total-variation",
     "bit-depth": "bit-depth",
+    "crop": "crop",
+    "rotation": "rotation",
     "exec": COPY,
     "dir": "dir:{photos}",
 }

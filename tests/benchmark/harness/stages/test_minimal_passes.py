@@ -136,7 +136,7 @@ CASES = {
 #: Iterative or not, these run none of a model's networks, or another's.
 NOT_OURS = {
     "identity", "random-noise", "exec", "dir", "none", "jpeg", "gaussian-noise", "resize",
-    "bit-depth", "total-variation", "adverse-cleaner", "noisy-upscaling",
+    "bit-depth", "crop", "rotation", "total-variation", "adverse-cleaner", "noisy-upscaling",
 }  # fmt: skip
 
 
