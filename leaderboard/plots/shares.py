@@ -88,6 +88,8 @@ def _draw(curves: list[Curve], layout: Layout, metric: MetricInfo, path: Path) -
             if summary.low is not None and summary.high is not None:
                 ends = (scale * summary.low, scale * summary.high)
                 axes.plot([x, x], ends, color=colour, linewidth=1.0, alpha=0.6)
+    if metric.percent:
+        axes.set_ylim(-4, 104)  # intervals over few subjects reach beyond what a share can be
     axes.set_xlabel(f"Works protected by {layout.title(curves[0].protection)} (%)")
     axes.set_ylabel(metric.title + (f" ({metric.unit})" if metric.unit else ""))
     axes.legend(fontsize=8, frameon=False)
