@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from impress_bench.attacks.base import Purifier
     from impress_bench.attacks.bit_depth import BitDepth
     from impress_bench.attacks.chain import Chain
+    from impress_bench.attacks.crop import Crop
     from impress_bench.attacks.diffpure import DiffPure
     from impress_bench.attacks.gaussian_noise import GaussianNoise
     from impress_bench.attacks.gridpure import GridPure
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from impress_bench.attacks.noisy_upscaling import NoisyUpscaling
     from impress_bench.attacks.none import NoPurifier
     from impress_bench.attacks.resize import Resize
+    from impress_bench.attacks.rotation import Rotation
     from impress_bench.attacks.total_variation import TotalVariation
     from impress_bench.attacks.vae_round_trip import VaeRoundTrip
     from impress_bench.benchmark.contract import Context, PluginError
@@ -29,6 +31,7 @@ _HOMES = {
     "BitDepth": "impress_bench.attacks.bit_depth",
     "Chain": "impress_bench.attacks.chain",
     "Context": "impress_bench.benchmark.contract",
+    "Crop": "impress_bench.attacks.crop",
     "DiffPure": "impress_bench.attacks.diffpure",
     "GaussianNoise": "impress_bench.attacks.gaussian_noise",
     "GridPure": "impress_bench.attacks.gridpure",
@@ -39,6 +42,7 @@ _HOMES = {
     "PluginError": "impress_bench.benchmark.contract",
     "Purifier": "impress_bench.attacks.base",
     "Resize": "impress_bench.attacks.resize",
+    "Rotation": "impress_bench.attacks.rotation",
     "TotalVariation": "impress_bench.attacks.total_variation",
     "UnrolledImpress": "impress_bench.attacks.impress_unrolled",
     "VaeRoundTrip": "impress_bench.attacks.vae_round_trip",
@@ -49,6 +53,7 @@ __all__ = [
     "BitDepth",
     "Chain",
     "Context",
+    "Crop",
     "DiffPure",
     "GaussianNoise",
     "GridPure",
@@ -59,6 +64,7 @@ __all__ = [
     "PluginError",
     "Purifier",
     "Resize",
+    "Rotation",
     "TotalVariation",
     "UnrolledImpress",
     "VaeRoundTrip",

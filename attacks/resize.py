@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -20,7 +21,8 @@ class Resize(Purifier):
     Args:
         factor: share of the sides that is left; above 0 and below 1.
         interpolation: "bicubic" or "bilinear", in both directions; the paper, whose code is not
-            public, names none.
+            public, names none. "nearest" repeats and drops pixels, as a screenshot of an image that
+            a viewer scales does.
 
     Raises:
         ValueError: for a parameter out of range.
@@ -29,12 +31,17 @@ class Resize(Purifier):
     name: ClassVar[str] = "resize"
 
     def __init__(
-        self, *, factor: float = 0.5, interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+        self,
+        *,
+        factor: float = 0.5,
+        interpolation: Literal["bicubic", "bilinear", "nearest"] = "bicubic",
     ) -> None:
         if not 0 < factor < 1:
             raise ValueError(f"factor must lie between 0 and 1, not {factor}")
-        if interpolation not in ("bicubic", "bilinear"):
-            raise ValueError(f"interpolation must be bicubic or bilinear, not {interpolation!r}")
+        if interpolation not in ("bicubic", "bilinear", "nearest"):
+            raise ValueError(
+                f"interpolation must be bicubic, bilinear or nearest, not {interpolation!r}"
+            )
         self.factor = factor
         self.interpolation = interpolation
 
@@ -42,6 +49,16 @@ class Resize(Purifier):
         """Images without their finest detail."""
         height, width = images.shape[-2:]
         size = (max(1, round(self.factor * height)), max(1, round(self.factor * width)))
-        small = interpolate(images, size, mode=self.interpolation, antialias=True).clamp(0, 1)
-        large = interpolate(small, (height, width), mode=self.interpolation, antialias=True)
-        return large.clamp(0, 1)
+        small = self._resized(images, size).clamp(0, 1)
+        return self._resized(small, (height, width)).clamp(0, 1)
+
+    def _resized(self, images: Tensor, size: tuple[int, int]) -> Tensor:
+        """Images at another size."""
+        if self.interpolation != "nearest":
+            return interpolate(images, size, mode=self.interpolation, antialias=True)
+        # In integers: where a new pixel's centre falls between two old ones, torch's rounding
+        # depends on the device.
+        for dim, new in zip((-2, -1), size, strict=True):
+            centres = (2 * torch.arange(new, device=images.device) + 1) * images.shape[dim]
+            images = images.index_select(dim, centres // (2 * new))
+        return images

@@ -21,6 +21,8 @@ class Roles(BaseModel):
     no_purifier: str = "none"
     #: Perturbations without an objective.
     noise: tuple[str, ...] = ("random-noise",)
+    #: The protection that leaves a share of a subject's images as they are.
+    partial: str = "partial"
     #: The purifier that the paper proposes, and that others are compared with.
     purifier: str = "impress"
     #: The tasks of Tables 1 and 2.

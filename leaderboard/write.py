@@ -29,6 +29,7 @@ from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.pages.overview import overview
 from impress_bench.leaderboard.plots.inconsistency import plot_inconsistency
+from impress_bench.leaderboard.plots.shares import plot_shares
 from impress_bench.leaderboard.plots.tradeoff import plot_tradeoff
 from impress_bench.leaderboard.render import Board, write_board, write_text
 from impress_bench.leaderboard.scaling import with_scaled
@@ -71,12 +72,14 @@ def write_boards(
         if plot_inconsistency(inspections, layout, picture):
             paths.append(picture)
             figures[picture.name] = "Reconstruction errors of clean, protected and purified images"
-    for picture, caption in plot_tradeoff(cells, protections, layout, pictures).items():
+    further = plot_tradeoff(cells, protections, layout, pictures)
+    for picture, caption in (further | plot_shares(cells, layout, pictures)).items():
         paths.append(picture)
         figures[picture.name] = caption
     # Published results may lack pictures that the run has made.
-    further = meta.figures.items()
-    figures |= {name: caption for name, caption in further if (pictures / name).is_file()}
+    figures |= {
+        name: caption for name, caption in meta.figures.items() if (pictures / name).is_file()
+    }
     layout = Layout(meta.model_copy(update={"figures": figures}))
     paths.append(write_text(folder / "LEADERBOARD.md", overview(boards, cells, layout)))
     return paths

@@ -29,8 +29,10 @@ def ssim(
     from torch.nn.functional import avg_pool2d
 
     x, y = preds.double(), target.double()
+    # Rows, then columns: a window's mean is the mean of its rows' means, at 22 additions, not 121.
     mean_x, mean_y, mean_xx, mean_yy, mean_xy = (
-        avg_pool2d(moment, window, stride=1) for moment in (x, y, x * x, y * y, x * y)
+        avg_pool2d(avg_pool2d(moment, (1, window), stride=1), (window, 1), stride=1)
+        for moment in (x, y, x * x, y * y, x * y)
     )
     c1, c2 = k1**2, k2**2
     variances = mean_xx - mean_x**2 + mean_yy - mean_y**2

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from impress_bench.protections.identity import Identity
     from impress_bench.protections.metacloak import MetaCloak
     from impress_bench.protections.mist import Mist
+    from impress_bench.protections.partial import Partial
     from impress_bench.protections.photoguard_diffusion import PhotoGuardDiffusion
     from impress_bench.protections.photoguard_encoder import PhotoGuardEncoder
     from impress_bench.protections.random_noise import RandomNoise
@@ -46,6 +47,7 @@ _HOMES = {
     "MetaCloak": "impress_bench.protections.metacloak",
     "Mist": "impress_bench.protections.mist",
     "OPgd": "impress_bench.protections.adaptations.o_pgd",
+    "Partial": "impress_bench.protections.partial",
     "Pgd": "impress_bench.protections.solvers.pgd",
     "PhotoGuardDiffusion": "impress_bench.protections.photoguard_diffusion",
     "PhotoGuardEncoder": "impress_bench.protections.photoguard_encoder",
@@ -74,6 +76,7 @@ __all__ = [
     "MetaCloak",
     "Mist",
     "OPgd",
+    "Partial",
     "Pgd",
     "PhotoGuardDiffusion",
     "PhotoGuardEncoder",

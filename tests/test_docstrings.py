@@ -8,15 +8,28 @@ from importlib.metadata import entry_points
 
 import pytest
 
+from impress_bench.protections.partial import Partial
 from impress_bench.protections.solvers.adam_hinge import AdamHinge
 from impress_bench.protections.solvers.pgd import Pgd
 
 GROUPS = ("protections", "purifiers", "adaptations")
 NEEDED = {
+    Partial: {"of": "glaze"},
     Pgd: {"steps": 1, "step": 0.1, "linf": 0.1},
     AdamHinge: {"steps": 1, "lr": 0.01, "p": 0.1, "alpha": 1.0},
 }
-UNITS = ("pixels", "LPIPS", "share", "seconds", "GiB", "weight", "rate", "guidance", "no unit")
+UNITS = (
+    "pixels",
+    "LPIPS",
+    "share",
+    "seconds",
+    "GiB",
+    "weight",
+    "rate",
+    "guidance",
+    "degrees",
+    "no unit",
+)
 RANGE = re.compile(
     r"(?P<least>[\d.]+) to (?P<most>[\d.]+\d|\d+)(?P<open>, \d+ excluded)?"
     r"|at least (?P<from>[\d.]*\d)|above (?P<above>[\d.]*\d)|any number"

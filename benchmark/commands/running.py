@@ -23,6 +23,12 @@ from impress_bench.benchmark.commands.options import select, selection, values_o
     help="Processes of this machine, or a Ray cluster.",
 )
 @click.option("--address", help="Of the Ray cluster, such as auto. [default: one of its own]")
+@click.option(
+    "--save-images",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Write protected and purified images there as PNG, with a manifest; DIR is new or empty.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.pass_context
@@ -35,6 +41,7 @@ def run(
     workers: int | None,
     executor: str,
     address: str | None,
+    save_images: str | None,
     as_json: bool,
     quiet: bool,
     **flags: str | None,
@@ -47,7 +54,7 @@ def run(
     from impress_bench.benchmark.harness.runs.run import run as run_preset
 
     reporter = Reporter() if quiet else reporter_for(sys.stderr)
-    result = run_preset(chosen, out, store, reporter, workers, executor, address)
+    result = run_preset(chosen, out, store, reporter, workers, executor, address, save_images)
     if as_json:
         summary = {
             "out": str(result.out),
@@ -55,11 +62,15 @@ def run(
             "cells": result.states,
             "stages": result.stages,
             "failures": result.failures,
+            "saved": [str(path) for path in result.saved],
         }
         click.echo(json.dumps(summary, indent=1, default=int))
     else:
         counts = ", ".join(f"{count} {state}" for state, count in result.states.items())
         click.echo(f"Cells: {counts}. Boards in {result.out / 'boards'}")
+        if result.saved:
+            size = sum(path.stat().st_size for path in result.saved) / 1e6
+            click.echo(f"{len(result.saved) - 1} images, {size:.1f} MB, in {save_images}")
         for reason in dict.fromkeys(failure["reason"] for failure in result.failures):
             click.echo(f"  {reason}", err=True)
     context.exit(result.exit_code)

@@ -40,6 +40,7 @@ def fine_tune(
     generator: torch.Generator,
     microbatch: int | None = None,
     lora_rank: int | None = None,
+    posterior_means: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> LatentDiffusion:
     """A copy of `model` whose U-Net has learned `images` (B, 3, H, W) in [0, 1] under `prompts`.
@@ -47,7 +48,9 @@ def fine_tune(
     `model` itself is not changed; VAE and text encoder are shared with the copy. Gradients of a
     batch are accumulated over `microbatch` images at a time, by default all of them. With
     `lora_rank` (at least 1) adapters of that rank learn, and are then merged into the weights of
-    the copy, which is a plain U-Net either way. Raises ValueError unless there is one prompt an
+    the copy, which is a plain U-Net either way. With `posterior_means` every image is learned as
+    the mean of its latents, without the encoder's noise, whose scale some protections raise (what
+    is drawn stays the same). Raises ValueError unless there is one prompt an
     image, FloatingPointError where the loss stops being finite, and ModuleNotFoundError where
     `peft`, which `lora_rank` needs, is not installed.
     """
@@ -63,6 +66,8 @@ def fine_tune(
     with torch.no_grad():
         encoded = posterior(model, images)
         contexts = model.embed(prompts)
+    if posterior_means:
+        encoded = encoded._replace(std=torch.zeros_like(encoded.std))
     optimizer = torch.optim.AdamW(learning, lr=lr, weight_decay=1e-2, fused=True)
     average = EMAModel(learning)
     for step in range(steps):

@@ -61,6 +61,9 @@ class StyleMimicrySettings(TaskSettings):
     fine_tuning_lora_rank: int | None = Field(
         default=None, ge=1, description="of adapters that learn in place of the whole U-Net"
     )
+    fine_tuning_posterior_means: bool = Field(
+        default=False, description="learn means of latents, without the encoder's noise"
+    )
     sampler: Literal["model", "dpm-solver++"] = "model"
     sampling_steps: int = Field(default=100, ge=1)
     sampling_batch: int = Field(default=32, ge=1)
@@ -195,6 +198,7 @@ class StyleMimicry(Task):
                 batch_size=settings.fine_tuning_batch,
                 microbatch=settings.fine_tuning_microbatch,
                 lora_rank=settings.fine_tuning_lora_rank,
+                posterior_means=settings.fine_tuning_posterior_means,
                 generator=generator,
                 progress=lambda done, total: progress(done * learned, work),
             )

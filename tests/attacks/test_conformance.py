@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from impress_bench.attacks import (
+    Crop,
     DiffPure,
     GaussianNoise,
     GridPure,
@@ -16,6 +17,7 @@ from impress_bench.attacks import (
     NoPurifier,
     Purifier,
     Resize,
+    Rotation,
     TotalVariation,
     VaeRoundTrip,
 )
@@ -27,6 +29,9 @@ BUILDERS = {
     "jpeg": lambda: Jpeg(quality=50),
     "gaussian-noise": lambda: GaussianNoise(std=0.1),
     "resize": Resize,
+    "nearest": lambda: Resize(factor=0.8, interpolation="nearest"),
+    "crop": Crop,
+    "rotation": Rotation,
     "vae-round-trip": VaeRoundTrip,
     "impress": lambda: Impress(steps=3, lr=0.08),
     "diffpure": lambda: DiffPure(strength=0.1, steps=20),

@@ -23,6 +23,7 @@ COPY = "exec:cp -r {in}/. {out}"
 PROTECTIONS = {
     "identity": "identity",
     "random-noise": "random-noise[bisections=3]",
+    "partial": "partial[of=random-noise]",
     "glaze": "glaze[steps=2,transfer_steps=3,linf=16/255]",
     "photoguard-encoder": "photoguard-encoder[steps=2]",
     "photoguard-diffusion": "photoguard-diffusion[steps=1,repeats=1,diffusion_steps=2,radius=2.0]",
@@ -58,6 +59,8 @@ PURIFIERS = {
     "adverse-cleaner": "adverse-cleaner[bilateral=1,guided=1]",
     "total-variation": "total-variation",
     "bit-depth": "bit-depth",
+    "crop": "crop",
+    "rotation": "rotation",
     "exec": COPY,
     "dir": "dir:{photos}",
 }
@@ -110,6 +113,10 @@ def test_a_protection_protects(name, model, release, create, tmp_path):
         with pytest.raises(PluginError, match=NO_INPAINTING) as skipped:
             plugin(photos.images, context())
         assert skipped.value.state is State.SKIPPED
+        return
+    if name == "partial":
+        with pytest.raises(PluginError, match="a single image cannot be partly protected"):
+            plugin(photos.images, context())
         return
     protected, again = (plugin(photos.images, context()) for _ in range(2))
     check_images(name, "output", protected.images, like=photos.images)

@@ -78,6 +78,7 @@ EDGES = {
     "half flat": half_flat,
     "one colour lacking": lambda image: image * torch.tensor([1.0, 0, 1])[:, None, None],
     "oblong": lambda image: image[..., : image.shape[-1] * 2 // 3],
+    "smallest, odd sides": lambda image: image[..., :41, :43],
 }
 
 
@@ -112,6 +113,13 @@ def test_equals_sewar(metric, reference, pair) -> None:
 
 def test_vif_p_is_not_symmetric(pair) -> None:
     assert ((vif_p(*pair) - vif_p(*reversed(pair))).abs() > 1e-3).all()
+
+
+def test_vif_p_says_what_it_cannot_compare(pair) -> None:
+    preds, target = pair
+    for odd in (preds[..., :40], preds[:1]):
+        with pytest.raises(ValueError, match="one shape with sides of at least 41"):
+            vif_p(odd, target if odd.shape[-1] == 96 else target[..., :40])
 
 
 def test_norms_are_numpys(pair) -> None:

@@ -58,7 +58,7 @@ def beside(benchmark) -> Callable[..., None]:
     """`beside(loop, bare)`, both warm, times them in turn, so that what else the machine does meets
     both, and notes the ratio of their medians: of wall time, and of this process's own."""
 
-    def measure(loop, bare):
+    def measure(loop, bare, batch=BATCH):
         sides = {loop: [], bare: []}
 
         def timed(side):
@@ -73,10 +73,10 @@ def beside(benchmark) -> Callable[..., None]:
         ]
         wall, process = (ours / its for ours, its in zip(*medians, strict=True))
         benchmark.extra_info.update(
-            ratio_to_bare_passes=round(wall, 3),
+            ratio_to_bare=round(wall, 3),
             ratio_of_process_time=round(process, 3),
             threads=torch.get_num_threads(),
-            batch=BATCH,
+            batch=batch,
         )
 
     return measure

@@ -32,6 +32,7 @@ from impress_bench.benchmark.harness.runs.board_file import BoardFile, read_boar
 from impress_bench.benchmark.harness.runs.board_meta import board_meta
 from impress_bench.benchmark.harness.runs.costs import costs_of, passes_of, save_costs
 from impress_bench.benchmark.harness.runs.provenance import provenance
+from impress_bench.benchmark.harness.runs.saved_images import SavedImages
 from impress_bench.benchmark.harness.runs.strips import strip_captions, write_figures
 from impress_bench.benchmark.harness.runs.tables import frames_of, save_frames
 from impress_bench.benchmark.harness.stages.base import Stage
@@ -58,6 +59,8 @@ class RunResult:
     stages: dict[str, int] = field(default_factory=dict)
     #: The pictures that the run has drawn.
     figures: list[Path] = field(default_factory=list)
+    #: The images that were saved, and their manifest, where `save_images` named a folder.
+    saved: list[Path] = field(default_factory=list)
 
     def board(self, name: str) -> BoardFile:
         """A board by its name, such as "table-1": `print` shows it, a notebook renders it, and
@@ -93,6 +96,7 @@ def run(
     workers: int | None = None,
     executor: str = "local",
     address: str | None = None,
+    save_images: str | Path | None = None,
     **selection: Unpack[Selection],
 ) -> RunResult:
     """Run a preset and write its boards. Stored results are reused.
@@ -103,21 +107,25 @@ def run(
     reporter: receives progress; default: none.
     workers: number of processes; default: one per `threads` cores, or one per GPU.
     executor: "local", or "ray" for the Ray cluster at `address` (default: one on this machine).
+    save_images: a new or empty folder for the protected and purified images as PNG files, with a
+        manifest; or that of the same run, begun before. Default: they stay in the store.
     selection: `protections`, `purifiers`, `tasks`, `metrics`, `subjects` and `seeds` instead of the
         preset's, as on the command line; see `Selection`. Protections or purifiers are combined
         with everything else listed, whatever the preset's matrix says.
 
-    Raises ConfigError for a mistake in the preset, StoreError if the store cannot be written. An
-    interrupt writes the boards of what is done, and is raised again.
+    Raises ConfigError for a mistake in the preset and for a `save_images` that holds anything else,
+    StoreError if the store or that folder cannot be written. An interrupt writes the boards of what
+    is done, and is raised again.
     """
     preset = select(preset if isinstance(preset, Preset) else load_preset(preset), **selection)
     reporter = reporter or Reporter()
     folder = make_folder(Path(out) if out is not None else Path("runs") / preset.name, "--out")
     root = make_folder(Path(store) if store is not None else default_root(), "--store")
     plan = plan_run(preset, root)
+    saved = SavedImages(plan, Path(save_images)) if save_images is not None else None
     with (folder / "log.txt").open("a", buffering=1, encoding="utf-8") as log:
         count = workers or default_workers(preset)
-        return _Run(plan, folder, root, reporter, log, count, executor, address).run()
+        return _Run(plan, folder, root, reporter, log, count, executor, address, saved).run()
 
 
 class _Run:
@@ -131,6 +139,7 @@ class _Run:
         workers: int,
         executor: str,
         address: str | None,
+        images: SavedImages | None,
     ) -> None:
         self.plan = plan
         self.folder = folder
@@ -143,6 +152,8 @@ class _Run:
         self._written = time.monotonic()
         self._fresh = False
         self._strips: list[Path] = []
+        self._images = images
+        self._saved: list[Path] = []
 
     def run(self) -> RunResult:
         origin = {**provenance(self.plan), "boards": self.meta.stored()}
@@ -153,6 +164,8 @@ class _Run:
             self._warn(f"plugins of other packages are confined by less than usual: no {wall}")
         try:
             self._execute()
+            if self._images is not None:
+                self._saved = self._images.save(self._store, self._warn)
         except KeyboardInterrupt:
             self._note("interrupted")
             self._write()
@@ -214,7 +227,7 @@ class _Run:
         self._written, self._fresh = time.monotonic(), False
         verbs = Counter(outcome.verb for outcome in outcomes.values())
         pictures = [*self._strips, *[path for path in boards if path.suffix == ".png"]]
-        return RunResult(self.folder, *frames[:3], boards, dict(verbs), pictures)
+        return RunResult(self.folder, *frames[:3], boards, dict(verbs), pictures, self._saved)
 
     def _note(self, line: str) -> None:
         self._log.write(f"{line}\n")

@@ -135,8 +135,9 @@ CASES = {
 
 #: Iterative or not, these run none of a model's networks, or another's.
 NOT_OURS = {
-    "identity", "random-noise", "exec", "dir", "none", "jpeg", "gaussian-noise", "resize",
-    "bit-depth", "total-variation", "adverse-cleaner", "noisy-upscaling",
+    "identity", "random-noise", "partial", "exec", "dir", "none", "jpeg", "gaussian-noise",
+    "resize", "bit-depth", "crop", "rotation", "total-variation", "adverse-cleaner",
+    "noisy-upscaling",
 }  # fmt: skip
 
 
