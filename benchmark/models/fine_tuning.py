@@ -20,9 +20,9 @@ import torch
 from diffusers.training_utils import EMAModel
 from torch import Tensor
 
+from impress_bench.benchmark.models.families.stable_diffusion.pipelines import rebuilt
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 from impress_bench.benchmark.models.low_rank import add_adapters, merge_adapters
-from impress_bench.benchmark.models.pipelines import rebuilt
 from impress_bench.benchmark.models.posterior import posterior
 
 if TYPE_CHECKING:

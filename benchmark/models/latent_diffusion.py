@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from impress_bench.benchmark.models.digest import source_digest
-from impress_bench.benchmark.models.loading import load_pipeline
+from impress_bench.benchmark.models.families.stable_diffusion.loading import load_pipeline
+from impress_bench.benchmark.models.families.stable_diffusion.pipelines import rebuilt
 from impress_bench.benchmark.models.numerics import PLAIN, Numerics, compute
-from impress_bench.benchmark.models.pipelines import rebuilt
 from impress_bench.benchmark.models.posterior import posterior
 from impress_bench.benchmark.seeds import Generators, as_generators, randn_per_image
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from impress_bench.benchmark.models.families.stable_diffusion.pipelines import rebuilt
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
-from impress_bench.benchmark.models.pipelines import rebuilt
 from impress_bench.benchmark.seeds import Generators, as_generators, randn_per_image
 
 if TYPE_CHECKING:

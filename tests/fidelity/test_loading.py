@@ -13,11 +13,13 @@ from diffusers import EulerDiscreteScheduler, PNDMScheduler
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.models.diffusion_classifier import DiffusionClassifier
+from impress_bench.benchmark.models.families.stable_diffusion.loading import variant_of
+from impress_bench.benchmark.models.families.stable_diffusion.pipelines import (
+    rebuilt as rebuilt_pipeline,
+)
 from impress_bench.benchmark.models.inconsistency import measure
 from impress_bench.benchmark.models.inpainting import inpainting_chain, inpainting_unet, repaint
-from impress_bench.benchmark.models.loading import variant_of
 from impress_bench.benchmark.models.painting import paint
-from impress_bench.benchmark.models.pipelines import rebuilt as rebuilt_pipeline
 from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.protections.objectives.denoising import denoise
 

@@ -11,7 +11,10 @@ from impress_bench.benchmark.errors import ConfigError, plugin_error
 from impress_bench.benchmark.harness.plugins.component import load_target
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.models.digest import source_digest
-from impress_bench.benchmark.models.families import UnusableModelError, model_problem
+from impress_bench.benchmark.models.families.stable_diffusion.check import (
+    UnusableModelError,
+    model_problem,
+)
 from impress_bench.benchmark.models.hub import is_source
 from impress_bench.benchmark.models.numerics import PLAIN, Numerics
 

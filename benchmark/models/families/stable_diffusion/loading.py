@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from impress_bench.benchmark.junk import is_junk
-from impress_bench.benchmark.models.families import (
+from impress_bench.benchmark.models.families.stable_diffusion.check import (
     PARTS,
     UnusableModelError,
     square_size,
     unsuitable,
 )
+from impress_bench.benchmark.models.families.stable_diffusion.whole_mask import paint_everything
 from impress_bench.benchmark.models.hub import HubId, missing, on_this_machine
-from impress_bench.benchmark.models.whole_mask import paint_everything
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline, UNet2DConditionModel
@@ -54,7 +54,9 @@ def load_pipeline(
     )
     unet.register_to_config(sample_size=size)
     if isinstance(vae, AutoencoderTiny):
-        from impress_bench.benchmark.models.tiny_autoencoder import with_posterior
+        from impress_bench.benchmark.models.families.stable_diffusion.tiny_autoencoder import (
+            with_posterior,
+        )
 
         pipeline.register_modules(vae=with_posterior(vae))
     if unet.config.in_channels == 9:

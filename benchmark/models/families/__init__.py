@@ -1,0 +1,1 @@
+"""Families of latent diffusion models, one package per family."""
