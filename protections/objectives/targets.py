@@ -58,7 +58,7 @@ def target_latents(
     """Scaled posterior means (B, 4, h, w) of `target_images`."""
     with torch.no_grad():
         shown = target_images(plugin, target, images, generators)
-        return model.encode(shown) * model.latent_scale
+        return model.scale(model.encode(shown))
 
 
 def _pattern(height: int, width: int) -> Tensor:

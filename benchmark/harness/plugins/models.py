@@ -11,7 +11,7 @@ from impress_bench.benchmark.errors import ConfigError, plugin_error
 from impress_bench.benchmark.harness.plugins.component import load_target
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.models.digest import source_digest
-from impress_bench.benchmark.models.families.stable_diffusion.check import (
+from impress_bench.benchmark.models.families.known import (
     UnusableModelError,
     model_problem,
 )
@@ -39,9 +39,9 @@ def load_model(
     """
     try:
         if is_source(name):
-            from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+            from impress_bench.benchmark.models.families.loading import load_pretrained
 
-            model = LatentDiffusion.from_pretrained(name, device)
+            model = load_pretrained(name, device)
         else:
             entry = _entry(registry or Registry(), name)
             model = load_target("model", name, entry.value)()

@@ -1,1 +1,38 @@
-"""Families of latent diffusion models, one package per family."""
+"""Families of latent diffusion models, one package per family.
+
+A package's `check.unsuitable(place)` says, without torch, why a folder or file cannot be used, and
+its `loading.load(place, digest, device, dtype)` returns a `LatentDiffusion`. Names load on first
+use, so that importing the package imports no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from impress_bench.benchmark.models.families.loading import load_pretrained
+    from impress_bench.benchmark.models.families.stable_diffusion.model import StableDiffusion
+
+#: The package of each pipeline that a folder's model_index.json may name as its class.
+FAMILIES = {
+    "StableDiffusionPipeline": "impress_bench.benchmark.models.families.stable_diffusion",
+    "StableDiffusionImg2ImgPipeline": "impress_bench.benchmark.models.families.stable_diffusion",
+    "StableDiffusionInpaintPipeline": "impress_bench.benchmark.models.families.stable_diffusion",
+    "StableDiffusionInpaintPipelineLegacy": (
+        "impress_bench.benchmark.models.families.stable_diffusion"
+    ),
+}
+#: The family whose models also come as single files.
+OF_FILES = "impress_bench.benchmark.models.families.stable_diffusion"
+
+_HOMES = {
+    "StableDiffusion": "impress_bench.benchmark.models.families.stable_diffusion.model",
+    "load_pretrained": "impress_bench.benchmark.models.families.loading",
+}
+
+__all__ = ["FAMILIES", "OF_FILES", "StableDiffusion", "load_pretrained"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -20,7 +20,7 @@ from impress_bench.benchmark.harness.plugins.introspection import digests_of_nam
 from impress_bench.benchmark.harness.plugins.models import model_digest
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.models.digest import folder_digest, tree_digest
-from impress_bench.benchmark.models.families.stable_diffusion.check import model_problem
+from impress_bench.benchmark.models.families.known import model_problem
 from impress_bench.benchmark.models.style_classifier import OpenClipStyleClassifier
 
 COMMITS = ("a" * 40, "b" * 40)
