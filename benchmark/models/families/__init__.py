@@ -1,8 +1,8 @@
 """Families of latent diffusion models, one package per family.
 
-A package's `check.unsuitable(place)` says, without torch, why a folder or file cannot be used, and
-its `loading.load(place, digest, device, dtype)` returns a `LatentDiffusion`. Names load on first
-use, so that importing the package imports no torch.
+A package's `check.unsuitable(place)` says, without torch, why a folder or file cannot be used,
+`check.NAME` what the family is called, and `loading.load(place, digest, device, dtype)` returns a
+`LatentDiffusion`. Names load on first use, so that importing the package imports no torch.
 """
 
 from importlib import import_module
@@ -12,17 +12,21 @@ if TYPE_CHECKING:
     from impress_bench.benchmark.models.families.loading import load_pretrained
     from impress_bench.benchmark.models.families.stable_diffusion.model import StableDiffusion
 
-#: The package of each pipeline that a folder's model_index.json may name as its class.
+#: The loader of each pipeline that a folder's model_index.json may name as its class.
 FAMILIES = {
-    "StableDiffusionPipeline": "impress_bench.benchmark.models.families.stable_diffusion",
-    "StableDiffusionImg2ImgPipeline": "impress_bench.benchmark.models.families.stable_diffusion",
-    "StableDiffusionInpaintPipeline": "impress_bench.benchmark.models.families.stable_diffusion",
+    "StableDiffusionPipeline": "impress_bench.benchmark.models.families.stable_diffusion.loading",
+    "StableDiffusionImg2ImgPipeline": (
+        "impress_bench.benchmark.models.families.stable_diffusion.loading"
+    ),
+    "StableDiffusionInpaintPipeline": (
+        "impress_bench.benchmark.models.families.stable_diffusion.loading"
+    ),
     "StableDiffusionInpaintPipelineLegacy": (
-        "impress_bench.benchmark.models.families.stable_diffusion"
+        "impress_bench.benchmark.models.families.stable_diffusion.loading"
     ),
 }
-#: The family whose models also come as single files.
-OF_FILES = "impress_bench.benchmark.models.families.stable_diffusion"
+#: That of models in single files.
+OF_FILES = "impress_bench.benchmark.models.families.stable_diffusion.loading"
 
 _HOMES = {
     "StableDiffusion": "impress_bench.benchmark.models.families.stable_diffusion.model",

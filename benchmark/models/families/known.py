@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from impress_bench.benchmark.models.families import FAMILIES, OF_FILES
+from impress_bench.benchmark.models.families.layout import UnusableModelError, settings
 from impress_bench.benchmark.models.hub import missing, on_this_machine
 
 WAY_OUT = "name one of these, or register a model of another kind (docs/add-a-model.md)"
-
-
-class UnusableModelError(ValueError):
-    """A model that cannot be loaded; the message says why, its name is the caller's to add."""
 
 
 def model_problem(source: str) -> str:
@@ -33,13 +29,16 @@ def unsuitable(place: Path) -> str:
         family = family_of(place)
     except UnusableModelError as error:
         return str(error)
-    problem: str = import_module(f"{family}.check").unsuitable(place)
+    problem: str = _check(family).unsuitable(place)
     return problem
 
 
 def family_of(place: Path) -> str:
-    """The package of the family of the model in a folder or single file, by the class that its
-    model_index.json names. Raises UnusableModelError for an unknown one, with those known."""
+    """The loader of the model in a folder or single file, a module of its family's, by the class
+    that its model_index.json names.
+
+    Raises UnusableModelError for an unknown one, with those known.
+    """
     if place.is_file():
         return OF_FILES
     index = settings(place / "model_index.json")
@@ -49,20 +48,16 @@ def family_of(place: Path) -> str:
 
 
 def family_named(pipeline: object) -> str:
-    """The package of the family with that pipeline. Raises UnusableModelError as `family_of`."""
+    """The loader of the family with that pipeline. Raises UnusableModelError as `family_of`."""
     if not isinstance(pipeline, str) or pipeline not in FAMILIES:
         families = dict.fromkeys(FAMILIES.values())
-        names = "; ".join(import_module(f"{family}.check").NAME for family in families)
+        names = "; ".join(_check(family).NAME for family in families)
         raise UnusableModelError(
             f"is a {pipeline}; known are {names}: {', '.join(FAMILIES)}; {WAY_OUT}"
         )
     return FAMILIES[pipeline]
 
 
-def settings(path: Path) -> dict[str, Any] | None:
-    """A JSON file's object; None where there is none that can be read."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
+def _check(loader: str) -> Any:
+    """The module beside a family's loader that checks settings."""
+    return import_module(f"{loader.rpartition('.')[0]}.check")

@@ -10,11 +10,11 @@ import torch
 
 from impress_bench.benchmark.models.digest import source_digest
 from impress_bench.benchmark.models.families.known import (
-    UnusableModelError,
     family_named,
     family_of,
     unsuitable,
 )
+from impress_bench.benchmark.models.families.layout import UnusableModelError
 from impress_bench.benchmark.models.hub import HubId, missing, on_this_machine
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
@@ -31,7 +31,7 @@ def load_pretrained(
     place = _fetched(str(source))
     if problem := unsuitable(place):
         raise UnusableModelError(problem)
-    family = import_module(f"{family_of(place)}.loading")
+    family = import_module(family_of(place))
     model: LatentDiffusion = family.load(place, source_digest(str(source)), device, dtype)
     return model
 

@@ -56,7 +56,11 @@ HARM = {
         "is a StableDiffusionXLPipeline; known are Stable Diffusion 1 and 2.*InpaintPipeline",
     ),
     "Flux": (
-        lambda p: change(p / "model_index.json", _class_name="FluxPipeline"), "is a FluxPipeline"
+        lambda p: change(p / "model_index.json", _class_name="FluxPipeline"),
+        "is a FluxPipeline; known are .*StableDiffusionPipeline.*or register a model of another",
+    ),
+    "of no class": (
+        lambda p: change(p / "model_index.json", _class_name=["a"]), r"is a \['a'\]; known are"
     ),
     "instruct-pix2pix": (
         lambda p: change(p / "unet/config.json", in_channels=8), "U-Net of 8 input channels"

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from impress_bench.benchmark.models.families.known import settings
+from impress_bench.benchmark.models.families.layout import settings
 from impress_bench.benchmark.models.hub import weights_in
 
 #: What the family is called.

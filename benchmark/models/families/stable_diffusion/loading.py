@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from impress_bench.benchmark.junk import is_junk
-from impress_bench.benchmark.models.families.known import UnusableModelError
+from impress_bench.benchmark.models.families.layout import UnusableModelError
 from impress_bench.benchmark.models.families.stable_diffusion.check import PARTS, square_size
 from impress_bench.benchmark.models.families.stable_diffusion.model import StableDiffusion
 from impress_bench.benchmark.models.families.stable_diffusion.whole_mask import paint_everything
