@@ -12,21 +12,16 @@ if TYPE_CHECKING:
     from impress_bench.benchmark.models.families.loading import load_pretrained
     from impress_bench.benchmark.models.families.stable_diffusion.model import StableDiffusion
 
+_STABLE_DIFFUSION = "impress_bench.benchmark.models.families.stable_diffusion.loading"
 #: The loader of each pipeline that a folder's model_index.json may name as its class.
 FAMILIES = {
-    "StableDiffusionPipeline": "impress_bench.benchmark.models.families.stable_diffusion.loading",
-    "StableDiffusionImg2ImgPipeline": (
-        "impress_bench.benchmark.models.families.stable_diffusion.loading"
-    ),
-    "StableDiffusionInpaintPipeline": (
-        "impress_bench.benchmark.models.families.stable_diffusion.loading"
-    ),
-    "StableDiffusionInpaintPipelineLegacy": (
-        "impress_bench.benchmark.models.families.stable_diffusion.loading"
-    ),
+    "StableDiffusionPipeline": _STABLE_DIFFUSION,
+    "StableDiffusionImg2ImgPipeline": _STABLE_DIFFUSION,
+    "StableDiffusionInpaintPipeline": _STABLE_DIFFUSION,
+    "StableDiffusionInpaintPipelineLegacy": _STABLE_DIFFUSION,
 }
 #: That of models in single files.
-OF_FILES = "impress_bench.benchmark.models.families.stable_diffusion.loading"
+OF_FILES = _STABLE_DIFFUSION
 
 _HOMES = {
     "StableDiffusion": "impress_bench.benchmark.models.families.stable_diffusion.model",
