@@ -40,7 +40,11 @@ def _fetched(source: str) -> Path:
     """Where a model's files lie; a hub id's are fetched if need be, once its family is known."""
     from diffusers import DiffusionPipeline
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HFValidationError
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
 
     try:
         place = on_this_machine(source)
@@ -51,6 +55,8 @@ def _fetched(source: str) -> Path:
     hub = HubId.parse(source)
     try:
         index = Path(hf_hub_download(hub.name, "model_index.json", revision=hub.revision))
+    except LocalEntryNotFoundError:  # the hub cannot be reached; also an EntryNotFoundError
+        raise
     except EntryNotFoundError:
         raise UnusableModelError("has no model_index.json, so it is no diffusers model") from None
     family_named(json.loads(index.read_bytes()).get("_class_name"))

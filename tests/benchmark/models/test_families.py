@@ -176,6 +176,24 @@ def hub(tmp_path, monkeypatch):
     return fetched
 
 
+def test_nothing_more_is_fetched_of_an_unknown_family(hub, tmp_path, monkeypatch):
+    """The index alone, by which its pipeline is known."""
+    index = tmp_path / "model_index.json"
+    index.write_text('{"_class_name": "FluxPipeline"}')
+    asked = []
+    monkeypatch.setattr(
+        huggingface_hub, "hf_hub_download", lambda *names, **_: asked.append(names) or str(index)
+    )
+    with pytest.raises(PluginError, match="is a FluxPipeline; known are Stable Diffusion 1"):
+        load_model("painter/large")
+    assert asked == [("painter/large", "model_index.json")]
+
+
+def test_a_hub_that_cannot_be_reached_is_no_model_without_an_index(hub):
+    with pytest.raises(PluginError, match=r"could not be loaded.*LocalEntryNotFoundError"):
+        load_model("painter/large")
+
+
 def test_a_hub_id_is_the_commit_that_it_stands_for(pack, hub):
     digests = []
     for commit in COMMITS:
