@@ -10,7 +10,7 @@ from torch import Tensor
 
 from impress_bench.attacks.base import Purifier
 from impress_bench.attacks.redrawing import Redrawing
-from impress_bench.benchmark.contract import Context
+from impress_bench.benchmark.contract import Context, PluginError
 from impress_bench.benchmark.pixels import round_to_8bit
 from impress_bench.benchmark.seeds import per_image_generators
 
@@ -54,7 +54,7 @@ class GridPure(Purifier):
         if iterations < 1:
             raise ValueError(f"iterations must be at least 1, not {iterations}")
         if tile < 8 or tile % 8:
-            # What every Stable Diffusion's autoencoder halves three times.
+            # What the usual autoencoders halve three times; `purify` asks the model itself.
             raise ValueError(f"tile must be a multiple of 8, not {tile}")
         if not (0 < strength <= 1 and 0 <= gamma < 1):
             raise ValueError("strength must lie in (0, 1] and gamma in [0, 1)")
@@ -66,6 +66,11 @@ class GridPure(Purifier):
     def purify(self, images: Tensor, context: Context) -> Tensor:
         """Images after all iterations."""
         model = context.require_model(self.name)
+        if max(images.shape[-2:]) > self.tile and self.tile % model.side_multiple:
+            raise PluginError(
+                self.name,
+                f"tile must be a multiple of {model.side_multiple} for this model, not {self.tile}",
+            )
         generators = per_image_generators(context.generator, len(images))
         for iteration in range(self.iterations):
             pure = self._over_tiles(images, model, generators)

@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate
 
 from impress_bench.attacks.base import Purifier
 from impress_bench.benchmark.contract import Context, check_pixel_scale, check_range
+from impress_bench.benchmark.models.families.upscaler import Upscaler
 from impress_bench.benchmark.pixels import to_pixels
 from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
 
@@ -70,27 +71,20 @@ class NoisyUpscaling(Purifier):
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
         """Upscaled images, resized to their original size."""
-        from diffusers import StableDiffusionUpscalePipeline
-
-        pipeline = StableDiffusionUpscalePipeline.from_pretrained(
-            self.upscaler, use_safetensors=True
-        )
-        pipeline.set_progress_bar_config(disable=True)
-        if context.model is not None:
-            pipeline.to(context.model.device)
+        device = None if context.model is None else context.model.device
+        upscale = Upscaler.from_pretrained(self.upscaler, device)
         generators = per_image_generators(context.generator, len(images))
         noisy = (images + self.std * randn_per_image(generators, images)).clamp(0, 1)
         restored = []
         for index, generator in enumerate(generators):
-            drawn = pipeline(
+            drawn = upscale(
+                Image.fromarray(to_pixels(noisy[index : index + 1].cpu())[0]),
                 self.prompt,
-                image=Image.fromarray(to_pixels(noisy[index : index + 1].cpu())[0]),
                 noise_level=self.noise_level,
-                num_inference_steps=self.steps,
+                steps=self.steps,
                 guidance_scale=self.guidance_scale,
                 generator=generator,
-                output_type="pt",
-            ).images
+            )
             restored.append(interpolate(drawn, images.shape[-2:], mode="bicubic", antialias=True))
             context.progress(index + 1, len(images))
         return torch.cat(restored).to(images).clamp(0, 1)

@@ -15,12 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Redrawing:
-    """Noise up to `strength` of the schedule, then that share of `steps` back by DDIM.
+    """Noise up to `strength` of the schedule, then that share of `steps` back.
 
-    With T training timesteps, the noise is that of timestep t* - 1, counted from 0, where t* =
-    `strength` T rounded to a multiple of T / `steps`; the DDIM steps then begin there ("trailing"
-    spacing). DiffPure and GrIDPure count t* this way; DDIM's "leading" spacing would begin T /
-    `steps` lower.
+    The noise is that of t* = `strength` T of a diffusion's T timesteps, which DiffPure and GrIDPure
+    count from one, rounded to a multiple of T / `steps`; the steps back begin there.
 
     Raises ValueError for a strength outside (0, 1] or where no step is left.
     """
@@ -41,12 +39,4 @@ class Redrawing:
     ) -> Tensor:
         """`images` (B, 3, H, W) in [0, 1] noised and denoised, each with its own noise."""
         taken = round(self.strength * self.steps)
-        return model.img2img(
-            images,
-            [""] * len(images),
-            strength=min(1.0, (taken + 0.5) / self.steps),  # diffusers truncates their product
-            steps=self.steps,
-            guidance_scale=1.0,
-            generator=generators,
-            timestep_spacing="trailing",
-        )
+        return model.redraw(images, taken=taken, steps=self.steps, generator=generators)

@@ -19,14 +19,15 @@ from impress_bench.protections.objectives.denoising import denoise
 from impress_bench.protections.solvers.pgd import Pgd
 
 if TYPE_CHECKING:
+    from impress_bench.benchmark.models.conditioning import Conditioning
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
 
 class DenoisingState(NamedTuple):
-    """The surrogate and the prompt's embedding (1, length, width)."""
+    """The surrogate and the prompt's conditioning, one row."""
 
     model: LatentDiffusion
-    prompt: Tensor
+    prompt: Conditioning
 
 
 class AdvDM(GradientProtection[DenoisingState]):

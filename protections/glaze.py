@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context, check_range
-from impress_bench.benchmark.models.posterior import Posterior, posterior
+from impress_bench.benchmark.models.posterior import Posterior
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.objectives.prompts import unknown_words
 from impress_bench.protections.solvers.adam_hinge import AdamHinge
@@ -119,7 +119,7 @@ class Glaze(GradientProtection[GlazeState]):
                 guidance_scale=self.guidance_scale,
                 generator=generators,
             )
-            return GlazeState(model, posterior(model, redrawn))
+            return GlazeState(model, model.posterior(redrawn))
 
     def with_means(self) -> Glaze:
         """A copy with `sample=False`."""

@@ -14,21 +14,22 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context, check_range
-from impress_bench.benchmark.models.posterior import Posterior, posterior
+from impress_bench.benchmark.models.posterior import Posterior
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.objectives.denoising import denoise
 from impress_bench.protections.objectives.targets import target_images
 from impress_bench.protections.solvers.pgd import Pgd
 
 if TYPE_CHECKING:
+    from impress_bench.benchmark.models.conditioning import Conditioning
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
 
 class MistState(NamedTuple):
-    """The surrogate, the prompt's embedding (1, length, width), the target's posterior."""
+    """The surrogate, the prompt's conditioning, one row, the target's posterior."""
 
     model: LatentDiffusion
-    prompt: Tensor
+    prompt: Conditioning
     target: Posterior
 
 
@@ -86,7 +87,7 @@ class Mist(GradientProtection[MistState]):
         """The prompt and the target's latents."""
         model = context.require_model(self.name)
         with torch.no_grad():
-            target = posterior(model, target_images(self.name, self.target, images, generators))
+            target = model.posterior(target_images(self.name, self.target, images, generators))
         return MistState(model, model.embed([self.prompt]), target)
 
     def loss(
@@ -95,7 +96,7 @@ class Mist(GradientProtection[MistState]):
         """The mode's objective (B,)."""
         model = state.model
         if self.mode == "textural":
-            latents = model.encode(x, True, generators) * model.latent_scale
+            latents = model.scale(model.encode(x, True, generators))
             return self._to_target(state, latents, generators).to(x.dtype)
         seen = denoise(model, x, state.prompt, generators)
         if self.mode == "semantic":
@@ -108,5 +109,5 @@ class Mist(GradientProtection[MistState]):
         state: MistState, latents: Tensor, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Sum of squares (B,) to the target's latents, drawn anew at each step as released."""
-        target = state.target.sample(generators) * state.model.latent_scale
+        target = state.model.scale(state.target.sample(generators))
         return (latents - target).square().flatten(1).sum(dim=1)

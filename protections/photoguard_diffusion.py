@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.contract import Budget, Context, PluginError, State, check_range
-from impress_bench.benchmark.models.inpainting import inpainting_chain, inpainting_unet
+from impress_bench.benchmark.models.inpainting import inpainting_chain
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.objectives.masks import kept_region
 from impress_bench.protections.solvers.pgd import Pgd
@@ -100,10 +100,8 @@ class PhotoGuardDiffusion(GradientProtection[ChainState]):
     ) -> ChainState:
         """The surrogate. Raises PluginError, with the state `skipped`, if it cannot inpaint."""
         model = context.require_model(self.name)
-        try:
-            inpainting_unet(model)
-        except ValueError as error:
-            raise PluginError(self.name, str(error), State.SKIPPED) from None
+        if problem := model.inpainting_problem:
+            raise PluginError(self.name, problem, State.SKIPPED)
         return ChainState(model, kept_region(images, context)[:, 0] > 0)
 
     def loss(

@@ -22,14 +22,15 @@ from impress_bench.protections.objectives.targets import target_latents
 from impress_bench.protections.solvers.pgd import Pgd
 
 if TYPE_CHECKING:
+    from impress_bench.benchmark.models.conditioning import Conditioning
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
 
 class SdsState(NamedTuple):
-    """The surrogate, the prompt's embedding (1, length, width), a target's scaled latents."""
+    """The surrogate, the prompt's conditioning, one row, a target's scaled latents."""
 
     model: LatentDiffusion
-    prompt: Tensor
+    prompt: Conditioning
     target: Tensor | None
 
 

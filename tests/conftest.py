@@ -7,13 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
+
+from impress_bench.benchmark.models.posterior import Posterior
 
 
 class TinyModel:
@@ -32,7 +32,6 @@ class TinyModel:
             norm_num_groups=4,
             mid_block_add_attention=False,
         ).to(dtype)
-        self.pipeline = SimpleNamespace(vae=self.vae)
         self.dtype, self.device, self.prompts = dtype, torch.device("cpu"), []
 
     def encode(
@@ -41,14 +40,18 @@ class TinyModel:
         sample: bool = False,
         generator: list[torch.Generator] | None = None,
     ) -> Tensor:
-        posterior = self.vae.encode(2 * images - 1).latent_dist
-        return posterior.sample(generator) if sample else posterior.mode()
+        found = self.posterior(images)
+        return found.sample(generator) if sample else found.mean
+
+    def posterior(self, images: Tensor) -> Posterior:
+        found = self.vae.encode(2 * images - 1).latent_dist
+        return Posterior(found.mean, found.std)
 
     def decode(self, latents: Tensor) -> Tensor:
         return (self.vae.decode(latents).sample + 1) / 2
 
-    def checkpointed(self, network: Callable[..., Any], *inputs: Tensor) -> Any:
-        return network(*inputs)
+    def tokenize(self, word: str) -> list[str]:
+        return [word]
 
     def reconstruct(self, images: Tensor) -> Tensor:
         return self.decode(self.encode(images))

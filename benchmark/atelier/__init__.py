@@ -7,7 +7,6 @@ Diffusion's 48, so effect sizes do not transfer: the atelier shows directions an
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,15 +32,15 @@ class _Embedded:
 
     def __call__(self) -> LatentDiffusion:
         """The embedded latent diffusion model."""
-        from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+        from impress_bench.benchmark.models.families.stable_diffusion.loading import load
 
-        model = LatentDiffusion.from_pretrained(self._pack)
+        model = load(self._pack, self.digest())
         if self._calibrated:
             return model
         from safetensors.torch import load_file
 
-        model.pipeline.vae.load_state_dict(load_file(self._pack / UNCALIBRATED), strict=False)
-        return replace(model, digest=self.digest())
+        model.autoencoder.load_state_dict(load_file(self._pack / UNCALIBRATED), strict=False)
+        return model
 
     def digest(self) -> str:
         """SHA-256 over the pack, and over which of its encoders is used."""

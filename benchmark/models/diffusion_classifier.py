@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from impress_bench.benchmark.models.fine_tuning import target
 from impress_bench.benchmark.seeds import per_image_generators
 
 if TYPE_CHECKING:
+    from impress_bench.benchmark.models.conditioning import Conditioning
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
 
@@ -45,16 +45,15 @@ class DiffusionClassifier:
         if min(*self.rounds, *self.keep) < 1:
             raise ValueError(f"rounds {self.rounds} and keep {self.keep} must be positive")
 
-    def schedule(self) -> list[list[int]]:
-        """The timesteps that each round adds."""
-        total = int(self.model.noise_schedule.config.num_train_timesteps)
+    def schedule(self) -> list[list[float]]:
+        """The levels of noise that each round adds: timesteps, for Stable Diffusion."""
         finest = max(self.rounds)
-        seen: set[int] = set()
+        levels = self.model.even_levels(finest).tolist()
+        seen: set[float] = set()
         added = []
         for count in self.rounds:
-            # Coarser rounds use timesteps of the finest, which therefore repeats none of them.
-            places = [int((i + 0.5) * finest / count) for i in range(count)]
-            even = [int((place + 0.5) * total / finest) for place in places]
+            # Coarser rounds use levels of the finest, which therefore repeats none of them.
+            even = [levels[int((i + 0.5) * finest / count)] for i in range(count)]
             added.append([t for t in even if t not in seen])
             seen.update(even)
         return added
@@ -63,23 +62,23 @@ class DiffusionClassifier:
     def ranks(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """The place (B, L) of each label for images (B, 3, H, W) in [0, 1], 0 for the best. Labels
         that were dropped come after those that went on. Image i has noise of its own."""
-        latents = self.model.encode(images) * self.model.latent_scale
+        latents = self.model.scale(self.model.encode(images))
         prompts = self.model.embed([self.prompt.format(label) for label in self.labels])
         generators = per_image_generators(generator, len(images))
         pairs = zip(latents, generators, strict=True)
         return torch.stack([self._rank(latent, prompts, stream) for latent, stream in pairs])
 
-    def _rank(self, latent: Tensor, prompts: Tensor, generator: torch.Generator) -> Tensor:
-        """Places (L,) for one latent (4, h, w)."""
+    def _rank(self, latent: Tensor, prompts: Conditioning, generator: torch.Generator) -> Tensor:
+        """Places (L,) for one latent (C, h, w)."""
         order = list(range(len(self.labels)))
         sums = torch.zeros(len(order))
         kept = len(order)
-        for timesteps, going_on in zip(self.schedule(), self.keep, strict=True):
-            shape = (len(timesteps), *latent.shape)
+        for levels, going_on in zip(self.schedule(), self.keep, strict=True):
+            shape = (len(levels), *latent.shape)
             noise = torch.randn(shape, generator=generator).to(latent)
             alive = order[:kept]
-            sums[alive] += self._errors(latent, prompts[alive], timesteps, noise).sum(dim=1).cpu()
-            # Every label that is alive has met the same timesteps, so sums compare as means do.
+            sums[alive] += self._errors(latent, prompts[alive], levels, noise).sum(dim=1).cpu()
+            # Every label that is alive has met the same levels, so sums compare as means do.
             order[:kept] = sorted(alive, key=lambda label: float(sums[label]))
             kept = min(kept, going_on)
         places = torch.empty(len(order), dtype=torch.long)
@@ -87,23 +86,20 @@ class DiffusionClassifier:
         return places
 
     def _errors(
-        self, latent: Tensor, prompts: Tensor, timesteps: Sequence[int], noise: Tensor
+        self, latent: Tensor, prompts: Conditioning, levels: Sequence[float], noise: Tensor
     ) -> Tensor:
-        """Mean squared error (labels, timesteps) of the prediction for every pair."""
-        scheduler = self.model.noise_schedule
-        at = torch.tensor(timesteps, device=latent.device)
+        """Mean squared error (labels, levels) of the prediction for every pair."""
+        at = torch.tensor(levels, device=latent.device)
         clean = latent.expand_as(noise)
-        noisy = scheduler.add_noise(clean, noise, at)
-        wanted = target(scheduler, clean, noise, at)
-        pairs = [(label, k) for label in range(len(prompts)) for k in range(len(timesteps))]
+        noisy = self.model.noise(clean, at, noise)
+        wanted = self.model.wanted(clean, at, noise)
+        pairs = [(label, k) for label in range(len(prompts)) for k in range(len(levels))]
         parts = []
         for part in _chunks(pairs, self.batch_size):
             label, k = torch.tensor(part, device=latent.device).T
-            predicted = self.model.pipeline.unet(
-                noisy[k], at[k], encoder_hidden_states=prompts[label]
-            ).sample
+            predicted = self.model.predict(noisy[k], at[k], prompts[label])
             parts.append((predicted - wanted[k]).square().flatten(1).mean(dim=1))
-        return torch.cat(parts).view(len(prompts), len(timesteps))
+        return torch.cat(parts).view(len(prompts), len(levels))
 
 
 def _chunks(pairs: list[tuple[int, int]], size: int) -> Iterator[list[tuple[int, int]]]:

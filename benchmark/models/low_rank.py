@@ -1,4 +1,4 @@
-"""Low-rank adapters on a U-Net's attention (LoRA, Hu et al. 2022), by `peft`. Imports no torch.
+"""Low-rank adapters on a denoiser's attention (LoRA, Hu et al. 2022), by `peft`. Imports no torch.
 
 As in diffusers' `train_text_to_image_lora`: a projection W of attention becomes W + (alpha / r) B A
 with alpha = r, so that B A is all that is added; A is drawn from a Gaussian of deviation 1 / r, and
@@ -7,15 +7,12 @@ B is zero at first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
-    from diffusers import UNet2DConditionModel
-
-#: Query, key, value and output of self- and cross-attention, as diffusers names them.
-PROJECTIONS = ("to_q", "to_k", "to_v", "to_out.0")
 
 
 def missing() -> str:
@@ -24,9 +21,10 @@ def missing() -> str:
 
 
 def add_adapters(
-    unet: UNet2DConditionModel, rank: int, generator: torch.Generator
+    denoiser: Any, targets: Sequence[str], rank: int, generator: torch.Generator
 ) -> list[torch.nn.Parameter]:
-    """Adapters of `rank` on `unet`, in place: the parameters that are now all that can learn.
+    """Adapters of `rank` on the layers `targets` of a diffusers network, in place: the parameters
+    that are now all that can learn.
 
     They depend on one number drawn from `generator` alone, and what else draws from torch's own
     generators does not notice. Raises ModuleNotFoundError, with the way out, without `peft`.
@@ -38,17 +36,17 @@ def add_adapters(
     from peft import LoraConfig
 
     config = LoraConfig(
-        r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(PROJECTIONS)
+        r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(targets)
     )
     seed = int(torch.randint(2**63 - 1, (1,), generator=generator))
     # peft draws on the CPU, whatever the device. torch.manual_seed would seed the GPUs' too.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        unet.add_adapter(config)
-    return [parameter for parameter in unet.parameters() if parameter.requires_grad]
+        denoiser.add_adapter(config)
+    return [parameter for parameter in denoiser.parameters() if parameter.requires_grad]
 
 
-def merge_adapters(unet: UNet2DConditionModel) -> None:
-    """Add B A to the weights and take the adapters away, in place: a plain U-Net is left."""
-    unet.fuse_lora()
-    unet.unload_lora()
+def merge_adapters(denoiser: Any) -> None:
+    """Add B A to the weights and take the adapters away, in place: a plain network is left."""
+    denoiser.fuse_lora()
+    denoiser.unload_lora()

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
-from impress_bench.benchmark.models.pipelines import rebuilt
-from impress_bench.benchmark.seeds import Generators, as_generators, randn_per_image
-
-if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
+from impress_bench.benchmark.seeds import Generators, as_generators
 
 
 def _silent(done: int, total: int) -> None:
@@ -35,43 +30,20 @@ def paint(
     """One image (B, 3, H, W) in [0, 1] a prompt.
 
     Image i has noise of its own derived from `generator`, the same whatever the weights: conditions
-    are compared pairwise. `sampler` is the "model"'s own, or "dpm-solver++" on its schedule, which
-    the paper samples with. Raises ValueError for another.
+    are compared pairwise. `sampler` is the "model"'s own, or another that its family knows, as
+    "dpm-solver++", which the paper samples with. Raises ValueError for one that it does not.
     """
-    pipeline = _sampling_with(model, sampler)
     generators = as_generators(generator, len(prompts))
     parts = []
     for start in range(0, len(prompts), batch_size):
         part = slice(start, start + batch_size)
-        made = pipeline(
-            list(prompts[part]),
-            num_inference_steps=steps,
+        made = model.sample(
+            prompts[part],
+            generators[part],
+            steps=steps,
             guidance_scale=guidance_scale,
-            generator=generators[part],
-            latents=_starting_noise(model, generators[part]),
-            output_type="pt",
-        ).images
+            sampler=sampler,
+        )
         parts.append(made.float())
         progress(min(start + batch_size, len(prompts)), len(prompts))
     return torch.cat(parts).clamp(0, 1)
-
-
-def _sampling_with(model: LatentDiffusion, sampler: str) -> StableDiffusionPipeline:
-    """Raises ValueError for a sampler that is not known."""
-    if sampler == "model":
-        return model.pipeline
-    if sampler != "dpm-solver++":
-        raise ValueError(f"unknown sampler {sampler!r}; known: model, dpm-solver++")
-    from diffusers import DPMSolverMultistepScheduler
-
-    scheduler = DPMSolverMultistepScheduler.from_config(model.pipeline.scheduler.config)
-    return rebuilt(model.pipeline, scheduler=scheduler)
-
-
-def _starting_noise(model: LatentDiffusion, generators: Sequence[torch.Generator]) -> Tensor:
-    """Latents (B, 4, h, w) to begin painting with. Told to the pipeline, which would draw as many
-    channels as an inpainting U-Net has."""
-    channels = model.pipeline.vae.config.latent_channels
-    side = model.pipeline.unet.config.sample_size
-    shape = (len(generators), channels, side, side)
-    return randn_per_image(generators, torch.empty(shape, device=model.device, dtype=model.dtype))

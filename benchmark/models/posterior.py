@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from impress_bench.benchmark.seeds import randn_per_image
 
-Made = TypeVar("Made")
-
 
 class Encoder(Protocol):
-    """The part of `LatentDiffusion` that encodes."""
+    """The part of a `LatentAutoencoder` that encodes."""
 
-    @property
-    def pipeline(self) -> Any: ...
-    @property
-    def device(self) -> torch.device: ...
-    @property
-    def dtype(self) -> torch.dtype: ...
-    def checkpointed(self, network: Callable[..., Made], *inputs: Tensor) -> Made: ...
+    def posterior(self, images: Tensor) -> Posterior: ...
 
 
 class Posterior(NamedTuple):
-    """Mean and standard deviation of unscaled latents, both (B, 4, h, w)."""
+    """Mean and standard deviation of unscaled latents, both (B, C, h, w)."""
 
     mean: Tensor
     std: Tensor
 
     def sample(self, generators: Sequence[torch.Generator]) -> Tensor:
-        """Latents, each image's from its own generator, as `LatentDiffusion.encode` draws them."""
+        """Latents, each image's from its own generator, as `encode` of the model draws them."""
         return self.mean + self.std * randn_per_image(generators, self.mean)
-
-
-def posterior(model: Encoder, images: Tensor) -> Posterior:
-    """The posterior of images (B, 3, H, W) in [0, 1]. Differentiable."""
-    pixels = 2 * images.to(model.device, model.dtype) - 1
-    found = model.checkpointed(model.pipeline.vae.encode, pixels).latent_dist
-    return Posterior(found.mean, found.std)
 
 
 class Encoded:
@@ -62,7 +47,7 @@ class Encoded:
         missing = sorted(set(wanted) - set(self._known))
         if missing:
             with torch.no_grad():
-                found = posterior(self._model, self._images[missing])
+                found = self._model.posterior(self._images[missing])
             for row, i in enumerate(missing):
                 self._known[i] = Posterior(found.mean[row], found.std[row])
         known = [self._known[i] for i in wanted]

@@ -122,22 +122,18 @@ class MaliciousEditing(Task):
         """
         import torch
 
-        from impress_bench.benchmark.models.inpainting import inpainting_unet, repaint
         from impress_bench.benchmark.pixels import to_pixels, to_tensor
 
         known, settings = self._known(subject), self.settings
-        try:
-            inpainting_unet(model)
-        except ValueError as error:
-            raise PluginError(self.name, str(error), State.SKIPPED) from None
+        if problem := model.inpainting_problem:
+            raise PluginError(self.name, problem, State.SKIPPED)
         keep = known.photo.masks
         assert keep is not None
         pixels = images.images
         if control == "grey-head":
             pixels = np.where(keep[..., None], np.uint8(GREY), pixels)
         generator = torch.Generator().manual_seed(seed + (control == "other-seed"))
-        edited = repaint(
-            model,
+        edited = model.repaint(
             to_tensor(pixels),
             torch.from_numpy(keep.copy()),
             [settings.prompt.format(sitter=known.sitter, place=known.place)] * len(pixels),

@@ -244,6 +244,6 @@ class StyleJudge:
 
 @lru_cache(maxsize=1)
 def _pretrained(source: str, device: str) -> LatentDiffusion:
-    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+    from impress_bench.benchmark.models.families.loading import load_pretrained
 
-    return LatentDiffusion.from_pretrained(PACK if source == ATELIER else source, device)
+    return load_pretrained(PACK if source == ATELIER else source, device)

@@ -14,16 +14,10 @@ SPELLED = 2.5
 
 def unknown_words(model: LatentDiffusion, prompt: str) -> list[str]:
     """Words of `prompt` that the model's tokenizer splits into fragments, so that they carry no
-    meaning.
-
-    Empty for a model without a tokenizer.
-    """
-    tokenizer = getattr(model.pipeline, "tokenizer", None)
-    if tokenizer is None:
-        return []
+    meaning."""
     unknown = []
     for word in prompt.split():
-        pieces = tokenizer.tokenize(word)
+        pieces = model.tokenize(word)
         if len(pieces) > 1 and len(word) / len(pieces) < SPELLED:
             unknown.append(word)
     return unknown

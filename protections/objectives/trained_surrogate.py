@@ -1,4 +1,4 @@
-"""A U-Net that a protection trains on the images while it protects them.
+"""A denoiser that a protection trains on the images while it protects them.
 
 Protections against personalised models (Anti-DreamBooth, CAAT, ACE, MetaCloak) raise the denoising
 error of a model that was trained on the images, as a mimic's will be.
@@ -18,44 +18,48 @@ from impress_bench.benchmark.models.posterior import Encoded
 from impress_bench.protections.objectives.denoising import Denoising, denoise, denoise_latents
 
 if TYPE_CHECKING:
+    from impress_bench.benchmark.models.conditioning import Conditioning
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
 
-def _all(name: str) -> bool:
+#: Which weights of a model's denoiser are trained, by name.
+Trains = Callable[["LatentDiffusion", str], bool]
+
+
+def _all(model: LatentDiffusion, weight: str) -> bool:
     """Every weight."""
     return True
 
 
-def cross_attention_kv(name: str) -> bool:
-    """Keys and values of cross-attention, which read the prompt."""
-    return "attn2.to_k" in name or "attn2.to_v" in name
+def cross_attention_kv(model: LatentDiffusion, weight: str) -> bool:
+    """Keys and values that read the prompt."""
+    return model.reads_prompt(weight)
 
 
-def attention(name: str) -> bool:
+def attention(model: LatentDiffusion, weight: str) -> bool:
     """All projections of attention, where LoRA is usually put."""
-    return ".attn" in name and ".to_" in name
+    return model.in_attention(weight)
 
 
 class Surrogate:
-    """A U-Net with one prompt per image: the model's own until it is trained, then a copy.
+    """A model with one prompt per image, whose denoiser is a copy as soon as it is trained.
 
     `trains` selects by name which weights are trained; the optimiser is AdamW with torch's defaults
-    but for `lr`. VAE and text encoder stay as they are, where Anti-DreamBooth also trains the
-    latter.
+    but for `lr`. Autoencoder and text encoders stay as they are, where Anti-DreamBooth also trains
+    the latter.
     """
 
     def __init__(
         self,
         model: LatentDiffusion,
-        prompts: Tensor,
+        prompts: Conditioning,
         lr: float,
-        trains: Callable[[str], bool] = _all,
+        trains: Trains = _all,
     ) -> None:
         self.model = model
         self.prompts = prompts
         self.lr = lr
         self.trains = trains
-        self.unet = model.pipeline.unet
         self._optimiser: torch.optim.AdamW | None = None
 
     @classmethod
@@ -66,7 +70,7 @@ class Surrogate:
         prompt: str,
         images: Tensor,
         lr: float,
-        trains: Callable[[str], bool] = _all,
+        trains: Trains = _all,
     ) -> Surrogate:
         """One for the context's model, under `prompt`, in which "{title}" stands for each image's
         own.
@@ -82,16 +86,17 @@ class Surrogate:
     def copy(self) -> Surrogate:
         """A copy with the same weights and a new optimiser."""
         other = Surrogate(self.model, self.prompts, self.lr, self.trains)
-        other.unet = self.unet if self._optimiser is None else copy.deepcopy(self.unet)
+        if self._optimiser is not None:
+            other.model = _with_copy(self.model)
         return other
 
     def restart_from(self, other: Surrogate) -> None:
-        """Becomes a copy of `other` in its own memory: allocating a U-Net and two moments of each
-        weight is slow on a CPU and costs memory on a GPU."""
+        """Becomes a copy of `other` in its own memory: allocating a denoiser and two moments of
+        each weight is slow on a CPU and costs memory on a GPU."""
         if self._optimiser is None:
-            self.unet = other.copy().unet
+            self.model = other.copy().model
             return
-        self.unet.load_state_dict(other.unet.state_dict())
+        self.model.denoiser.load_state_dict(other.model.denoiser.state_dict())
         for seen in self._optimiser.state.values():
             for value in seen.values():
                 value.zero_()
@@ -105,15 +110,16 @@ class Surrogate:
     ) -> Denoising:
         """One draw per image of `x` (B, 3, H, W), each under its prompt; of posterior means
         without `sample`."""
-        return denoise(self.model, x, self.prompts, generators, unet=self.unet, sample=sample)
+        return denoise(self.model, x, self.prompts, generators, sample=sample)
 
     def train(
         self, images: Encoded, generators: Sequence[torch.Generator], steps: int, batch: int
     ) -> None:
         """`steps` steps of the usual fine-tuning on `images`, `batch` of them at a time."""
         if self._optimiser is None:
-            self.unet = copy.deepcopy(self.unet)
-            learned = [p for name, p in self.unet.named_parameters() if self.trains(name)]
+            self.model = _with_copy(self.model)
+            weights = self.model.denoiser.named_parameters()
+            learned = [p for name, p in weights if self.trains(self.model, name)]
             self._optimiser = torch.optim.AdamW(learned, lr=self.lr, fused=True)
         (group,) = self._optimiser.param_groups
         for parameter in group["params"]:
@@ -121,11 +127,9 @@ class Surrogate:
         for _ in range(steps):
             index = torch.randperm(len(images), generator=generators[0])[:batch]
             chosen = [generators[i] for i in index.tolist()]
-            latents = images.at(index).sample(chosen) * self.model.latent_scale
+            latents = self.model.scale(images.at(index).sample(chosen))
             with torch.enable_grad():
-                seen = denoise_latents(
-                    self.model, latents, self.prompts[index], chosen, unet=self.unet
-                )
+                seen = denoise_latents(self.model, latents, self.prompts[index], chosen)
                 seen.error.mean().backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(group["params"], 1.0, foreach=True)
             self._optimiser.step()
@@ -133,3 +137,8 @@ class Surrogate:
             self._optimiser.zero_grad(set_to_none=True)
         for parameter in group["params"]:
             parameter.requires_grad_(False)
+
+
+def _with_copy(model: LatentDiffusion) -> LatentDiffusion:
+    """`model` with a copy of its denoiser."""
+    return model.with_denoiser(copy.deepcopy(model.denoiser))

@@ -90,7 +90,7 @@ def test_noise_is_that_of_the_published_timestep(
 class Averaging(SimpleNamespace):
     """A model that makes one colour of whatever tile it is given."""
 
-    def img2img(self, images, prompts, **settings):
+    def redraw(self, images, **settings):
         return images.mean(dim=(2, 3), keepdim=True).expand_as(images).clone()
 
 
@@ -99,7 +99,9 @@ def test_gridpure_averages_its_tiles(smooth_images, height, width):
     """Two iterations on tiles of 8, pixel by pixel."""
     images = smooth_images(1, 24)[..., :height, :width].contiguous()
     tile, gamma = 8, 0.1
-    got = GridPure(iterations=2, gamma=gamma, tile=tile)(images, context(model=Averaging())).images
+    got = GridPure(iterations=2, gamma=gamma, tile=tile)(
+        images, context(model=Averaging(side_multiple=8))
+    ).images
     x = images
     for _ in range(2):
         pieces = [

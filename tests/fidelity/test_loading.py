@@ -13,11 +13,13 @@ from diffusers import EulerDiscreteScheduler, PNDMScheduler
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.models.diffusion_classifier import DiffusionClassifier
+from impress_bench.benchmark.models.families.stable_diffusion.loading import variant_of
+from impress_bench.benchmark.models.families.stable_diffusion.pipelines import (
+    rebuilt as rebuilt_pipeline,
+)
 from impress_bench.benchmark.models.inconsistency import measure
-from impress_bench.benchmark.models.inpainting import inpainting_chain, inpainting_unet, repaint
-from impress_bench.benchmark.models.loading import variant_of
+from impress_bench.benchmark.models.inpainting import inpainting_chain
 from impress_bench.benchmark.models.painting import paint
-from impress_bench.benchmark.models.pipelines import rebuilt as rebuilt_pipeline
 from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.protections.objectives.denoising import denoise
 
@@ -52,7 +54,7 @@ def test_every_weight_and_the_sampler_arrive(release, model, rebuilt):
     assert pipeline.scheduler.config.prediction_type == predicts
     assert model.image_size == pixels
     assert model.latent_scale == 0.18215
-    assert model.embed(["a red house", ""]).shape == (2, 77, width)
+    assert model.embed(["a red house", ""]).tensors["text"].shape == (2, 77, width)
     assert pipeline.safety_checker is None
 
 
@@ -112,7 +114,7 @@ class TestInpaintingFolder:
     """A stock folder whose own U-Net has nine channels."""
 
     def test_it_is_the_inpainting_model(self, model):
-        assert inpainting_unet(model) is model.pipeline.unet
+        assert model.inpainter is model.pipeline.unet
 
     def test_the_chain_is_the_pipeline_s(self, model, smooth_images):
         images, keep = smooth_images(2, 64), torch.zeros(2, 64, 64, dtype=torch.bool)
@@ -120,13 +122,13 @@ class TestInpaintingFolder:
         streams = [per_image_generators(seeded(), 2) for _ in range(2)]
         chained = inpainting_chain(model, images, keep, streams[0], steps=3).clamp(0, 1)
         options = {"steps": 3, "guidance_scale": 1.0, "eta": 1.0}
-        painted = repaint(model, images, keep, ["", ""], streams[1], **options)
+        painted = model.repaint(images, keep, ["", ""], streams[1], **options)
         torch.testing.assert_close(chained, painted, atol=1e-4, rtol=0)
 
     def test_as_a_denoiser_it_sees_noise_and_grey(self, model):
         noisy = torch.randn(2, 4, 8, 8, generator=seeded())
         timesteps = torch.tensor([10, 700])
-        prompts = ["a boat", ""]
+        prompts = model.embed(["a boat", ""])
         grey = model.encode(torch.full((1, 3, 64, 64), 0.5)) * model.latent_scale
         joined = torch.cat([noisy, torch.ones(2, 1, 8, 8), grey.expand(2, -1, -1, -1)], dim=1)
         with torch.no_grad():

@@ -14,9 +14,8 @@ from torch.nn.functional import interpolate
 from impress_bench.attacks import Impress, Jpeg
 from impress_bench.benchmark import Context, load_model
 from impress_bench.benchmark.models.fine_tuning import fine_tune
-from impress_bench.benchmark.models.inpainting import inpainting_chain, repaint
+from impress_bench.benchmark.models.inpainting import inpainting_chain
 from impress_bench.benchmark.models.painting import paint
-from impress_bench.benchmark.models.posterior import posterior
 from impress_bench.benchmark.pixels import round_to_8bit
 from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.metrics import psnr
@@ -65,7 +64,7 @@ def test_an_image_has_one_latent(tiny, smooth_images, tmp_path):
         assert torch.equal(tiny.encode(images), expected)
         assert torch.equal(tiny.encode(images, True, seeded()), expected)
         assert torch.equal(tiny.reconstruct(images), decoded)
-        assert posterior(tiny, images).std.abs().max() == 0
+        assert tiny.posterior(images).std.abs().max() == 0
     assert tiny.latent_scale == 1.0
     assert tiny.image_size == 64
 
@@ -88,7 +87,7 @@ def test_the_inpainting_chain_is_the_pipeline_s(tiny, smooth_images):
     streams = [per_image_generators(seeded(), 2) for _ in range(2)]
     chained = inpainting_chain(tiny, images, keep, streams[0], steps=2).clamp(0, 1)
     options = {"steps": 2, "guidance_scale": 1.0, "eta": 1.0}
-    painted = repaint(tiny, images, keep, ["", ""], streams[1], **options)
+    painted = tiny.repaint(images, keep, ["", ""], streams[1], **options)
     torch.testing.assert_close(chained, painted, atol=1e-4, rtol=0)
 
 

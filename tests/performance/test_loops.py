@@ -32,7 +32,7 @@ class Bare:
     def __init__(self, model, images):
         self.model = model
         self.images = images
-        self.prompt = model.embed(["a painting"]).expand(len(images), -1, -1)
+        self.prompt = model.embed(["a painting"]).expand(len(images)).tensors["text"]
         self.noisy = torch.randn(model.encode(images).shape)
         self.times = torch.full((len(images),), 500)
         self.learner = copy.deepcopy(model.pipeline.unet)

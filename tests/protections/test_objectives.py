@@ -147,7 +147,7 @@ def test_sds_gradient_is_the_residual_through_the_encoder(model, works):
     noise = torch.randn(latents.shape[1:], generator=stream[0])[None]
     noisy = model.pipeline.scheduler.add_noise(latents.detach(), noise, t)
     with torch.no_grad():
-        residual = model.predict(noisy, t, ["engraving"]) - noise
+        residual = model.predict(noisy, t, model.embed(["engraving"])) - noise
     (expected,) = torch.autograd.grad((residual * latents).sum(), x)
     assert torch.allclose(got, expected, atol=1e-5 * float(expected.abs().max()))
 

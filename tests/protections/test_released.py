@@ -65,7 +65,7 @@ def test_ace_plus_weighs_the_latents_distance(model, images, source, sign):
         drawn = streams()
         t = torch.cat([torch.randint(1000, (1,), generator=g) for g in drawn])
         noisy = model.pipeline.scheduler.add_noise(z, normal(drawn, z.shape[1:]), t)
-        predicted = model.predict(noisy, t, ["a picture"] * 2)
+        predicted = model.predict(noisy, t, model.embed(["a picture"] * 2))
     means = [((a - aim) ** 2).mean((1, 2, 3)) for a in (predicted, z)]
     assert got.tolist() == pytest.approx((means[0] + sign * 100 * means[1]).tolist(), rel=1e-3)
 

@@ -22,7 +22,7 @@ from impress_bench.benchmark.atelier import PACK, world
 from impress_bench.benchmark.atelier.train.data import PaintedSet, per_movement
 from impress_bench.benchmark.atelier.train.job import Job
 from impress_bench.benchmark.contract import Context
-from impress_bench.benchmark.models.inpainting import repaint
+from impress_bench.benchmark.models.families.loading import load_pretrained
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 from impress_bench.benchmark.models.painting import paint
 from impress_bench.benchmark.models.style_classifier import (
@@ -55,7 +55,7 @@ def denoiser_figures(job: Job) -> dict[str, Any]:
 
     Needs vae and denoiser of the pack, whether the encoder is calibrated or not.
     """
-    model = LatentDiffusion.from_pretrained(job.pack, str(job.device))
+    model = load_pretrained(job.pack, str(job.device))
     held_out = job.painted("pretrain", "heldout", 10)
     titled, others = halves(held_out)
     prompts = [f"{t} by {a}" for t, a in zip(titled.titles, titled.artists, strict=True)]
@@ -96,12 +96,11 @@ def inpainter_figures(job: Job) -> dict[str, Any]:
 
     Needs vae, denoiser and inpainter of the pack.
     """
-    model = LatentDiffusion.from_pretrained(job.pack, str(job.device))
+    model = load_pretrained(job.pack, str(job.device))
     photographs = job.painted("pretrain", "heldout", 20, ("portrait",), "photography")
     photographs = photographs.select(np.arange(min(64, len(photographs))))
     originals, keep = to_tensor(photographs.images), torch.from_numpy(photographs.masks)
-    made = repaint(
-        model,
+    made = model.repaint(
         originals,
         keep,
         photographs.titles,

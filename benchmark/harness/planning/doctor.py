@@ -12,7 +12,7 @@ from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.plugins.registry import Registry
-from impress_bench.benchmark.models.families import model_problem
+from impress_bench.benchmark.models.families.known import model_problem
 from impress_bench.benchmark.models.hub import is_source, missing
 from impress_bench.metrics.lpips import missing_weights
 

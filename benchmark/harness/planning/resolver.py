@@ -9,7 +9,7 @@ from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.errors import ConfigError, unknown
 from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.plugins.component import Component
-from impress_bench.benchmark.harness.plugins.models import model_digest
+from impress_bench.benchmark.harness.plugins.models import model_code, model_digest
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.spec import Spec
 
@@ -31,6 +31,7 @@ class Resolver:
         self._settings = preset.settings.model_dump()
         self._resolved: dict[tuple[str, str], Component | PluginError] = {}
         self._digests: dict[str, str] = {}
+        self._codes: dict[str, str] = {}
         self._check_settings()
         self._resolve_listed()
         self.models = {
@@ -58,9 +59,12 @@ class Resolver:
                 self.components[f"{component.kind} {spec}"] = component
         return self._resolved[name]
 
-    def digest_of(self, role: str, component: Component) -> str:
-        """The digest of the model that a component holds: its own surrogate's or its role's."""
-        return component.surrogate_digest or self.models[role]
+    def model_of(self, role: str, component: Component | None = None) -> str:
+        """What identifies the model that a component holds, its own surrogate or its role's: the
+        digests of its weights and of the code that computes it."""
+        name = component.surrogate if component is not None else ""
+        name = name or self.preset.models.roles()[role]
+        return f"{self._digests[name]} {self._codes[name]}"
 
     @cached_property
     def inconsistency_source(self) -> str:
@@ -88,6 +92,7 @@ class Resolver:
         if name not in self._digests:
             try:
                 self._digests[name] = model_digest(self.registry, name)
+                self._codes[name] = model_code(self.registry, name)
             except (ConfigError, PluginError) as error:
                 raise ConfigError(f"{self.preset.origin}: {where}: {error}") from None
         return self._digests[name]

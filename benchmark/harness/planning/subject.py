@@ -113,7 +113,7 @@ class SubjectPlanner:
                 place=self._place(name, ""),
                 original=self.original,
                 protection=component,
-                model_digest=self.resolver.digest_of("protection", component),
+                model_identity=self.resolver.model_of("protection", component),
                 required=required,
                 scene=self._scene,
             )
@@ -137,7 +137,7 @@ class SubjectPlanner:
                 place=pair,
                 protected=protected,
                 purifier=purifier,
-                model_digest=self.resolver.digest_of("purifier", purifier),
+                model_identity=self.resolver.model_of("purifier", purifier),
                 scene=self._scene,
             )
         )
@@ -170,7 +170,7 @@ class SubjectPlanner:
                 place=place,
                 images=images,
                 seed=seed,
-                model_digest=self.plan.models["target"],
+                model_identity=self.resolver.model_of("target"),
                 control=control,
                 scene=self._scene,
             )
@@ -234,7 +234,7 @@ class SubjectPlanner:
                 original=self.original,
                 images=images,
                 source=self.resolver.inconsistency_source,
-                model_digest=self.plan.models["target"],
+                model_identity=self.resolver.model_of("target"),
                 scene=self._judged,
             )
         )

@@ -10,9 +10,11 @@ from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.errors import ConfigError, plugin_error
 from impress_bench.benchmark.harness.plugins.component import load_target
 from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.storage.keys import canonical_json, sha256
 from impress_bench.benchmark.models.digest import source_digest
-from impress_bench.benchmark.models.families import UnusableModelError, model_problem
-from impress_bench.benchmark.models.hub import is_source
+from impress_bench.benchmark.models.families.known import family_of, model_problem
+from impress_bench.benchmark.models.families.layout import UnusableModelError
+from impress_bench.benchmark.models.hub import is_source, on_this_machine
 from impress_bench.benchmark.models.numerics import PLAIN, Numerics
 
 if TYPE_CHECKING:
@@ -36,9 +38,9 @@ def load_model(
     """
     try:
         if is_source(name):
-            from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+            from impress_bench.benchmark.models.families.loading import load_pretrained
 
-            model = LatentDiffusion.from_pretrained(name, device)
+            model = load_pretrained(name, device)
         else:
             entry = _entry(registry or Registry(), name)
             model = load_target("model", name, entry.value)()
@@ -74,6 +76,24 @@ def model_digest(registry: Registry, name: str) -> str:
         return str(digest())
     except Exception as error:
         raise plugin_error("model", name, "has no digest", error) from error
+
+
+def model_code(registry: Registry, name: str) -> str:
+    """The digest of the code that computes a model, and of the versions of libraries that it uses:
+    what its family reaches or, where a name is registered, its factory.
+
+    Plugins see the interface of models alone, so that their own code does not tell families apart.
+    Raises as `model_digest`.
+    """
+    if is_source(name):
+        if problem := model_problem(name):
+            raise ConfigError(f"model {name}: {problem}")
+        place = on_this_machine(name)
+        assert place is not None
+        code = registry.index.code(family_of(place))
+    else:
+        code = registry.code("models", name)
+    return sha256(canonical_json([code.digest, dict(code.libraries)]).encode())
 
 
 def _entry(registry: Registry, name: str) -> EntryPoint:

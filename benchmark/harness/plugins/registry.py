@@ -133,6 +133,11 @@ class Registry:
             title=decided["title"],
         )
 
+    def code(self, group: str, name: str) -> Code:
+        """The code that the entry point called `name` runs. Raises ConfigError for an unknown name,
+        PluginError if it cannot be read."""
+        return self._provenance(KINDS[group], self.entry(group, name))[2]
+
     def _decided(self, draft: Component, settings: Settings) -> dict[str, Any]:
         """As `decide`, in this process or an isolated one."""
         if self._isolated is None or draft.ours:

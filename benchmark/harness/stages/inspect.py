@@ -32,7 +32,7 @@ class Inspect(Stage):
     original: Stage
     images: Stage
     source: str
-    model_digest: str
+    model_identity: str
 
     @property
     def inputs(self) -> Mapping[str, Stage]:
@@ -50,7 +50,7 @@ class Inspect(Stage):
         return {
             "component": self.task.identity(),
             "source": self.source,
-            "model": self.model_digest,
+            "model": self.model_identity,
         }
 
     def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:

@@ -25,19 +25,17 @@ class Passes:
 
     def watch_model(self, model: Any) -> None:
         """Count the passes of a `LatentDiffusion`'s networks and of LPIPS, and those of copies made
-        later for fine-tuning. A model without a pipeline is not counted."""
+        later for fine-tuning. A model of another kind is not counted."""
         import torch
 
+        from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
         from impress_bench.metrics.lpips import _network
 
-        pipeline = getattr(model, "pipeline", None)
-        if pipeline is None:
+        if not isinstance(model, LatentDiffusion):
             return
-        self.watch("encoder", pipeline.vae.encoder)
-        self.watch("decoder", pipeline.vae.decoder)
-        self.watch("unet", pipeline.unet)
-        if model.inpainting_unet is not None:
-            self.watch("unet", model.inpainting_unet)
+        for name, networks in model.networks().items():
+            for network in networks:
+                self.watch(name, network)
         self.watch("lpips", _network("alex", torch.float32, model.device).net)
 
     def watch(self, name: str, network: Module) -> None:

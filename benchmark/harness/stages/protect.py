@@ -28,7 +28,7 @@ class Protect(Stage):
     kind = "protect"
     original: Stage
     protection: Component
-    model_digest: str
+    model_identity: str
     required: Mapping[str, Stage] = field(default_factory=dict)
 
     @property
@@ -44,7 +44,7 @@ class Protect(Stage):
         return f"protection {self.protection.label}"
 
     def parts(self) -> Mapping[str, Any]:
-        return {"component": self.protection.identity(), "model": self.model_digest}
+        return {"component": self.protection.identity(), "model": self.model_identity}
 
     def question(self, inputs: Mapping[str, Result]) -> Question:
         """What the protection is given."""

@@ -22,7 +22,7 @@ class Purify(Stage):
     kind = "purify"
     protected: Stage
     purifier: Component
-    model_digest: str
+    model_identity: str
 
     @property
     def inputs(self) -> Mapping[str, Stage]:
@@ -41,7 +41,7 @@ class Purify(Stage):
         return self.kind, id(self.purifier)
 
     def parts(self) -> Mapping[str, Any]:
-        return {"component": self.purifier.identity(), "model": self.model_digest}
+        return {"component": self.purifier.identity(), "model": self.model_identity}
 
     def question(self, inputs: Mapping[str, Result]) -> Question:
         """What the purifier is given: images alone, to ours with their names, for `dir:`."""

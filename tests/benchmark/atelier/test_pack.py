@@ -126,7 +126,7 @@ def test_unconditional_and_titled_predictions_differ():
     noisy = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0))
     at = torch.tensor([600])
     with torch.no_grad():
-        plain, titled = (model.predict(noisy, at, [p]) for p in ("", "stained glass"))
+        plain, titled = (model.predict(noisy, at, model.embed([p])) for p in ("", "stained glass"))
     assert (plain - titled).abs().mean() > 0.01
 
 

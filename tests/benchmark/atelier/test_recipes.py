@@ -27,7 +27,7 @@ from impress_bench.benchmark.atelier.train import (
 from impress_bench.benchmark.atelier.train.__main__ import main
 from impress_bench.benchmark.atelier.train.data import PaintedSet
 from impress_bench.benchmark.atelier.train.sizes import MODELS, Sizes
-from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+from impress_bench.benchmark.models.families import load_pretrained
 
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA GPU")
 TINY = Sizes(seed=0, vae=(4, 4, 4), unet=(16, 16, 16), vae_groups=2)
@@ -81,7 +81,7 @@ def test_recipes_make_a_pack_in_their_order(device, train, tmp_path, capsys):
     assert all(map(math.isfinite, numbers))
     assert set(cards["encoder"]["left_zero_7.65_by_movement"]) == {"woodcut", "photography"}
     assert cards["denoiser"]["judges"] == "this pack"  # measured anew once there were classifiers
-    model = LatentDiffusion.from_pretrained(pack, device)
+    model = load_pretrained(pack, device)
     assert model.inpainting_unet.config.in_channels == 9
     latents = model.encode(torch.rand(1, 3, 64, 64))
     assert latents.device.type == device

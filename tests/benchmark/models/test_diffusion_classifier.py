@@ -45,7 +45,9 @@ def test_a_naive_loop_keeps_the_same_labels(model, smooth_images):
                 noisy = alphas[t] ** 0.5 * clean + (1 - alphas[t]) ** 0.5 * noise
                 for label in alive:
                     with torch.no_grad():
-                        predicted = model.predict(noisy[None], torch.tensor([t]), [label])[0]
+                        predicted = model.predict(
+                            noisy[None], torch.tensor([t]), model.embed([label])
+                        )[0]
                     errors[label].append(float((predicted - noise).square().mean()))
             ranked = sorted(alive, key=lambda label: sum(errors[label]) / len(errors[label]))
             order = ranked[left:] + order

@@ -20,7 +20,7 @@ from impress_bench.benchmark.harness.plugins.introspection import digests_of_nam
 from impress_bench.benchmark.harness.plugins.models import model_digest
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.models.digest import folder_digest, tree_digest
-from impress_bench.benchmark.models.families import model_problem
+from impress_bench.benchmark.models.families.known import model_problem
 from impress_bench.benchmark.models.style_classifier import OpenClipStyleClassifier
 
 COMMITS = ("a" * 40, "b" * 40)
@@ -56,7 +56,11 @@ HARM = {
         "is a StableDiffusionXLPipeline; known are Stable Diffusion 1 and 2.*InpaintPipeline",
     ),
     "Flux": (
-        lambda p: change(p / "model_index.json", _class_name="FluxPipeline"), "is a FluxPipeline"
+        lambda p: change(p / "model_index.json", _class_name="FluxPipeline"),
+        "is a FluxPipeline; known are .*StableDiffusionPipeline.*or register a model of another",
+    ),
+    "of no class": (
+        lambda p: change(p / "model_index.json", _class_name=["a"]), r"is a \['a'\]; known are"
     ),
     "instruct-pix2pix": (
         lambda p: change(p / "unet/config.json", in_channels=8), "U-Net of 8 input channels"
@@ -170,6 +174,24 @@ def hub(tmp_path, monkeypatch):
         return folder
 
     return fetched
+
+
+def test_nothing_more_is_fetched_of_an_unknown_family(hub, tmp_path, monkeypatch):
+    """The index alone, by which its pipeline is known."""
+    index = tmp_path / "model_index.json"
+    index.write_text('{"_class_name": "FluxPipeline"}')
+    asked = []
+    monkeypatch.setattr(
+        huggingface_hub, "hf_hub_download", lambda *names, **_: asked.append(names) or str(index)
+    )
+    with pytest.raises(PluginError, match="is a FluxPipeline; known are Stable Diffusion 1"):
+        load_model("painter/large")
+    assert asked == [("painter/large", "model_index.json")]
+
+
+def test_a_hub_that_cannot_be_reached_is_no_model_without_an_index(hub):
+    with pytest.raises(PluginError, match=r"could not be loaded.*LocalEntryNotFoundError"):
+        load_model("painter/large")
 
 
 def test_a_hub_id_is_the_commit_that_it_stands_for(pack, hub):

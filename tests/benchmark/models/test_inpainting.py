@@ -10,7 +10,7 @@ import torch
 
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import world
-from impress_bench.benchmark.models.inpainting import inpainting_chain, inpainting_unet, repaint
+from impress_bench.benchmark.models.inpainting import inpainting_chain
 from impress_bench.benchmark.seeds import per_image_generators
 
 
@@ -36,8 +36,11 @@ def streams(count=2, seed=0):
 
 
 def test_a_model_without_inpainting_says_what_to_do():
+    model, (images, keep) = replace(load_model("atelier"), inpainting_unet=None), photos()
     with pytest.raises(ValueError, match="inpainting/unet"):
-        inpainting_unet(replace(load_model("atelier"), inpainting_unet=None))
+        inpainting_chain(model, images, keep, streams(), steps=1)
+    with pytest.raises(ValueError, match="inpainting/unet"):
+        model.repaint(images, keep, ["", ""], streams(), steps=1, guidance_scale=1.0, eta=0.0)
 
 
 @pytest.mark.parametrize("checkpointing", [True, False])
@@ -46,9 +49,7 @@ def test_the_chain_is_the_pipeline_s(checkpointing):
     chained = inpainting_chain(
         model, images, keep, streams(), steps=3, checkpointing=checkpointing
     ).clamp(0, 1)
-    painted = repaint(
-        model, images, keep, [""] * 2, streams(), steps=3, guidance_scale=1.0, eta=1.0
-    )
+    painted = model.repaint(images, keep, [""] * 2, streams(), steps=3, guidance_scale=1.0, eta=1.0)
     # Rounding in float32 differs between CPUs, by up to 1.3e-5; another order of draws gives 1.
     assert (chained - painted).abs().max() < 1e-4
     assert painted.std() > 0.01
@@ -75,6 +76,6 @@ def test_gradient_through_two_steps_equals_finite_differences():
 def test_an_image_is_repainted_alike_in_any_batch():
     model, (images, keep) = inpainter(), photos()
     settings = {"steps": 2, "guidance_scale": 2.0, "eta": 1.0}
-    together = repaint(model, images, keep, ["on a beach"] * 2, streams(), **settings)
-    alone = repaint(model, images[1:], keep[1:], ["on a beach"], streams()[1:], **settings)
+    together = model.repaint(images, keep, ["on a beach"] * 2, streams(), **settings)
+    alone = model.repaint(images[1:], keep[1:], ["on a beach"], streams()[1:], **settings)
     assert (together[1:] - alone).abs().max() < 1e-5

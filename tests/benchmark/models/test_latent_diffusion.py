@@ -13,7 +13,8 @@ from diffusers import (
 
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import PACK, load_atelier, world
-from impress_bench.benchmark.models.fine_tuning import fine_tune, target
+from impress_bench.benchmark.models.families.stable_diffusion.objective import target
+from impress_bench.benchmark.models.fine_tuning import fine_tune
 from impress_bench.benchmark.models.inconsistency import measure
 from impress_bench.benchmark.models.painting import paint
 from impress_bench.benchmark.seeds import per_image_generators
@@ -152,8 +153,8 @@ def test_img2img_is_the_pipelines_own_under_the_prompts(model, images, guidance_
     ours = model.img2img(images, prompts, steps=6, generator=seeded(), **options)
     torch.testing.assert_close(ours, theirs.clamp(0, 1), atol=1e-4, rtol=0)
     with torch.no_grad():
-        one_by_one = torch.cat([model.embed([prompt]) for prompt in prompts])
-        torch.testing.assert_close(model.embed(prompts), one_by_one)
+        one_by_one = torch.cat([model.embed([prompt]).tensors["text"] for prompt in prompts])
+        torch.testing.assert_close(model.embed(prompts).tensors["text"], one_by_one)
 
 
 def test_fine_tuning_learns_and_leaves_the_model_alone(model, images):
@@ -173,7 +174,7 @@ def test_fine_tuning_learns_and_leaves_the_model_alone(model, images):
     noisy = model.pipeline.scheduler.add_noise(scaled.repeat(9, 1, 1, 1), noise, timesteps)
     with torch.no_grad():
         losses = [
-            (m.predict(noisy, timesteps, prompts * 9) - noise).square().mean().item()
+            (m.predict(noisy, timesteps, m.embed(prompts * 9)) - noise).square().mean().item()
             for m in (model, learned)
         ]
     assert losses[1] < losses[0]
@@ -211,7 +212,7 @@ def test_fine_tuning_keeps_the_average_that_diffusers_trainer_keeps(images):
         signal = alphas[timesteps].sqrt()[:, None, None, None] * model.latent_scale
         spread = (1 - alphas[timesteps]).sqrt()[:, None, None, None]
         noisy = signal * latents + spread * noise
-        predicted = unet(noisy, timesteps, model.embed(prompts[:2])).sample
+        predicted = unet(noisy, timesteps, model.embed(prompts[:2]).tensors["text"]).sample
         optimizer.zero_grad()
         (predicted - noise).square().mean().backward()
         torch.nn.utils.clip_grad_norm_(unet.parameters(), 1.0)

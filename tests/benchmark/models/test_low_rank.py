@@ -57,8 +57,8 @@ def seen(monkeypatch):
     """The factors as they are drawn, and as they are when they are merged."""
     found = {}
 
-    def add(unet, rank, generator):
-        learning = low_rank.add_adapters(unet, rank, generator)
+    def add(unet, targets, rank, generator):
+        learning = low_rank.add_adapters(unet, targets, rank, generator)
         found["drawn"] = factors(unet)
         return learning
 
@@ -105,7 +105,7 @@ def test_what_is_added_is_the_product_of_the_averaged_factors(model, images, see
         spread = (1 - alphas[timesteps]).sqrt()[:, None, None, None]
         noisy = signal * latents + spread * noise
         moved = {name: base[name] + b @ a for name, (a, b) in pairs.items()}
-        asked = (noisy, timesteps, model.embed(PROMPTS[:2]))
+        asked = (noisy, timesteps, model.embed(PROMPTS[:2]).tensors["text"])
         predicted = torch.func.functional_call(unet, moved, asked).sample
         optimizer.zero_grad()
         (predicted - noise).square().mean().backward()
@@ -125,7 +125,7 @@ def test_what_is_added_is_the_product_of_the_averaged_factors(model, images, see
 
 def test_factors_begin_as_diffusers_trainer_s_do(model):
     unet = copy.deepcopy(model.pipeline.unet)
-    learning = low_rank.add_adapters(unet, 8, seeded())
+    learning = low_rank.add_adapters(unet, model.lora_targets, 8, seeded())
     drawn = factors(unet)
     assert set(drawn) == {name for name in weights(model) if name.endswith(PROJECTIONS)}
     assert len(learning) == 2 * len(drawn)
@@ -147,7 +147,7 @@ def test_the_loss_on_the_training_images_falls(model, images):
     noisy = model.pipeline.scheduler.add_noise(scaled.repeat(9, 1, 1, 1), noise, timesteps)
     with torch.no_grad():
         before, after = (
-            (m.predict(noisy, timesteps, PROMPTS * 9) - noise).square().mean().item()
+            (m.predict(noisy, timesteps, m.embed(PROMPTS * 9)) - noise).square().mean().item()
             for m in (model, learned)
         )
     assert after < 0.95 * before

@@ -36,20 +36,20 @@ def half():
 
 @torch.no_grad()
 def predicted(model):
-    return model.predict(torch.randn(NOISY, generator=seeded()), TIMESTEPS, PROMPTS)
+    return model.predict(torch.randn(NOISY, generator=seeded()), TIMESTEPS, model.embed(PROMPTS))
 
 
 def test_the_u_net_computes_in_bfloat16_and_nothing_else_does(plain, half, smooth_images):
     images = smooth_images(2, 64)
     assert torch.equal(half.reconstruct(images), plain.reconstruct(images))
-    assert torch.equal(half.embed(PROMPTS), plain.embed(PROMPTS))
+    assert torch.equal(*(m.embed(PROMPTS).tensors["text"] for m in (half, plain)))
     expected, found = predicted(plain), predicted(half)
     assert found.dtype == torch.float32
     error = (found - expected).norm() / expected.norm()
     assert 1e-4 < error < 3e-2  # bfloat16 has 8 bits: 2**-9 a rounding, and some that add up
     kinds = {parameter.dtype for parameter in half.pipeline.unet.parameters()}
     assert kinds == {torch.float32}
-    inputs = torch.randn(NOISY, generator=seeded()), TIMESTEPS, plain.embed(PROMPTS)
+    inputs = torch.randn(NOISY, generator=seeded()), TIMESTEPS, plain.embed(PROMPTS).tensors["text"]
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(plain.pipeline.unet(*inputs).sample.float(), found)
 
@@ -57,7 +57,7 @@ def test_the_u_net_computes_in_bfloat16_and_nothing_else_does(plain, half, smoot
 def test_a_copy_computes_as_the_original_does(half):
     """Fine-tuning learns on a copy."""
     unet = copy.deepcopy(half.pipeline.unet)
-    inputs = torch.randn(NOISY, generator=seeded()), TIMESTEPS, half.embed(PROMPTS)
+    inputs = torch.randn(NOISY, generator=seeded()), TIMESTEPS, half.embed(PROMPTS).tensors["text"]
     with torch.no_grad():
         assert torch.equal(unet(*inputs).sample, half.pipeline.unet(*inputs).sample)
 

@@ -48,7 +48,8 @@ def test_test_and_validation_photos_are_apart_and_new_to_every_model(task):
 def test_photos_are_moved_to_another_place(task, model, monkeypatch):
     prompts = []
     monkeypatch.setattr(
-        "impress_bench.benchmark.models.inpainting.repaint",
+        type(model),
+        "repaint",
         lambda model, images, keep, given, *rest, **more: (prompts.extend(given), images)[1],
     )
     for subject in task.subjects():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from impress_bench.benchmark import load_model
-from impress_bench.benchmark.models.posterior import Encoded, posterior
+from impress_bench.benchmark.models.posterior import Encoded
 from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.protections.objectives.trained_surrogate import Surrogate
 
@@ -41,7 +41,7 @@ def fresh(model, works):
 
 
 def weights(surrogate):
-    return [weight.clone() for weight in surrogate.unet.parameters()]
+    return [weight.clone() for weight in surrogate.model.denoiser.parameters()]
 
 
 def same(left, right):
@@ -51,14 +51,14 @@ def same(left, right):
 def test_restarting_is_copying(model, works, taught):
     source = taught(fresh(model, works), 1)
     again = taught(fresh(model, works), 2)
-    memory = [weight.data_ptr() for weight in again.unet.parameters()]
+    memory = [weight.data_ptr() for weight in again.model.denoiser.parameters()]
 
     again.restart_from(source)
     assert same(weights(again), weights(source))
     taught(again, 3)
 
     assert same(weights(again), weights(taught(source.copy(), 3)))
-    assert [weight.data_ptr() for weight in again.unet.parameters()] == memory
+    assert [weight.data_ptr() for weight in again.model.denoiser.parameters()] == memory
     assert not same(weights(again), weights(source))
 
 
@@ -68,7 +68,7 @@ def test_one_that_never_learned_restarts_too(model, works, taught):
     kept = weights(source)
     taught(source, 2)
     assert same(weights(again), kept)
-    assert again.unet is not model.pipeline.unet
+    assert again.model.denoiser is not model.denoiser
 
 
 def test_an_untaught_source_gives_back_the_model(model, works, taught):
@@ -87,7 +87,7 @@ def test_posteriors_are_computed_once_and_in_place(model, works, monkeypatch):
     found = [encoded.at(torch.tensor(index)) for index in ([2, 0], [0, 2], [1, 0])]
 
     assert asked == [2, 1]
-    every = posterior(model, works)
+    every = model.posterior(works)
     for part, index in zip(found, ([2, 0], [0, 2], [1, 0]), strict=True):
         torch.testing.assert_close(part.mean, every.mean[index])
         torch.testing.assert_close(part.std, every.std[index])

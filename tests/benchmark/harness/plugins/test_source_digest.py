@@ -1,8 +1,11 @@
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from impress_bench.benchmark.atelier import PACK
+from impress_bench.benchmark.harness.plugins.models import model_code
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.plugins.source_digest import SourceIndex
 
@@ -106,17 +109,23 @@ def test_digest_ignores_what_is_not_reached(package):
     assert SourceIndex().digest("fake_package.start") == before
 
 
-def sources(monkeypatch, name, edit):
-    """The code of all that this project ships, as if `edit` had been made to the file of a name."""
+@contextmanager
+def edited(monkeypatch, name, edit):
+    """As if `edit` had been made to the file of a name."""
     read = Path.read_bytes
 
-    def edited(path):
+    def altered(path):
         code = read(path)
         return edit(code) if path.as_posix().endswith(name) else code
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", edited)
-        registry = Registry()
+        patch.setattr(Path, "read_bytes", altered)
+        yield Registry()
+
+
+def sources(monkeypatch, name, edit):
+    """The code of all that this project ships, as if `edit` had been made to the file of a name."""
+    with edited(monkeypatch, name, edit) as registry:
         return {
             (group, name): registry.index.code(entry.module, entry.dist)
             for group in ("protections", "adaptations", "purifiers", "tasks")
@@ -147,6 +156,23 @@ def test_editing_a_protection_changes_nothing_of_others(monkeypatch):
     modules = {entry.module for (entry, *_) in registry.entries["protections"].values()}
     for module in modules:
         assert modules & set(registry.index.closure(module)) == {module}
+
+
+@pytest.mark.parametrize("part", ["sampling", "loading", "model", "tiny_autoencoder"])
+def test_a_family_s_code_identifies_its_models_and_no_plugin(monkeypatch, part):
+    """Whether the model is a registered name or a folder; a judge loads models by itself."""
+    place = f"families/stable_diffusion/{part}.py"
+
+    def codes(edit):
+        with edited(monkeypatch, place, edit) as registry:
+            return [model_code(registry, name) for name in ("atelier", str(PACK))] + [
+                registry.index.digest("impress_bench.benchmark.tasks.style_judge")
+            ]
+
+    before, after = codes(lambda code: code), codes(lambda code: code + b"LIMIT = 1\n")
+    assert not set(before) & set(after)
+    plain = sources(monkeypatch, place, lambda code: code)
+    assert sources(monkeypatch, place, lambda code: code + b"LIMIT = 1\n") == plain
 
 
 def test_a_plugin_that_imports_a_class_from_the_package_reaches_no_protection(site):

@@ -51,7 +51,7 @@ def run(stage_type, role, plugin, distribution):
     stage = stage_type(
         place=Place("mimicry", "ada"),
         scene=Scene(SimpleNamespace(label="mimicry"), "mimicry", "ada", 1),
-        model_digest="",
+        model_identity="",
         **{role: component, source: None},
     )
     env = SimpleNamespace(model=lambda *_: None, device="cpu", progress=None)

@@ -1,7 +1,7 @@
-"""Which diffusion models are known, told from their settings before any weight is read.
+"""Whether a folder or file is a Stable Diffusion 1 or 2 that can be used, told from its settings.
 
-Every one is a Stable Diffusion 1 or 2, or its inpainting version: one text encoder, a U-Net of 4 or
-9 input channels, a VAE of 4 latent channels. Imports no torch.
+Or its inpainting version: one text encoder, a U-Net of 4 or 9 input channels, a VAE of 4 latent
+channels. Imports no torch.
 """
 
 from __future__ import annotations
@@ -10,14 +10,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from impress_bench.benchmark.models.hub import missing, on_this_machine, weights_in
+from impress_bench.benchmark.models.families.layout import settings
+from impress_bench.benchmark.models.hub import weights_in
 
-PIPELINES = (
-    "StableDiffusionPipeline",
-    "StableDiffusionImg2ImgPipeline",
-    "StableDiffusionInpaintPipeline",
-    "StableDiffusionInpaintPipelineLegacy",
-)
+#: What the family is called.
+NAME = "Stable Diffusion 1 and 2 and their inpainting versions"
 VAES = ("AutoencoderKL", "AutoencoderTiny")
 #: Noisy latents, or these with a mask and the latents of the masked image.
 CHANNELS, LATENTS = (4, 9), 4
@@ -27,38 +24,19 @@ PARTS = ("unet", "vae", "text_encoder")
 INPUT, XL = "model.diffusion_model.input_blocks.0.0.weight", "conditioner.embedders."
 #: No header of a safetensors file is larger: the format's own limit.
 HEADER = 100_000_000
-KNOWN = "known are Stable Diffusion 1 and 2 and their inpainting versions"
-
-
-class UnusableModelError(ValueError):
-    """A model that cannot be loaded; the message says why, its name is the caller's to add."""
-
-
-def model_problem(source: str) -> str:
-    """What is to be done before a diffusion model can be loaded; empty if it is on this machine and
-    of a kind that is known. Fetches nothing."""
-    if told := missing(source):
-        return told
-    place = on_this_machine(source)
-    assert place is not None
-    return unsuitable(place)
+KNOWN = f"known are {NAME}"
 
 
 def unsuitable(place: Path) -> str:
     """Why the model in a folder or file cannot be used, and the way out; empty if it can."""
     if place.is_file():
         return _of_file(place)
-    index = _settings(place / "model_index.json")
-    if index is None:
-        return "has no model_index.json, so it is no folder in diffusers layout"
-    if (kind := index.get("_class_name")) not in PIPELINES:
-        return f"is a {kind}; {KNOWN}: {', '.join(PIPELINES)}"
     for part in PARTS:
-        if _settings(place / part / "config.json") is None:
+        if settings(place / part / "config.json") is None:
             return f"has no {part}/config.json; is it there in full?"
         if not weights_in(place / part):
             return f"has no safetensors weights for its {part}; convert them, or fetch them too"
-    unet, vae = (_settings(place / part / "config.json") or {} for part in ("unet", "vae"))
+    unet, vae = (settings(place / part / "config.json") or {} for part in ("unet", "vae"))
     if (channels := unet.get("in_channels", 4)) not in CHANNELS:
         return f"has a U-Net of {channels} input channels; {KNOWN}, of 4 and 9"
     if (kind := vae.get("_class_name", VAES[0])) not in VAES:
@@ -96,14 +74,6 @@ def factor_of(vae: dict[str, Any]) -> int:
         vae.get("block_out_channels") or vae.get("encoder_block_out_channels") or [1]
     )
     return int(2 ** (len(blocks) - 1))
-
-
-def _settings(path: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _of_file(path: Path) -> str:

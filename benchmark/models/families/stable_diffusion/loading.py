@@ -10,14 +10,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from impress_bench.benchmark.junk import is_junk
-from impress_bench.benchmark.models.families import (
-    PARTS,
-    UnusableModelError,
-    square_size,
-    unsuitable,
-)
-from impress_bench.benchmark.models.hub import HubId, missing, on_this_machine
-from impress_bench.benchmark.models.whole_mask import paint_everything
+from impress_bench.benchmark.models.families.layout import UnusableModelError
+from impress_bench.benchmark.models.families.stable_diffusion.check import PARTS, square_size
+from impress_bench.benchmark.models.families.stable_diffusion.model import StableDiffusion
+from impress_bench.benchmark.models.families.stable_diffusion.whole_mask import paint_everything
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline, UNet2DConditionModel
@@ -28,24 +24,29 @@ UNCHECKED = {
 }  # fmt: skip
 
 
-def load_pipeline(
-    source: str | Path, device: str, dtype: torch.dtype
-) -> tuple[StableDiffusionPipeline, UNet2DConditionModel | None]:
-    """The pipeline, frozen and in evaluation mode, of a folder, a single file or a hub id, and the
-    inpainting U-Net that lies in the folder's `inpainting/unet`, if one does.
+def load(
+    place: Path, digest: str, device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> StableDiffusion:
+    """The model, frozen and in evaluation mode, in a folder in diffusers layout or a single file,
+    with the inpainting U-Net that lies in the folder's `inpainting/unet`, if one does.
 
-    Raises UnusableModelError for a model of an unknown kind, and OSError, as diffusers does, where
-    the weights cannot be read.
+    A part that is there as a variant alone (`….fp16.safetensors`) is loaded from that. The safety
+    checker, which blackens images, is left out with what serves it. `digest` identifies the
+    weights. Raises OSError, as diffusers does, where they cannot be read.
     """
+    pipeline, inpainting = _pipeline(place, device, dtype)
+    return StableDiffusion(pipeline, digest, inpainting)
+
+
+def _pipeline(
+    place: Path, device: str, dtype: torch.dtype
+) -> tuple[StableDiffusionPipeline, UNet2DConditionModel | None]:
     import diffusers.utils.logging
     import transformers.utils.logging
     from diffusers import AutoencoderTiny
 
     for library in (diffusers, transformers):  # their bars tear up the run's own
         library.utils.logging.disable_progress_bar()
-    place = _fetched(str(source))
-    if told := unsuitable(place):
-        raise UnusableModelError(told)
     pipeline = _of_file(place) if place.is_file() else _of_folder(place)
     pipeline.set_progress_bar_config(disable=True)
     unet, vae = pipeline.unet, pipeline.vae
@@ -54,7 +55,9 @@ def load_pipeline(
     )
     unet.register_to_config(sample_size=size)
     if isinstance(vae, AutoencoderTiny):
-        from impress_bench.benchmark.models.tiny_autoencoder import with_posterior
+        from impress_bench.benchmark.models.families.stable_diffusion.tiny_autoencoder import (
+            with_posterior,
+        )
 
         pipeline.register_modules(vae=with_posterior(vae))
     if unet.config.in_channels == 9:
@@ -79,24 +82,6 @@ def variant_of(folder: Path, part: str = "unet") -> str | None:
     names = [path.name.split(".") for path in found if not is_junk(path.name)]
     variants = {parts[1].partition("-")[0] if len(parts) > 2 else "" for parts in names}
     return min(variants, default="") or None
-
-
-def _fetched(source: str) -> Path:
-    """Where a model's files lie; a hub id's are fetched if need be."""
-    from diffusers import StableDiffusionPipeline
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        place = on_this_machine(source)
-    except HFValidationError:
-        raise UnusableModelError(missing(source)) from None
-    if place is not None:
-        return place
-    hub = HubId.parse(source)
-    fetched = StableDiffusionPipeline.download(
-        hub.name, revision=hub.revision, use_safetensors=True
-    )
-    return Path(fetched)
 
 
 def _of_folder(folder: Path) -> StableDiffusionPipeline:
