@@ -100,8 +100,7 @@ def _measured(
     if model is not None:
         x, clean = pixels.to(model.device), target.to(model.device)
         noise = generator("inspect", seed)
-        found = inconsistency.measure(model, x, model.reconstruct(x).clamp(0, 1), clean, noise)
-        columns |= {name: values for name, values in found.items() if name != "lpips-to-clean"}
+        columns |= inconsistency.measure(model, x, model.reconstruct(x).clamp(0, 1), clean, noise)
     return pd.DataFrame(columns)
 
 
