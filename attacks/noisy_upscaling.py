@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate
 
 from impress_bench.attacks.base import Purifier
 from impress_bench.benchmark.contract import Context, check_pixel_scale, check_range
+from impress_bench.benchmark.models.hub import HubId, missing
 from impress_bench.benchmark.pixels import to_pixels
 from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
 
@@ -63,17 +64,19 @@ class NoisyUpscaling(Purifier):
         self.guidance_scale = guidance_scale
 
     def skip(self, model: LatentDiffusion | None) -> str | None:
-        """The missing setting, if no upscaler was named."""
+        """What is missing, if no upscaler was named or it is not on this machine."""
         if self.upscaler:
-            return None
+            told = missing(self.upscaler)
+            return f"the upscaler {self.upscaler} {told}" if told else None
         return "needs an upscaler: noisy-upscaling[upscaler=FOLDER], with diffusers' x4 upscaler"
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
         """Upscaled images, resized to their original size."""
         from diffusers import StableDiffusionUpscalePipeline
 
+        hub = HubId.parse(self.upscaler)
         pipeline = StableDiffusionUpscalePipeline.from_pretrained(
-            self.upscaler, use_safetensors=True
+            hub.name, revision=hub.revision, local_files_only=True, use_safetensors=True
         )
         pipeline.set_progress_bar_config(disable=True)
         if context.model is not None:
