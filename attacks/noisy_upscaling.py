@@ -26,8 +26,8 @@ class NoisyUpscaling(Purifier):
     result is brought back to the size of the input, antialiased. Skipped without an upscaler.
 
     Args:
-        upscaler: a folder or hub id of a diffusers `StableDiffusionUpscalePipeline`, such as
-            stabilityai/stable-diffusion-x4-upscaler.
+        upscaler: a folder or fetched hub id of a diffusers `StableDiffusionUpscalePipeline`, such
+            as stabilityai/stable-diffusion-x4-upscaler.
         std: standard deviation of the noise; 0 to 1 on [0, 1] pixels.
         noise_level: what the upscaler is given as the noise level; at least 0, timesteps.
         prompt: of the upscaler.

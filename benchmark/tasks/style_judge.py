@@ -39,7 +39,8 @@ class JudgeSettings(BaseModel):
     """Which classifiers judge, and how; unknown keys are refused.
 
     `clip` is "atelier", whose pack has a CLIP and a second classifier with labels of their own, or
-    an open_clip model (a folder or a hub id, `org/name@revision`) that chooses among `labels`.
+    an open_clip model that chooses among `labels`: a folder, or a hub id with its commit,
+    `org/name@commit`; other hub ids are not fetched, and must be on this machine.
     `diffusion_model` is "atelier" or a diffusers folder or hub id.
 
     The diffusion classifier is many times as dear as the others: it judges the first
