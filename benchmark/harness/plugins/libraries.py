@@ -58,7 +58,8 @@ class Libraries:
     def closure(self, names: Iterable[str], ends: Collection[str] = ()) -> set[str]:
         """Canonical names of these distributions and of all that they require here, with the extras
         asked for; what those in `ends` require is not followed."""
-        pending = [(canonicalize_name(name), frozenset[str]()) for name in names]
+        pending: list[tuple[str, frozenset[str]]]
+        pending = [(canonicalize_name(name), frozenset()) for name in names]
         seen = set(pending)
         while pending:
             name, extras = pending.pop()
