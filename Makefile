@@ -32,7 +32,7 @@ test: $(VENV)/installed  ## the whole test suite
 
 # In an environment of its own: what libraries do for the package, on synthetic and embedded data.
 LOWEST ?= .venv-lowest
-LOWEST_TESTS ?= tests/metrics tests/leaderboard tests/attacks/test_filters.py \
+LOWEST_TESTS ?= tests/metrics tests/leaderboard tests/attacks/test_filters.py tests/benchmark/test_cli.py \
   tests/benchmark/models tests/benchmark/tasks tests/benchmark/datasets tests/benchmark/atelier/test_pack.py \
   tests/benchmark/harness/config tests/benchmark/harness/storage tests/benchmark/harness/execution/test_ray.py
 $(LOWEST)/installed: setup.cfg tools/lowest.py
