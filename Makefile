@@ -34,7 +34,7 @@ test: $(VENV)/installed  ## the whole test suite
 LOWEST ?= .venv-lowest
 LOWEST_TESTS ?= tests/metrics tests/leaderboard tests/attacks/test_filters.py tests/benchmark/test_cli.py \
   tests/benchmark/models tests/benchmark/tasks tests/benchmark/datasets tests/benchmark/atelier/test_pack.py \
-  tests/benchmark/harness/config tests/benchmark/harness/storage tests/benchmark/harness/execution/test_ray.py
+  tests/benchmark/harness/config tests/benchmark/harness/storage
 $(LOWEST)/installed: setup.cfg tools/lowest.py
 	$(PYTHON) -m venv $(LOWEST)
 	$(PYTHON) tools/lowest.py > $(LOWEST)/lowest.txt
