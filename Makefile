@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PRESET ?= mini
 
-.PHONY: help install leaderboard test benchmark check format docs publish submission wheel clean
+.PHONY: help install leaderboard test lowest benchmark check format docs publish submission wheel clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -29,6 +29,22 @@ JOBS ?= 2
 test: $(VENV)/installed  ## the whole test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --ignore tests/performance
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/performance -k memory
+
+# In an environment of its own: what libraries do for the package, on synthetic and embedded data.
+LOWEST ?= .venv-lowest
+LOWEST_TESTS ?= tests/metrics tests/leaderboard tests/attacks/test_filters.py tests/benchmark/test_cli.py \
+  tests/benchmark/models tests/benchmark/tasks tests/benchmark/datasets tests/benchmark/atelier/test_pack.py \
+  tests/benchmark/harness/config tests/benchmark/harness/storage
+$(LOWEST)/installed: setup.cfg tools/lowest.py
+	$(PYTHON) -m venv $(LOWEST)
+	$(PYTHON) tools/lowest.py > $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/lowest.txt setuptools wheel
+	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/lowest.txt --editable '.[test]' \
+	  --config-settings editable_mode=strict
+	touch $@
+
+lowest: $(LOWEST)/installed  ## LOWEST_TESTS=…: a part of the tests, with the oldest libraries that setup.cfg allows
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile $(LOWEST_TESTS)
 
 benchmark: $(VENV)/installed  ## speed and memory as ratios against bare loops
 	$(BIN)/python -m pytest tests/performance --benchmark-only

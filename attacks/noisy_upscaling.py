@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 from impress_bench.attacks.base import Purifier
 from impress_bench.benchmark.contract import Context, check_pixel_scale, check_range
 from impress_bench.benchmark.models.families.upscaler import Upscaler
+from impress_bench.benchmark.models.hub import missing
 from impress_bench.benchmark.pixels import to_pixels
 from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
 
@@ -26,8 +27,8 @@ class NoisyUpscaling(Purifier):
     result is brought back to the size of the input, antialiased. Skipped without an upscaler.
 
     Args:
-        upscaler: a folder or hub id of a diffusers `StableDiffusionUpscalePipeline`, such as
-            stabilityai/stable-diffusion-x4-upscaler.
+        upscaler: a folder or fetched hub id of a diffusers `StableDiffusionUpscalePipeline`, such
+            as stabilityai/stable-diffusion-x4-upscaler.
         std: standard deviation of the noise; 0 to 1 on [0, 1] pixels.
         noise_level: what the upscaler is given as the noise level; at least 0, timesteps.
         prompt: of the upscaler.
@@ -64,9 +65,10 @@ class NoisyUpscaling(Purifier):
         self.guidance_scale = guidance_scale
 
     def skip(self, model: LatentDiffusion | None) -> str | None:
-        """The missing setting, if no upscaler was named."""
+        """What is missing, if no upscaler was named or it is not on this machine."""
         if self.upscaler:
-            return None
+            told = missing(self.upscaler)
+            return f"the upscaler {self.upscaler} {told}" if told else None
         return "needs an upscaler: noisy-upscaling[upscaler=FOLDER], with diffusers' x4 upscaler"
 
     def purify(self, images: Tensor, context: Context) -> Tensor:

@@ -15,6 +15,9 @@ from impress_bench.metrics.psnr import psnr
 from impress_bench.metrics.ssim import ssim
 from impress_bench.metrics.vif_p import vif_p
 
+#: What budgets bound, by name, each as they state it.
+BUDGET_NORMS = {"linf": linf, "l2": l2, "lpips": lpips_budget}
+
 __all__ = [
     "l2",
     "linf",

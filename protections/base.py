@@ -24,7 +24,7 @@ from impress_bench.benchmark.contract import (
 )
 from impress_bench.benchmark.pixels import check_images, round_to_8bit, round_toward
 from impress_bench.benchmark.seeds import per_image_generators
-from impress_bench.metrics import l2, linf, lpips_budget
+from impress_bench.metrics import BUDGET_NORMS
 
 S = TypeVar("S")
 
@@ -73,12 +73,8 @@ class Protection(ProtectionHooks, ABC):
         check_images(self.name, "output", perturbed, like=images)
         with torch.no_grad():
             published = round_toward(perturbed.detach().to(images.device), originals)
-            protected = Protected(
-                published,
-                linf(published, originals),
-                l2(published, originals),
-                lpips_budget(published, originals),
-            )
+            moved = {name: norm(published, originals) for name, norm in BUDGET_NORMS.items()}
+            protected = Protected(published, **moved)
         self._check_budget(protected)
         return protected
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from impress_bench.benchmark.conformance import Conformance, ConformanceError, Photos
 from impress_bench.benchmark.contract import Budget, Context, Protected, ProtectionHooks, hooks
 from impress_bench.benchmark.seeds import per_image_generators
-from impress_bench.metrics import l2, linf, lpips_budget
+from impress_bench.metrics import BUDGET_NORMS
 from impress_bench.protections.base import GradientProtection
 
 
@@ -32,7 +32,7 @@ class ProtectionConformance(Conformance):
     def context(self, photos: Photos, seed: int = 0) -> Context:
         """Titles, masks, the surrogate, and required results: noise of 4/255 for each."""
         noisy = signs(photos.images, 4 / 255)
-        distances = (measure(noisy, photos.images) for measure in (linf, l2, lpips_budget))
+        moved = {name: norm(noisy, photos.images) for name, norm in BUDGET_NORMS.items()}
         plugin = self.build()
         required = hooks(plugin, ProtectionHooks).requires()
         return Context(
@@ -40,7 +40,7 @@ class ProtectionConformance(Conformance):
             self.model(),
             photos.titles,
             photos.masks,
-            dict.fromkeys(required, Protected(noisy, *distances)),
+            dict.fromkeys(required, Protected(noisy, **moved)),
         )
 
     def test_keeps_its_budget(self) -> None:
@@ -53,12 +53,9 @@ class ProtectionConformance(Conformance):
             photos = self.photos(size=size)
             published = self.apply(photos)
             budget: Budget = hooks(self.build(), ProtectionHooks).budget
-            measures = {"linf": linf, "l2": l2, "lpips": lpips_budget}
+            moved = {name: norm(published, photos.images) for name, norm in BUDGET_NORMS.items()}
             for index in range(len(published)):
-                measured = {
-                    name: float(measure(published, photos.images)[index])
-                    for name, measure in measures.items()
-                }
+                measured = {name: float(values[index]) for name, values in moved.items()}
                 if excess := budget.excess(measured):
                     raise ConformanceError(
                         f"{self._name()}: image {index} at {size} exceeds its budget {budget}:"

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.api.build import Chosen, Kind
-from impress_bench.benchmark.contract import NORMS, Context, ImageSet, PluginError, State
+from impress_bench.benchmark.contract import Context, ImageSet, PluginError, State
 from impress_bench.benchmark.errors import plugin_error
 from impress_bench.benchmark.harness.plugins.models import load_model
 from impress_bench.benchmark.harness.stages.environment import Environment
 from impress_bench.benchmark.harness.storage.keys import derive_seed
 from impress_bench.benchmark.pixels import to_tensor
-from impress_bench.metrics import l2, linf, lpips_budget
+from impress_bench.metrics import BUDGET_NORMS
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
@@ -46,8 +46,9 @@ def generator(role: str, seed: int) -> torch.Generator:
 @torch.no_grad()
 def distances(images: Tensor, reference: Tensor) -> dict[str, Any]:
     """L-infinity, L2 and LPIPS between images (N, 3, H, W) in [0, 1], as budgets measure them."""
-    norms = {"linf": linf, "l2": l2, "lpips": lpips_budget}
-    return {name: norms[name](images, reference).double().cpu().numpy() for name in NORMS}
+    return {
+        name: norm(images, reference).double().cpu().numpy() for name, norm in BUDGET_NORMS.items()
+    }
 
 
 @dataclass(frozen=True)

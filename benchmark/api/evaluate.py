@@ -64,7 +64,8 @@ def evaluate(
     the reference. Raises ConfigError for an unknown metric, and where there is no reference.
     """
     surrogate = None if model is None else loaded(model)
-    measures = {name: PAIRS.get(name) or _registered(name) for name in metrics}
+    registry = Registry()
+    measures = {name: PAIRS.get(name) or _registered(name, registry) for name in metrics}
     if isinstance(images, Sweep):
         return by_budget(
             {
@@ -100,8 +101,7 @@ def _measured(
     if model is not None:
         x, clean = pixels.to(model.device), target.to(model.device)
         noise = generator("inspect", seed)
-        found = inconsistency.measure(model, x, model.reconstruct(x).clamp(0, 1), clean, noise)
-        columns |= {name: values for name, values in found.items() if name != "lpips-to-clean"}
+        columns |= inconsistency.measure(model, x, model.reconstruct(x).clamp(0, 1), clean, noise)
     return pd.DataFrame(columns)
 
 
@@ -123,9 +123,9 @@ def _reference(
     return found
 
 
-def _registered(text: str) -> Callable[[Tensor, Tensor], Any]:
+def _registered(text: str, registry: Registry) -> Callable[[Tensor, Tensor], Any]:
     """A metric of a plugin, by its spec. Raises ConfigError and PluginError."""
-    spec, registry = parse_spec(text), Registry()
+    spec = parse_spec(text)
     if spec.name in NORMS:
         raise ConfigError(f"metrics: {spec.name} is measured always, as budgets are; leave it out")
     if spec.name not in registry.entries["metrics"]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from impress_bench.benchmark.junk import is_junk
-from impress_bench.benchmark.models.hub import HubId, commit_of, place_of, weights_in
+from impress_bench.benchmark.models.hub import HubId, commit_of, missing, place_of, weights_in
 from impress_bench.benchmark.texts import composed
 
 #: What a model consists of. Prose (model cards) is left out: it changes no result.
@@ -16,14 +16,17 @@ WEIGHTS_AND_SETTINGS = frozenset((".safetensors", ".json", ".txt", ".model"))
 
 def source_digest(source: str) -> str:
     """What identifies the weights of a model by its source: a folder's or a file's content, a hub
-    id's commit on this machine and which variants of its weights are there."""
+    id's commit on this machine and which variants of its weights are there.
+
+    Raises OSError for what is not on this machine: a hub id alone identifies no weights.
+    """
     place = place_of(source)
     if place.is_dir():
         return folder_digest(place)
     if place.is_file():
         return _file_digest(place)
     if (commit := commit_of(source)) is None:
-        return f"hub:{source}"
+        raise FileNotFoundError(f"{source} {missing(source)}")
     from huggingface_hub import snapshot_download
 
     name = HubId.parse(source).name

@@ -6,6 +6,7 @@ A leading `~` in a path is the user's folder.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,8 @@ from impress_bench.benchmark.junk import is_junk
 
 #: Single files of weights: the first is read, the others would have to be unpickled.
 CHECKPOINT, PICKLED = ".safetensors", (".ckpt", ".pt", ".pth", ".bin")
+
+COMMIT = re.compile("[0-9a-f]{40}")
 
 
 class HubId(NamedTuple):
@@ -50,16 +53,28 @@ def is_path(source: str) -> bool:
 
 
 def local_folder(source: str, patterns: Sequence[str]) -> Path:
-    """The folder `source`, or where the files of a hub id that match `patterns` were fetched to.
+    """The folder `source`, or where the files of a hub id that match `patterns` lie, fetched if the
+    id names a commit.
 
-    Raises what huggingface_hub raises where they cannot be had.
+    Raises OSError for another hub id that is not on this machine, of which the newest state would
+    be fetched, a different one every time; and what huggingface_hub raises.
     """
     if (place := place_of(source)).is_dir():
         return place
+    hub = HubId.parse(source)
+    if not is_commit(source):
+        folder = None if is_path(source) else on_this_machine(source)
+        if folder is None:
+            raise OSError(f"{source} {missing(source)}; or name a commit: {hub.name}@COMMIT")
+        return folder
     from huggingface_hub import snapshot_download
 
-    hub = HubId.parse(source)
     return Path(snapshot_download(hub.name, revision=hub.revision, allow_patterns=list(patterns)))
+
+
+def is_commit(source: str) -> bool:
+    """Whether a hub id names a commit, in full, and not a branch or tag, which move."""
+    return COMMIT.fullmatch(HubId.parse(source).revision or "") is not None
 
 
 def on_this_machine(source: str) -> Path | None:
@@ -81,10 +96,12 @@ def on_this_machine(source: str) -> Path | None:
 
 
 def commit_of(source: str) -> str | None:
-    """The commit that a hub id stands for on this machine: that of its fetched files, which an
-    unpinned one shares with whatever was fetched last. None for paths and for what is not here."""
+    """The commit that a hub id stands for: its revision if that is a commit, else that of the files
+    that were fetched last. None for paths, and for a branch or tag that is not on this machine."""
     if place_of(source).exists() or is_path(source):
         return None
+    if is_commit(source):
+        return HubId.parse(source).revision
     try:
         folder = on_this_machine(source)
     except ValueError:  # no hub id either

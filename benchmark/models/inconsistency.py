@@ -20,15 +20,14 @@ def measure(
     """Per image, for `images`, their reconstructions `decoded` and the clean `originals`, all
     (B, 3, H, W) in [0, 1]:
 
-    `vae-error` ||x - D(E(x))||^2 and `ldm-error` ||x - f_LDM(x)||^2 as means over values,
-    `lpips-to-clean` between the image and its original, and `clean-lpips` between the
-    reconstruction and the original: what the model sees of the picture that was protected.
+    `vae-error` ||x - D(E(x))||^2 and `ldm-error` ||x - f_LDM(x)||^2 as means over values, and
+    `clean-lpips` between the reconstruction and the original: what the model sees of the picture
+    that was protected.
     """
     chained = model.reconstruct(images, "ldm", generator=generator).clamp(0, 1)
     values = {
         "vae-error": (decoded - images).square().mean((1, 2, 3)),
         "ldm-error": (chained - images).square().mean((1, 2, 3)),
-        "lpips-to-clean": lpips_budget(images, originals),
         "clean-lpips": lpips_budget(decoded, originals),
     }
     return {name: value.tolist() for name, value in values.items()}

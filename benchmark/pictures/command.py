@@ -48,10 +48,11 @@ def run_job(
         raise ConfigError("--masks: a purifier sees no masks; leave it out")
     files = find_files(source, target, masks)
     settings = load_preset(preset).settings.model_dump()
+    registry = Registry()
     try:
-        component, required = resolve(Registry(), kind, spec, settings)
+        component, required = resolve(registry, kind, spec, settings)
         component.create()
-        surrogate = load_model(model)
+        surrogate = load_model(model, registry=registry)
     except PluginError as error:
         raise ConfigError(str(error)) from None
     try:

@@ -45,7 +45,7 @@ from impress_bench.benchmark.pictures.writing import write_picture
 from impress_bench.benchmark.pixels import round_to_8bit, round_toward, to_tensor
 from impress_bench.benchmark.spec import parse_spec
 from impress_bench.benchmark.texts import composed
-from impress_bench.metrics import l2, linf, lpips_budget
+from impress_bench.metrics import BUDGET_NORMS
 
 #: A protection that changes more than this share of what a mask does not keep works everywhere; at
 #: the mask's edge the change of a resized picture always spreads a little.
@@ -218,10 +218,9 @@ class Job:
 
 def measure(changed: NDArray[np.uint8], picture: NDArray[np.uint8]) -> dict[str, float]:
     """L-infinity, L2 and LPIPS of two pictures, uint8 (H, W, 3), on the scale [0, 1]."""
-    norms = {"linf": linf, "l2": l2, "lpips": lpips_budget}
     after, before = to_tensor(changed[None]), to_tensor(picture[None])
     with torch.no_grad():
-        return {name: float(norms[name](after, before)) for name in NORMS}
+        return {name: float(norm(after, before)) for name, norm in BUDGET_NORMS.items()}
 
 
 def resolve(

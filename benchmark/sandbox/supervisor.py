@@ -5,7 +5,8 @@ JSON on its input (`confine` writes it), which then stays open for as long as it
 Linux it gives the command namespaces of its own: no network, its own processes alone, one writable
 folder, nothing else of what is hidden. It ends the command at its limits of time and memory, and
 whatever the command has started with it, also when its own parent dies. How it all ended goes to a
-pipe as one line of JSON.
+pipe as one line of JSON. It is one file, since the isolated interpreter that runs it by its path
+(`-I -S`) finds no module beside it, however the package is installed.
 
 Where namespaces are not allowed it adopts what the command leaves behind and kills that at the end;
 the line says what is missing.
@@ -30,10 +31,10 @@ POLL_S = 0.05
 #: The user of nobody in particular, who owns no file.
 NOBODY = 65534
 NEWNS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x20000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
-MS_BIND, MS_REC, MS_PRIVATE, MS_NOSUID, MS_NODEV = 4096, 16384, 1 << 18, 2, 4
+MS_REC, MS_PRIVATE, MS_NOSUID, MS_NODEV = 16384, 1 << 18, 2, 4
 #: Since Linux 5.2 and 5.12, the same on every architecture.
 OPEN_TREE, MOVE_MOUNT, MOUNT_SETATTR = 428, 429, 442
-AT_FDCWD, AT_RECURSIVE, AT_EMPTY_PATH, RDONLY = -100, 0x8000, 0x1000, 1
+AT_FDCWD, AT_RECURSIVE, RDONLY = -100, 0x8000, 1
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_CAPBSET_DROP = 1, 36, 24
 PR_SET_NO_NEW_PRIVS, PR_SET_SECUREBITS = 38, 28
 #: A user of number 0 keeps no capabilities, and nothing gives them back.

@@ -121,9 +121,10 @@ def _origin(submission: Submission, preset: Preset, provenance: dict[str, Any]) 
     for field, value in shipped.items():
         if field not in NARROWED and given.get(field) != value:
             yield PROVENANCE, f"preset.{field}", f"is not as in {preset.name}; run it unchanged"
+    registry = Registry()
     for role, name in preset.models.roles().items():
         try:
-            digest = model_digest(Registry(), name)
+            digest = model_digest(registry, name)
         except (ConfigError, PluginError) as error:
             yield PROVENANCE, f"models.{role}.digest", f"cannot be checked here: {error}"
             continue

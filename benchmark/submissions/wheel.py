@@ -20,7 +20,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.plugins.component import OURS
-from impress_bench.benchmark.harness.plugins.requirements import required_by
+from impress_bench.benchmark.harness.plugins.libraries import Libraries
 from impress_bench.benchmark.harness.storage.keys import sha256
 
 NAMESPACE = "impress_bench"
@@ -149,7 +149,7 @@ def _taken() -> dict[str, str]:
 
 def _needed() -> set[str]:
     """Modules of what this package and its requirements bring."""
-    needed = required_by(OURS)
+    needed = Libraries().closure([OURS])
     return {
         name
         for name, owners in packages_distributions().items()

@@ -39,7 +39,8 @@ class JudgeSettings(BaseModel):
     """Which classifiers judge, and how; unknown keys are refused.
 
     `clip` is "atelier", whose pack has a CLIP and a second classifier with labels of their own, or
-    an open_clip model (a folder or a hub id, `org/name@revision`) that chooses among `labels`.
+    an open_clip model that chooses among `labels`: a folder, or a hub id with its commit,
+    `org/name@commit`; other hub ids are not fetched, and must be on this machine.
     `diffusion_model` is "atelier" or a diffusers folder or hub id.
 
     The diffusion classifier is many times as dear as the others: it judges the first
@@ -143,21 +144,24 @@ class StyleJudge:
             images: Painted works, uint8 (N, H, W, 3), N at least 2.
             rivals: The other artists; if there is none, nothing is scored against them.
         """
+        from impress_bench.benchmark.pixels import to_tensor
+
         clip = self._clip()
         embeddings, own = self._embed(images), self._works_of(artist)
-        ranks = {
-            **self._ranks(style, images),
-            **self._diffusion_ranks(style, images[: self.settings.diffusion_images]),
-        }
+        similarities = embeddings @ clip.weights.T
+        ranks = {"clip": _ranks(similarities, clip.labels, style)}
+        for name, classifier in self._classifiers().items():
+            if name != "clip":
+                seen = classifier.scores(to_tensor(images))
+                ranks[name] = _ranks(seen, classifier.labels, style)
+        ranks |= self._diffusion_ranks(style, images[: self.settings.diffusion_images])
         shares = {
             f"{name}-top{k}": float((rank < k).mean())
             for name, rank in ranks.items()
             for k in (1, 3)
         }
         scores = {
-            "clip-margin": style_scores.margin(
-                embeddings @ clip.weights.T, clip.labels.index(style)
-            ),
+            "clip-margin": style_scores.margin(similarities, clip.labels.index(style)),
             "clip-distance": style_scores.distance(embeddings, own),
         }
         if rivals:
@@ -169,7 +173,9 @@ class StyleJudge:
 
     def recognised(self, style: str, images: NDArray[np.uint8]) -> list[float]:
         """Whether CLIP sees `style` in each image (1.0 or 0.0)."""
-        return [float(rank < 1) for rank in self._ranks(style, images)["clip"]]
+        clip = self._clip()
+        similarities = self._embed(images) @ clip.weights.T
+        return [float(rank < 1) for rank in _ranks(similarities, clip.labels, style)]
 
     def chance(self) -> dict[str, float]:
         """A guess among all styles."""
@@ -180,17 +186,6 @@ class StyleJudge:
         """The styles among which the classifiers choose."""
         pack = PACK / "labels.json"
         return self.settings.labels or tuple(json.loads(pack.read_text())["labels"])
-
-    def _ranks(self, style: str, images: NDArray[np.uint8]) -> dict[str, np.ndarray]:
-        """Where `style` comes among each image's labels, 0 first."""
-        from impress_bench.benchmark.pixels import to_tensor
-
-        ranks = {}
-        for name, classifier in self._classifiers().items():
-            scores = classifier.scores(to_tensor(images)).numpy()
-            own = scores[:, [classifier.labels.index(style)]]
-            ranks[name] = (scores > own).sum(axis=1)
-        return ranks
 
     def _embed(self, images: NDArray[np.uint8]) -> Tensor:
         """CLIP's unit embeddings (N, D)."""
@@ -240,6 +235,12 @@ class StyleJudge:
         # The same noise whatever was painted: conditions are compared pairwise.
         ranks = classifier.ranks(to_tensor(images), torch.Generator().manual_seed(0))
         return {"diffusion": ranks[:, labels.index(style)].numpy()}
+
+
+def _ranks(scores: Tensor, labels: Sequence[str], style: str) -> np.ndarray:
+    """Where `style` comes among the labels that `scores` (N, L) are of, for each image, 0 first."""
+    own = scores[:, [labels.index(style)]]
+    return (scores > own).sum(dim=1).numpy()
 
 
 @lru_cache(maxsize=1)

@@ -132,7 +132,7 @@ def test_gridpure_on_the_atelier_stays_near(smooth_images, model):
 
 def test_noisy_upscaling_is_skipped_without_an_upscaler():
     assert "upscaler" in (NoisyUpscaling().skip(None) or "")
-    assert NoisyUpscaling(upscaler="somewhere").skip(None) is None
+    assert "there is nothing of that name" in NoisyUpscaling(upscaler="somewhere").skip(None)
 
 
 def test_noisy_upscaling_runs_a_diffusers_upscaler(tmp_path, smooth_images, model):

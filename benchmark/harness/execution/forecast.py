@@ -6,6 +6,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tabulate import tabulate
+
 from impress_bench.benchmark.harness.execution.progress import duration
 from impress_bench.benchmark.harness.execution.timings import Probe, Timings, work_key
 from impress_bench.benchmark.harness.planning.plan import Plan
@@ -84,8 +86,7 @@ class Forecast:
             together = "" if item.seconds is None else duration(item.missing * item.seconds)
             shown = (each, together) if item.missing else ("", "")
             rows.append((item.kind, item.component, f"{item.stored}", f"{item.missing}", *shown))
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        table = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
+        table = tabulate(rows, tablefmt="plain", disable_numparse=True).split("\n")
         lacking = f", and {self.unknown} stages of unknown duration" if self.unknown else ""
         cells = f"{self.cells} cells, {self.cells_done} of them stored"
         workers = f"{self.workers} worker{'s' * (self.workers != 1)}"

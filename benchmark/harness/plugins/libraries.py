@@ -53,15 +53,21 @@ class Libraries:
         computes with, and a new certifi, which it reaches too, alters no result.
         """
         known = {OURS} | {name for name, _ in self._requirements(OURS, None)}
-        pending = [(name, frozenset[str]()) for name in names]
+        return self.closure(names, known) - {OURS}
+
+    def closure(self, names: Iterable[str], ends: Collection[str] = ()) -> set[str]:
+        """Canonical names of these distributions and of all that they require here, with the extras
+        asked for; what those in `ends` require is not followed."""
+        pending: list[tuple[str, frozenset[str]]]
+        pending = [(canonicalize_name(name), frozenset()) for name in names]
         seen = set(pending)
         while pending:
             name, extras = pending.pop()
-            if name not in known:
+            if name not in ends:
                 unseen = [one for one in self._requirements(name, extras) if one not in seen]
                 pending += unseen
                 seen.update(unseen)
-        return {name for name, _ in seen} - {OURS}
+        return {name for name, _ in seen}
 
     def _distribution(self, name: str) -> Distribution | None:
         if name not in self._distributions:

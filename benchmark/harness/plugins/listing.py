@@ -8,11 +8,10 @@ from importlib.metadata import EntryPoint, version
 from typing import NamedTuple
 
 from impress_bench.benchmark.harness.config.loading import shipped_presets
+from impress_bench.benchmark.harness.plugins.component import OURS
 from impress_bench.benchmark.harness.plugins.imports import absolute
 from impress_bench.benchmark.harness.plugins.registry import KINDS, Registry, conflict
 from impress_bench.benchmark.harness.plugins.source_digest import SourceIndex
-
-OWN = "impress-bench"
 
 
 class Listing(NamedTuple):
@@ -90,6 +89,6 @@ def list_presets() -> list[Listing]:
             title = str(tomllib.loads(path.read_text(encoding="utf-8")).get("title", ""))
         except (OSError, ValueError) as error:
             problem = f"{type(error).__name__}: {error}"
-        mine = version(OWN)
-        listings.append(Listing("preset", name, title, OWN, mine, str(path), problem))
+        mine = version(OURS)
+        listings.append(Listing("preset", name, title, OURS, mine, str(path), problem))
     return listings

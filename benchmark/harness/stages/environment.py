@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.plugins.models import load_model
-from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.stages.memory import PeakMemory
 from impress_bench.benchmark.harness.stages.passes import Passes
 from impress_bench.benchmark.harness.storage.keys import canonical_json, derive_seed
@@ -44,7 +43,6 @@ class Environment:
         self.device = device
         self._numerics = numerics
         self._names = dict(models)
-        self._registry = Registry()
         self._loaded: dict[str, LatentDiffusion] = {}
         self._tasks: dict[str, Task] = {}
         self._time_limit_s = time_limit_s
@@ -67,7 +65,7 @@ class Environment:
         """The model of a role, or a component's own `surrogate`, loaded on first use."""
         name = surrogate or self._names[role]
         if name not in self._loaded:
-            self._loaded[name] = load_model(name, self.device, self._numerics, self._registry)
+            self._loaded[name] = load_model(name, self.device, self._numerics)
             self._passes.watch_model(self._loaded[name])
         return self._loaded[name]
 

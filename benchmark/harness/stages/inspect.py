@@ -58,6 +58,7 @@ class Inspect(Stage):
 
         from impress_bench.benchmark.models.inconsistency import measure
         from impress_bench.benchmark.pixels import to_pixels
+        from impress_bench.metrics import lpips_budget
 
         images, model = images_of(inputs["images"]), env.model("target")
         noise = generator("inspect", self.task_name, self.subject)
@@ -65,7 +66,9 @@ class Inspect(Stage):
         pixels = to_tensor(images, env.device)
         with torch.no_grad():
             decoded = model.reconstruct(pixels).clamp(0, 1)
-        measures = measure(model, pixels, decoded, originals, noise)
+            moved = lpips_budget(pixels, originals).tolist()
+        found = measure(model, pixels, decoded, originals, noise) | {"lpips-to-clean": moved}
+        measures = {metric.name: found[metric.name] for metric in MEASURES}
         seen = replace(images, images=to_pixels(decoded))
         measures |= env.task(self.task).inspect(self.subject, images, seen)
         record: dict[str, Any] = {"names": list(images.names), "measures": {}}

@@ -9,6 +9,8 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
+from impress_bench.benchmark.models.hub import HubId
+
 if TYPE_CHECKING:
     from diffusers import StableDiffusionUpscalePipeline
 
@@ -21,13 +23,17 @@ class Upscaler:
 
     @classmethod
     def from_pretrained(cls, source: str, device: torch.device | None) -> Upscaler:
-        """One from a folder or hub id, safetensors only, on `device`; None leaves it on the CPU.
+        """One from a folder or fetched hub id, safetensors only, on `device`; None leaves it on
+        the CPU.
 
         Raises OSError, as diffusers does, where it cannot be read.
         """
         from diffusers import StableDiffusionUpscalePipeline
 
-        pipeline = StableDiffusionUpscalePipeline.from_pretrained(source, use_safetensors=True)
+        hub = HubId.parse(source)
+        pipeline = StableDiffusionUpscalePipeline.from_pretrained(
+            hub.name, revision=hub.revision, local_files_only=True, use_safetensors=True
+        )
         pipeline.set_progress_bar_config(disable=True)
         if device is not None:
             pipeline.to(device)

@@ -18,6 +18,7 @@ from impress_bench.benchmark.models.fine_tuning import fine_tune
 from impress_bench.benchmark.models.inconsistency import measure
 from impress_bench.benchmark.models.painting import paint
 from impress_bench.benchmark.seeds import per_image_generators
+from impress_bench.metrics import lpips_budget
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +235,8 @@ def test_inconsistency_is_measured_an_image(model, images):
     decoded = model.reconstruct(images).clamp(0, 1)
     expected = [np.mean((a - b) ** 2) for a, b in zip(decoded.numpy(), images.numpy(), strict=True)]
     assert measured["vae-error"] == pytest.approx(expected, rel=1e-4)
-    assert measured["lpips-to-clean"] == pytest.approx([0, 0, 0], abs=1e-6)
+    distances = lpips_budget(decoded, images)
+    assert measured["clean-lpips"] == pytest.approx(distances.tolist(), rel=1e-6)
     assert len(measured["ldm-error"]) == 3
 
 

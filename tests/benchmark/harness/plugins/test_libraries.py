@@ -74,3 +74,15 @@ def test_a_requirement_counts_though_it_is_imported_by_name(engine):
     file.write_text(file.read_text() + "Requires-Dist: gears\nRequires-Dist: gone\n")
     parts = {"gears": "1.0", "gone": "absent", "oil-can": "1.0"}
     assert code_of_plugin().libraries == {**parts, **TORCH}
+
+
+def test_a_closure_follows_extras_that_are_asked_for_and_stops_where_it_is_told(engine):
+    file = engine / "gears-1.0.dist-info" / "METADATA"
+    file.write_text(file.read_text() + "Requires-Dist: grease; extra == 'big'\n")
+    closure = Libraries().closure
+    assert closure(["Fake_Engine"], ["torch"]) == {
+        "fake-engine", "gears", "grease", "oil-can", "torch"
+    }  # fmt: skip
+    assert closure(["oil-can"], ["torch"]) == {"gears", "oil-can", "torch"}
+    assert closure(["oil-can"], ["gears"]) == {"gears", "oil-can"}
+    assert "numpy" in closure(["torchvision"])
