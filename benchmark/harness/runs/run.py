@@ -18,6 +18,7 @@ from typing import Any, TextIO, Unpack
 
 import pandas as pd
 
+from impress_bench.benchmark import signals
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.config.preset import Preset
@@ -38,6 +39,8 @@ from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
 from impress_bench.benchmark.harness.storage.store import Store, StoreError, default_root
 from impress_bench.benchmark.sandbox.confine import missing_walls
+from impress_bench.benchmark.signals import Stopped
+from impress_bench.benchmark.texts import one_line
 from impress_bench.leaderboard import write_boards
 from impress_bench.leaderboard.schema import CELL
 
@@ -153,16 +156,18 @@ class _Run:
             self._warn(f"plugins of other packages are confined by less than usual: no {wall}")
         try:
             self._execute()
-        except KeyboardInterrupt:
-            self._note("interrupted")
+            self._strips = write_figures(self.plan, self._store, self.meta, self.folder)
+            return self._write()
+        except KeyboardInterrupt as stop:
+            signals.end()
+            self._note(f"ended by {stop.name}" if isinstance(stop, Stopped) else "interrupted")
+            self._executor.gather(self.plan)
             self._write()
             raise
         except StoreError as error:
-            self._note(f"stopped: {error}")
+            self._note(one_line(f"stopped: {error}"))
             self._write()
             raise
-        self._strips = write_figures(self.plan, self._store, self.meta, self.folder)
-        return self._write()
 
     def _missing_walls(self) -> list[str]:
         """What of a sandbox this system does not allow, if the run needs one."""
@@ -189,10 +194,8 @@ class _Run:
             return
         count = min(self._workers, self._missing()) - 1
         preset, root = self.plan.preset, self._store.root
-        with worker_processes(preset, root, str(self._store.run), count) as group:
+        with worker_processes(preset, root, str(self._store.run), count, self._warn):
             self._executor.run(self.plan)
-            for message in group.failures():
-                self._warn(message)
 
     def _missing(self) -> int:
         """The number of stages that are not stored yet."""
@@ -219,5 +222,5 @@ class _Run:
         self._log.write(f"{line}\n")
 
     def _warn(self, message: str) -> None:
-        self._note(message)
+        self._note(one_line(message))
         self._reporter.message(message)

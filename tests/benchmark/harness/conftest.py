@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -177,14 +178,23 @@ def distribution():
 def command(site, tmp_path):
     """Start `impress-bench …` in another process that sees the pretended distribution."""
 
-    def start(*arguments: object, **environment: str) -> subprocess.Popen:
+    def start(
+        *arguments: object, ignored: Sequence[int] = (), **environment: str
+    ) -> subprocess.Popen:
         main = "from impress_bench.benchmark.cli import main; main()"
+
+        def signals() -> None:
+            """As a terminal has them: what a shell starts in the background ignores SIGINT."""
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+
         return subprocess.Popen(
             [sys.executable, "-c", main, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             cwd=tmp_path,
+            preexec_fn=signals,
             env={**os.environ, "PYTHONPATH": str(site), "OMP_NUM_THREADS": "1", **environment},
         )
 

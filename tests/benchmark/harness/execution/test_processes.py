@@ -2,12 +2,16 @@
 
 import io
 import json
+import os
+import random
+import re
 import signal
 import subprocess
 import time
 from collections import Counter
 
 import pandas as pd
+import pytest
 
 from impress_bench.benchmark.harness.execution.workers import default_workers, worker_processes
 
@@ -59,13 +63,33 @@ def test_killed_run_resumes(command, logged, preset_file, tmp_path):
     assert pd.read_parquet(out / "cells.parquet").equals(pd.read_parquet(plain / "cells.parquet"))
 
 
-def test_interrupt_writes_boards_and_resumes(command, logged, preset_file, tmp_path):
-    out = tmp_path / "out"
-    arguments = ("run", "--preset", preset_file, "--out", out, "--store", tmp_path / "store")
-    process = command(*arguments, **SLOW)
-    stop_after(process, logged, out, 8, signal.SIGINT)
-    _, errors = finish(process, 130)
-    assert "goes on where this one stopped" in errors
+@pytest.mark.parametrize(
+    ("how", "code", "said", "workers"),
+    [
+        (signal.SIGINT, 130, "Interrupted. The", 1),
+        (signal.SIGTERM, 143, "Ended by SIGTERM. The", 2),
+        (signal.SIGHUP, 129, "Ended by SIGHUP. The", 1),
+    ],
+)
+def test_a_signal_writes_boards_and_the_run_resumes(
+    command, logged, preset_file, tmp_path, how, code, said, workers
+):
+    out, store, scratch = tmp_path / "out", tmp_path / "store", tmp_path / "scratch"
+    scratch.mkdir()
+    arguments = ("run", "--preset", preset_file, "--out", out, "--store", store)
+    arguments += ("--workers", workers)
+    process = command(*arguments, TMPDIR=str(scratch), **SLOW)
+    # `timeout` sends a signal to a process and to its group: twice at once.
+    stop_after(process, logged, out, random.Random(how).randrange(4, 12), how)
+    process.send_signal(how)
+    _, errors = finish(process, code)
+    assert f"{said} same command goes on where this one stopped" in errors
+    assert "worker process" not in errors
+    assert not list(scratch.iterdir())
+    assert not list((store / "tmp").iterdir())
+    assert not subprocess.run(["pgrep", "-f", str(store)], capture_output=True).stdout
+    keys = [key for _, key in logged(out)]
+    assert set(keys) == {path.parent.name for path in store.glob("objects/*/*/manifest.json")}
     assert "Traceback" not in errors
     assert (out / "boards" / "LEADERBOARD.md").is_file()
     states = set(pd.read_parquet(out / "cells.parquet")["state"])
@@ -75,6 +99,56 @@ def test_interrupt_writes_boards_and_resumes(command, logged, preset_file, tmp_p
     keys = executed(logged(out))
     assert len(keys) == len(set(keys))
     assert set(pd.read_parquet(out / "cells.parquet")["state"]) == {"done"}
+
+
+def test_what_is_ignored_stays_ignored(command, preset_file, tmp_path):
+    """As `nohup` and a shell's background have it; what ends the run is what is not ignored."""
+    process = command(
+        "run", "--preset", preset_file, "--out", tmp_path / "o", "--store", tmp_path / "s",
+        ignored=(signal.SIGHUP, signal.SIGINT), FAKE_DELAY="0.1",
+    )  # fmt: skip
+    while not (tmp_path / "o" / "log.txt").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGINT)
+    finish(process)
+
+
+def test_a_killed_worker_is_reported_while_the_run_goes_on(command, logged, preset_file, tmp_path):
+    out = tmp_path / "out"
+    arguments = ("run", "--preset", preset_file, "--out", out, "--store", tmp_path / "store")
+    process = command(*arguments, "--workers", 2, FAKE_DELAY="1.5")
+    pattern = f"execution.workers {tmp_path}"
+    deadline = time.monotonic() + 60
+    while True:  # until the worker is at an exploit, the stage that takes its time
+        assert time.monotonic() < deadline
+        found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True).stdout
+        place = f"/proc/{found.split()[0]}/fd/{{}}" if found else ""
+        files = [place.format(name) for name in range(3, 10)] if place else []
+        if any("exploit copying" in _text(path) for path in files):
+            break
+        time.sleep(0.02)
+    os.kill(int(found), signal.SIGKILL)
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if "was killed by SIGKILL at exploit copying/" in line:
+            break
+    else:
+        pytest.fail("".join(lines))
+    assert process.poll() is None
+    assert re.search(rf"worker process {found.strip()} was killed by SIGKILL", line)
+    finish(process)
+    assert "was killed by SIGKILL at exploit copying/" in (out / "log.txt").read_text()
+    assert {verb for verb, _ in logged(out)} == {"executed"}
+
+
+def _text(path):
+    try:
+        with open(path) as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def test_two_processes_share_the_work(command, logged, preset_file, tmp_path):
@@ -119,7 +193,8 @@ def test_each_process_has_a_gpu_of_its_own(bench, monkeypatch):
             started.append(env.get("CUDA_VISIBLE_DEVICES"))
             self.stdin = io.StringIO()
 
-        kill = wait = poll = lambda self: None
+        pid = 0
+        terminate = kill = wait = poll = lambda self, *rest: None
 
     monkeypatch.setattr(subprocess, "Popen", Popen)
     with worker_processes(preset, bench.store, "run", 3):
