@@ -9,11 +9,12 @@ from importlib.metadata import version
 
 import click
 
-from impress_bench.benchmark.commands import datasets, images, plugins, running, submissions
+from impress_bench.benchmark.commands import datasets, images, plugins, running, store, submissions
 from impress_bench.benchmark.commands.exits import INTERRUPTED, STOPPED, USAGE_ERROR
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.storage.store import StoreError
 from impress_bench.benchmark.signals import came, stopping
+from impress_bench.benchmark.texts import one_line
 
 #: What the user's disk did, and no bug of ours.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES)
@@ -29,17 +30,17 @@ def main() -> None:
         error.show()
         sys.exit(USAGE_ERROR)
     except ConfigError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(one_line(f"Error: {error}"), err=True)
         sys.exit(USAGE_ERROR)
     except OSError as error:
         if stopped := came():  # and the terminal is gone, to which something was to be printed
             sys.exit(stopped.exit_code)
         if error.errno not in DISK:
             raise
-        click.echo(f"Error: {error.filename or 'disk'}: {error.strerror}", err=True)
+        click.echo(one_line(f"Error: {error.filename or 'disk'}: {error.strerror}"), err=True)
         sys.exit(STOPPED)
     except StoreError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(one_line(f"Error: {error}"), err=True)
         sys.exit(STOPPED)
     except (click.Abort, KeyboardInterrupt):
         stopped = came()
@@ -63,3 +64,4 @@ for module in (running, images, datasets, plugins, submissions):
     for command in vars(module).values():
         if isinstance(command, click.Command):
             cli.add_command(command)
+cli.add_command(store.store)

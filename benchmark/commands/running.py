@@ -10,6 +10,7 @@ import click
 
 from impress_bench.benchmark.commands.exits import STOPPED
 from impress_bench.benchmark.commands.options import select, selection, values_of
+from impress_bench.benchmark.texts import one_line
 
 
 @click.command()
@@ -61,7 +62,7 @@ def run(
         counts = ", ".join(f"{count} {state}" for state, count in result.states.items())
         click.echo(f"Cells: {counts}. Boards in {result.out / 'boards'}")
         for reason in dict.fromkeys(failure["reason"] for failure in result.failures):
-            click.echo(f"  {reason}", err=True)
+            click.echo(one_line(f"  {reason}"), err=True)
     context.exit(result.exit_code)
 
 
@@ -124,7 +125,7 @@ def doctor(
         found.append(finding)
         if not as_json:
             told = f"MISSING {finding.what}: {finding.problem}"
-            click.echo(told if finding.problem else f"there    {finding.what}")
+            click.echo(one_line(told if finding.problem else f"there    {finding.what}"))
     if as_json:
         click.echo(json.dumps([finding._asdict() for finding in found], indent=1))
     context.exit(STOPPED if any(finding.problem for finding in found) else 0)

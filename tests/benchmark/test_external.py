@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import venv
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from PIL import Image
 from impress_bench.attacks.external import DirPurifier, ExecPurifier
 from impress_bench.benchmark.contract import Context, PluginError, State
 from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.external import read_images
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.spec import parse_spec
 from impress_bench.protections.base import OverBudget
@@ -125,6 +127,19 @@ def test_it_needs_no_torch_where_it_runs(tmp_path, images):
     code = "import importlib.util as u; assert not u.find_spec('torch')\n" + LIFT
     line = command(tmp_path, code).replace(PYTHON, str(python))
     assert (ExecPurifier(command=line)(images, context()).images >= images).all()
+
+
+def test_a_picture_of_another_size_is_not_decoded(tmp_path):
+    """Pillow's own limit is told with the size that was asked for."""
+    chunk = b"IHDR" + (60000).to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
+    header = (13).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header)
+    like = torch.zeros(1, 3, 8, 9)
+    with pytest.raises(PluginError, match="a.png has more than Pillow's .* and is not 8x9"):
+        read_images("dir:x", tmp_path, ["a"], like)
+    Image.new("RGB", (4, 5)).save(tmp_path / "a.png")
+    with pytest.raises(PluginError, match="a.png is 5x4 and not 8x9"):
+        read_images("dir:x", tmp_path, ["a"], like)
 
 
 @pytest.mark.parametrize("plugin", [DirProtection, DirPurifier])

@@ -93,7 +93,7 @@ class Executor(ABC):
         self.outcomes[stage.key] = outcome
         self._estimate.finished(_work(stage), outcome.seconds)
         if outcome.trace:
-            self._log("\n".join(f"    {line}" for line in outcome.trace.splitlines()))
+            self._log("\n".join(f"    | {one_line(line)}" for line in outcome.trace.splitlines()))
         line = f"{outcome.verb} {stage.key} {stage.kind} {stage.place}"
         self._log(one_line(f"{line}: {outcome.reason}" if outcome.reason else line))
         if outcome.verb == "failed":

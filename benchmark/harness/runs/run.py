@@ -120,7 +120,9 @@ def run(
     plan = plan_run(preset, root)
     with (folder / "log.txt").open("a", buffering=1, encoding="utf-8") as log:
         count = workers or default_workers(preset)
-        return _Run(plan, folder, root, reporter, log, count, executor, address).run()
+        store = Store(root, run=uuid.uuid4().hex)
+        with store.entered(preset.name, folder, plan.stages):
+            return _Run(plan, folder, store, reporter, log, count, executor, address).run()
 
 
 class _Run:
@@ -128,7 +130,7 @@ class _Run:
         self,
         plan: Plan,
         folder: Path,
-        root: Path,
+        store: Store,
         reporter: Reporter,
         log: TextIO,
         workers: int,
@@ -140,7 +142,8 @@ class _Run:
         self.meta = board_meta(plan).model_copy(update={"figures": strip_captions(plan)})
         self._log = log
         self._reporter = reporter
-        self._store = Store(root, self._warn, run=uuid.uuid4().hex)
+        self._store = store
+        store.warn = self._warn
         self._workers = workers
         self._executor = self._make_executor(executor, address)
         self._written = time.monotonic()

@@ -101,6 +101,34 @@ def test_a_signal_writes_boards_and_the_run_resumes(
     assert set(pd.read_parquet(out / "cells.parquet")["state"]) == {"done"}
 
 
+def test_a_signal_ends_what_the_run_has_started(command, preset_file, tmp_path):
+    """Programs of other people, in this process and in a worker, and their folders."""
+    scratch, program = tmp_path / "scratch", tmp_path / "slow"
+    scratch.mkdir()
+    program.write_text("#!/bin/sh\nexec sleep 61.25\n")
+    program.chmod(0o755)
+    process = command(
+        "run", "--preset", preset_file, "--out", tmp_path / "o", "--store", tmp_path / "s",
+        "--workers", 2, "--purifiers", f"exec:{program} {{in}} {{out}}", TMPDIR=str(scratch),
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while len(_sleepers()) < 2:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert len(list(scratch.iterdir())) >= 2
+    process.send_signal(signal.SIGTERM)
+    finish(process, 143)
+    assert not list(scratch.iterdir())
+    assert not _sleepers()
+    assert (tmp_path / "o" / "boards" / "LEADERBOARD.md").is_file()
+
+
+def _sleepers():
+    found = subprocess.run(["pgrep", "-f", "^sleep 61.25"], capture_output=True, text=True)
+    return found.stdout.split()
+
+
 def test_what_is_ignored_stays_ignored(command, preset_file, tmp_path):
     """As `nohup` and a shell's background have it; what ends the run is what is not ignored."""
     process = command(
