@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -26,19 +26,21 @@ BYTES = {
 }  # fmt: skip
 
 
-class Quantity(click.ParamType):
-    """A number and a unit, such as 30d or 20GB, as a number of the smallest unit."""
+def quantity(units: dict[str, int]) -> Callable[..., int | None]:
+    """Reads a number and one of the units, such as 30d or 20GB; raises BadParameter, which the
+    command line shows."""
 
-    def __init__(self, name: str, units: dict[str, int]) -> None:
-        self.name, self._units = name, units
+    def read(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+        if text is None:
+            return None
+        match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?)\s*([a-z]+)", text.strip().lower())
+        if match is None or match[2] not in units:
+            raise click.BadParameter(
+                f"{text!r} is no number with one of the units {', '.join(units)}"
+            )
+        return int(float(match[1]) * units[match[2]])
 
-    def convert(self, value: Any, parameter: Any, context: Any) -> int:
-        """The number. Fails, which the command line shows, for anything else."""
-        match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?)\s*([a-z]+)", str(value).strip().lower())
-        if match is None or match[2] not in self._units:
-            units = ", ".join(self._units)
-            self.fail(f"{value!r} is no number with one of the units {units}", parameter, context)
-        return int(float(match[1]) * self._units[match[2]])
+    return read
 
 
 Command = Callable[..., None]
@@ -154,13 +156,13 @@ def verify(root: Path | None, as_json: bool) -> None:
 @click.option(
     "--older-than",
     metavar="AGE",
-    type=Quantity("age", SECONDS),
+    callback=quantity(SECONDS),
     help="Remove what was not used for so long, whether another run uses it or not: 12h, 30d, 8w.",
 )
 @click.option(
     "--keep-below",
     metavar="SIZE",
-    type=Quantity("size", BYTES),
+    callback=quantity(BYTES),
     help="Remove no more than it takes to get below this size, what was not used for the longest"
     " time first: 20GB, 500MiB.",
 )

@@ -120,9 +120,9 @@ def run(
     plan = plan_run(preset, root)
     with (folder / "log.txt").open("a", buffering=1, encoding="utf-8") as log:
         count = workers or default_workers(preset)
-        store = Store(root, run=uuid.uuid4().hex)
-        with store.entered(preset.name, folder, plan.stages):
-            return _Run(plan, folder, store, reporter, log, count, executor, address).run()
+        objects = Store(root, run=uuid.uuid4().hex)
+        with objects.entered(preset.name, folder, plan.stages):
+            return _Run(plan, folder, objects, reporter, log, count, executor, address).run()
 
 
 class _Run:

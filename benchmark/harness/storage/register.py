@@ -26,6 +26,7 @@ from impress_bench.benchmark.harness.storage.atomic_files import take_lock, writ
 
 #: What the system says of a store that this user may read alone: nothing can be removed there.
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+NAMES = ("run", "preset", "out", "machine")
 
 
 @dataclass(frozen=True)
@@ -110,11 +111,12 @@ def _touch(path: Path) -> None:
 def _read(path: Path) -> Entry:
     with path.open("rb") as file:
         document = json.load(file)
-        names = (str(document[name]) for name in ("run", "preset", "out", "machine"))
+        run, preset, out, machine = (str(document[name]) for name in NAMES)
         used = os.fstat(file.fileno()).st_mtime
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             running = False
         except BlockingIOError:
             running = True
-    return Entry(*names, frozenset(map(str, document["keys"])), used, running, path)
+    keys = frozenset(map(str, document["keys"]))
+    return Entry(run, preset, out, machine, keys, used, running, path)
