@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from impress_bench.benchmark.texts import one_line
 if TYPE_CHECKING:
     from impress_bench.benchmark.harness.storage.contents import Progress, Share
 
+#: Seconds between two lines of progress where there is no terminal.
+EVERY_S = 10.0
 SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 BYTES = {
     "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
@@ -220,9 +223,9 @@ def _existing(root: Path | None) -> Path:
 
 @contextmanager
 def _progress(what: str) -> Iterator[Progress]:
-    """A bar on a terminal, nothing elsewhere."""
+    """A bar on a terminal, a line now and then elsewhere."""
     if not sys.stderr.isatty():
-        yield lambda done, total: None
+        yield _lines(what)
         return
     from rich.console import Console
     from rich.progress import Progress
@@ -230,6 +233,18 @@ def _progress(what: str) -> Iterator[Progress]:
     with Progress(console=Console(stderr=True), transient=True) as bars:
         bar = bars.add_task(what, total=None)
         yield lambda done, total: bars.update(bar, completed=done, total=total)
+
+
+def _lines(what: str) -> Progress:
+    said = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal said
+        if time.monotonic() - said > EVERY_S:
+            said = time.monotonic()
+            click.echo(f"{done} of {total} {what}", err=True)
+
+    return tell
 
 
 def _table(title: str, rows: list[tuple[str, Share, str]], last: str = "") -> None:

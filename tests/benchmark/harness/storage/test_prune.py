@@ -13,6 +13,7 @@ import time
 import pytest
 
 from impress_bench.benchmark.cli import main
+from impress_bench.benchmark.commands import store as store_command
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.storage import register as register_module
 from impress_bench.benchmark.harness.storage.contents import contents
@@ -229,7 +230,7 @@ def call(monkeypatch, capsys):
     return run
 
 
-def test_the_command(store, call, tmp_path):
+def test_the_command(store, call, tmp_path, monkeypatch):
     place = ("--store", store.root)
     code, output, _ = call("show", *place, "--json")
     shown = json.loads(output)
@@ -243,8 +244,10 @@ def test_the_command(store, call, tmp_path):
 
     assert call("verify", *place)[:2] == (0, f"{store.root}: 5 objects, 0 broken files\n")
     (store.path(KEYS["a"]) / "record.json").write_bytes(b"{}")
-    code, output, _ = call("verify", *place)
+    monkeypatch.setattr(store_command, "EVERY_S", -1.0)
+    code, output, errors = call("verify", *place)
     assert code == 1
+    assert errors.splitlines() == [f"{done} of 5 objects" for done in range(1, 6)]
     assert output.startswith(f"BROKEN objects/{KEYS['a'][:2]}/{KEYS['a']}/record.json: is not")
     code, output, _ = call("verify", *place, "--json")
     assert code == 1
