@@ -4,40 +4,52 @@ from __future__ import annotations
 
 import errno
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 
 import click
 
-from impress_bench.benchmark.commands import datasets, images, plugins, running, submissions
+from impress_bench.benchmark.commands import datasets, images, plugins, running, store, submissions
 from impress_bench.benchmark.commands.exits import INTERRUPTED, STOPPED, USAGE_ERROR
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.storage.store import StoreError
+from impress_bench.benchmark.signals import came, stopping
+from impress_bench.benchmark.texts import one_line
 
 #: What the user's disk did, and no bug of ours.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES)
 
 
 def main() -> None:
-    """Entry point. Exit codes: 0 done, 1 some cells failed, 2 bad usage, 130 interrupted."""
+    """Entry point. Exit codes: 0 done, 1 some cells failed, 2 bad usage; 130, 143 and 129 after
+    SIGINT, SIGTERM and SIGHUP."""
     try:
-        code = cli.main(standalone_mode=False)
+        with stopping():
+            code = cli.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(USAGE_ERROR)
     except ConfigError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(one_line(f"Error: {error}"), err=True)
         sys.exit(USAGE_ERROR)
     except OSError as error:
+        if stopped := came():  # and the terminal is gone, to which something was to be printed
+            sys.exit(stopped.exit_code)
         if error.errno not in DISK:
             raise
-        click.echo(f"Error: {error.filename or 'disk'}: {error.strerror}", err=True)
+        click.echo(one_line(f"Error: {error.filename or 'disk'}: {error.strerror}"), err=True)
         sys.exit(STOPPED)
     except StoreError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(one_line(f"Error: {error}"), err=True)
         sys.exit(STOPPED)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. The same command goes on where this one stopped.", err=True)
-        sys.exit(INTERRUPTED)
+        stopped = came()
+        how, code = "Interrupted", INTERRUPTED
+        if stopped is not None and stopped.exit_code != INTERRUPTED:
+            how, code = f"Ended by {stopped.name}", stopped.exit_code
+        with suppress(OSError):  # a terminal that is gone
+            click.echo(f"{how}. The same command goes on where this one stopped.", err=True)
+        sys.exit(code)
     sys.exit(code)
 
 
@@ -52,3 +64,4 @@ for module in (running, images, datasets, plugins, submissions):
     for command in vars(module).values():
         if isinstance(command, click.Command):
             cli.add_command(command)
+cli.add_command(store.store)

@@ -101,11 +101,22 @@ def read_images(plugin: str, folder: Path, names: Sequence[str], like: Tensor) -
         path = folder / f"{name}.png"
         try:
             with Image.open(path) as picture:
+                _refuse_size(plugin, path, (picture.height, picture.width), like)
                 pixels = np.asarray(picture.convert("RGB"))
         except (OSError, UnidentifiedImageError) as error:
             raise PluginError(plugin, f"{path} is no image: {error}") from None
-        if pixels.shape[:2] != tuple(like.shape[-2:]):
-            sizes = "x".join(map(str, pixels.shape[:2])), "x".join(map(str, like.shape[-2:]))
-            raise PluginError(plugin, f"{path} is {sizes[0]} and not {sizes[1]}")
+        except Image.DecompressionBombError:
+            wanted = "x".join(map(str, like.shape[-2:]))
+            most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+            raise PluginError(
+                plugin, f"{path} has more than Pillow's {most} pixels and is not {wanted}"
+            ) from None
         found.append(to_tensor(pixels[None]))
     return torch.cat(found).to(like)
+
+
+def _refuse_size(plugin: str, path: Path, size: tuple[int, int], like: Tensor) -> None:
+    """Judge height and width by the header, before anything is decoded."""
+    if size != tuple(like.shape[-2:]):
+        sizes = "x".join(map(str, size)), "x".join(map(str, like.shape[-2:]))
+        raise PluginError(plugin, f"{path} is {sizes[0]} and not {sizes[1]}")

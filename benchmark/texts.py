@@ -38,6 +38,18 @@ def read_text(path: Path) -> str:
         ) from None
 
 
+def one_line(text: str) -> str:
+    """`text` with line breaks and control characters written as escapes (`\\n`).
+
+    Names and messages of others stand in it, and a line that begins with `::` is a command to the
+    systems that run checks; so is `##[` anywhere in a line.
+    """
+    escaped = "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
+    return escaped.replace("##[", "## [")
+
+
 def composed(name: str) -> str:
     """`name` in Unicode's composed form (NFC). macOS writes accents of file names as characters of
     their own, other systems do not."""

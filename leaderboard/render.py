@@ -13,6 +13,7 @@ import io
 import json
 import math
 import os
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -179,10 +180,20 @@ def write_board(board: Board, folder: Path, formats: Sequence[str]) -> list[Path
 
 def write_text(path: Path, text: str) -> Path:
     """Write a file in one step, so that a reader gets the old content or the new."""
+    return write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> Path:
+    """The same for what is no text."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(temporary, path)
+    # A name of its own, for processes that write one folder, and short: names may be no longer than
+    # the file system allows.
+    temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
     return path
 
 

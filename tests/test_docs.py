@@ -37,9 +37,12 @@ def commands():
 def test_commands_are_accepted(line):
     """Every option and argument is known; test_readme.py runs those that a small run can show."""
     words = shlex.split(line, comments=True)[1:]
-    command = cli.get_command(click.Context(cli), words[0])
-    assert command is not None, words[0]
-    command.make_context(words[0], words[1:])
+    command = cli
+    while isinstance(command, click.Group):
+        name = words.pop(0)
+        command = command.get_command(click.Context(command), name)
+        assert command is not None, name
+    command.make_context(name, words)
 
 
 @pytest.mark.parametrize(

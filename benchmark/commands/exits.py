@@ -1,4 +1,5 @@
-"""Exit codes: 0 done, 1 something failed or was refused, 2 bad usage, 130 interrupted."""
+"""Exit codes: 0 done, 1 something failed or was refused, 2 bad usage; 130, 143 and 129 after
+SIGINT, SIGTERM and SIGHUP."""
 
 STOPPED = 1
 USAGE_ERROR = 2

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from impress_bench.benchmark.commands.options import pictures
+from impress_bench.benchmark.texts import one_line
 
 
 @click.command()
@@ -36,7 +37,7 @@ def _run_job(context: click.Context, kind: str, spec: str, as_json: bool, **opti
     for outcome in run_job(kind, spec, **options):
         found.append(outcome)
         if not as_json:
-            click.echo(outcome, err=outcome.state == "failed")
+            click.echo(one_line(str(outcome)), err=outcome.state == "failed")
     if as_json:
         click.echo(json.dumps([outcome.as_dict() for outcome in found], indent=1))
     context.exit(1 if any(outcome.state == "failed" for outcome in found) else 0)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from impress_bench.benchmark.commands.exits import STOPPED
+from impress_bench.benchmark.texts import one_line
 
 
 @click.command()
@@ -54,7 +55,7 @@ def check(context: click.Context, /, name: str, preset: str, control: bool, as_j
             if not verdict.failure:
                 click.echo(f"passed {verdict.check} ({verdict.seconds:.1f} s)")
                 continue
-            click.echo(f"FAILED {verdict.check}: {verdict.failure}")
+            click.echo(one_line(f"FAILED {verdict.check}: {verdict.failure}"))
             if not verdict.repeated:
                 click.echo(f"       {verdict.about}")
     failed = [verdict for verdict in found if verdict.failure]
@@ -83,4 +84,5 @@ def list_command(as_json: bool) -> None:
         click.echo(f"{kind}s")
         for item in (item for item in listings if item.kind == kind):
             told = f"BROKEN: {item.problem}" if item.problem else item.summary
-            click.echo(f"  {item.name:{width}}  {told}  ({item.distribution} {item.version})")
+            line = f"  {item.name:{width}}  {told}  ({item.distribution} {item.version})"
+            click.echo(one_line(line))

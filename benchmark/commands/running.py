@@ -10,6 +10,7 @@ import click
 
 from impress_bench.benchmark.commands.exits import STOPPED
 from impress_bench.benchmark.commands.options import select, selection, values_of
+from impress_bench.benchmark.texts import one_line
 
 
 @click.command()
@@ -72,7 +73,7 @@ def run(
             size = sum(path.stat().st_size for path in result.saved) / 1e6
             click.echo(f"{len(result.saved) - 1} images, {size:.1f} MB, in {save_images}")
         for reason in dict.fromkeys(failure["reason"] for failure in result.failures):
-            click.echo(f"  {reason}", err=True)
+            click.echo(one_line(f"  {reason}"), err=True)
     context.exit(result.exit_code)
 
 
@@ -135,7 +136,7 @@ def doctor(
         found.append(finding)
         if not as_json:
             told = f"MISSING {finding.what}: {finding.problem}"
-            click.echo(told if finding.problem else f"there    {finding.what}")
+            click.echo(one_line(told if finding.problem else f"there    {finding.what}"))
     if as_json:
         click.echo(json.dumps([finding._asdict() for finding in found], indent=1))
     context.exit(STOPPED if any(finding.problem for finding in found) else 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +22,7 @@ from impress_bench.leaderboard.boards.inconsistency import (
 )
 from impress_bench.leaderboard.entries import Key, collect
 from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.render import write_bytes
 from impress_bench.leaderboard.statistics import separation
 
 COLOURS = {
@@ -70,8 +72,9 @@ def plot_inconsistency(inspections: pd.DataFrame, layout: Layout, path: Path) ->
     if any(axes.texts for axes in panels):
         title += "\nAUC: chance of a larger error than clean"
     figure.suptitle(title, fontsize=11, x=0.01, ha="left")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=160, facecolor="white", metadata={"Software": None})
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=160, facecolor="white", metadata={"Software": None})
+    write_bytes(path, drawn.getvalue())
     return path
 
 

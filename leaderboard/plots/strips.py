@@ -7,6 +7,7 @@ shows the pixels that were measured.
 
 from __future__ import annotations
 
+import io
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+
+from impress_bench.leaderboard.render import write_bytes
 
 Picture = NDArray[np.uint8]
 
@@ -91,9 +94,9 @@ def strip(
                 draw.rectangle((left, y, left + scale * width - 1, y + scale * height - 1), EMPTY)
             else:
                 canvas.paste(_enlarged(picture, scale, resample), (left, y))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    canvas.save(path, compress_level=2)  # 6 takes four times as long and saves a tenth
-    return path
+    drawn = io.BytesIO()
+    canvas.save(drawn, "PNG", compress_level=2)  # 6 takes four times as long and saves a tenth
+    return write_bytes(path, drawn.getvalue())
 
 
 def _size(rows: Sequence[tuple[str, Sequence[Picture | None]]]) -> tuple[int, int]:

@@ -7,6 +7,7 @@ visible.
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from matplotlib.figure import Figure
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Key, collect
 from impress_bench.leaderboard.layout import Layout, parsed
+from impress_bench.leaderboard.render import write_bytes
 
 COLOURS = ("#b5382a", "#2166ac", "#4d9221", "#c98b1b", "#7b3294", "#4d4d4d", "#01665e", "#c51b7d")
 
@@ -93,8 +95,9 @@ def _draw(points: list[Point], layout: Layout, metric: MetricInfo, path: Path) -
     panels[0].set_ylabel(metric.title + (f" ({metric.unit})" if metric.unit else ""))
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", fontsize=8, frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=140, facecolor="white", metadata={"Software": None})
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=140, facecolor="white", metadata={"Software": None})
+    write_bytes(path, drawn.getvalue())
 
 
 def _panel(

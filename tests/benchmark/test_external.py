@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from bombs import bomb
 from contexts import context
 from PIL import Image
 
 from impress_bench.attacks.external import DirPurifier, ExecPurifier
 from impress_bench.benchmark.contract import Context, PluginError, State
 from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.external import read_images
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.spec import parse_spec
 from impress_bench.protections.base import OverBudget
@@ -125,6 +127,17 @@ def test_it_needs_no_torch_where_it_runs(tmp_path, images):
     code = "import importlib.util as u; assert not u.find_spec('torch')\n" + LIFT
     line = command(tmp_path, code).replace(PYTHON, str(python))
     assert (ExecPurifier(command=line)(images, context()).images >= images).all()
+
+
+def test_a_picture_of_another_size_is_not_decoded(tmp_path):
+    """Pillow's own limit is told with the size that was asked for."""
+    (tmp_path / "a.png").write_bytes(bomb())
+    like = torch.zeros(1, 3, 8, 9)
+    with pytest.raises(PluginError, match=r"a\.png has more than Pillow's .* and is not 8x9"):
+        read_images("dir:x", tmp_path, ["a"], like)
+    Image.new("RGB", (4, 5)).save(tmp_path / "a.png")
+    with pytest.raises(PluginError, match=r"a\.png is 5x4 and not 8x9"):
+        read_images("dir:x", tmp_path, ["a"], like)
 
 
 @pytest.mark.parametrize("plugin", [DirProtection, DirPurifier])

@@ -7,15 +7,20 @@ written once its outcome is in the store: `executed KEY …`, `reused KEY …`, 
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.harness.execution.progress import Estimate, Reporter
-from impress_bench.benchmark.harness.execution.stage_runner import Outcome
+from impress_bench.benchmark.harness.execution.stage_runner import Outcome, StageRunner
 from impress_bench.benchmark.harness.planning.plan import Plan
 from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.store import Store
+from impress_bench.benchmark.texts import one_line
+
+#: Seconds for which stored results are gathered once a run is to end.
+GATHER_S = 10.0
 
 
 class Executor(ABC):
@@ -52,6 +57,21 @@ class Executor(ABC):
         finally:
             self.reporter.close()
 
+    def gather(self, plan: Plan, seconds: float = GATHER_S) -> None:
+        """Conclude, after an interrupt, what is stored already: by worker processes, or by an
+        earlier run. It ends after so many seconds, since whoever asks a process to end kills it
+        soon."""
+        self.reporter = Reporter()  # the terminal may be gone
+        deadline = time.monotonic() + seconds
+        runner = StageRunner(self.store, plan.preset)
+        for stage in plan.stages.values():
+            if time.monotonic() > deadline:
+                return
+            if stage.key in self.outcomes or self.waits(stage):
+                continue
+            if outcome := self.blocked(stage) or runner.known(stage):
+                self.conclude(stage, outcome)
+
     @abstractmethod
     def run_stages(self, plan: Plan) -> None:
         """Bring every stage to an outcome and `conclude` it."""
@@ -73,9 +93,9 @@ class Executor(ABC):
         self.outcomes[stage.key] = outcome
         self._estimate.finished(_work(stage), outcome.seconds)
         if outcome.trace:
-            self._log("\n".join(f"    {line}" for line in outcome.trace.splitlines()))
+            self._log("\n".join(f"    | {one_line(line)}" for line in outcome.trace.splitlines()))
         line = f"{outcome.verb} {stage.key} {stage.kind} {stage.place}"
-        self._log(f"{line}: {outcome.reason}" if outcome.reason else line)
+        self._log(one_line(f"{line}: {outcome.reason}" if outcome.reason else line))
         if outcome.verb == "failed":
             self.reporter.message(f"failed {stage.kind} {stage.place}: {outcome.reason}")
         seconds, left = outcome.seconds or 0.0, self._estimate.remaining()

@@ -143,5 +143,5 @@ def _pixels(plugin: str, folder: Path, name: str, like: ImageSet) -> np.ndarray:
                 given = f"{image.width} x {image.height} in {image.mode}"
                 raise Refused(f"image {name} is {given}, not {width} x {height} in RGB")
             return np.asarray(image)
-    except (Refused, OSError, ValueError, SyntaxError) as error:
+    except (Refused, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise PluginError(plugin, f"returned no valid result: {error}") from None

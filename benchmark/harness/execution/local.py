@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from impress_bench.benchmark import signals
 from impress_bench.benchmark.harness.execution.base import Executor
 from impress_bench.benchmark.harness.execution.stage_runner import StageRunner
 from impress_bench.benchmark.harness.planning.plan import Plan
@@ -21,6 +22,7 @@ class LocalExecutor(Executor):
         runner = StageRunner(self.store, plan.preset, self.reporter.begin, self.reporter.step)
         pending = dict(plan.stages)
         while pending:
+            signals.check()
             ended = [key for key, stage in pending.items() if self._try(stage, runner)]
             for key in ended:
                 del pending[key]
@@ -29,6 +31,7 @@ class LocalExecutor(Executor):
 
     def _try(self, stage: Stage, runner: StageRunner) -> bool:
         """Bring a stage to its outcome, if that is possible now."""
+        signals.check()
         if self.waits(stage):
             return False
         outcome = self.blocked(stage) or runner.run(stage)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from impress_bench.benchmark.harness.stages.base import Stage
+from impress_bench.benchmark.texts import one_line
 
 
 class Estimate:
@@ -87,7 +89,8 @@ class LineReporter(Reporter):
         self.message(f"{place}{took}, {remaining}")
 
     def message(self, message: str) -> None:
-        print(message, file=self._stream, flush=True)
+        with suppress(OSError):  # a terminal that is gone costs no run
+            print(one_line(message), file=self._stream, flush=True)
 
 
 class BarReporter(Reporter):
@@ -110,9 +113,8 @@ class BarReporter(Reporter):
         self._progress.start()
 
     def begin(self, stage: Stage) -> None:
-        self._progress.reset(
-            self._one, description=f"{stage.kind} {stage.place}", total=None, visible=True
-        )
+        description = one_line(f"{stage.kind} {stage.place}")
+        self._progress.reset(self._one, description=description, total=None, visible=True)
 
     def step(self, done: int, total: int) -> None:
         self._progress.update(self._one, completed=done, total=total)
@@ -121,11 +123,13 @@ class BarReporter(Reporter):
         self._progress.update(self._all, advance=1, remaining=remaining)
 
     def message(self, message: str) -> None:
-        self._progress.console.print(message, markup=False, highlight=False)
+        with suppress(OSError):
+            self._progress.console.print(one_line(message), markup=False, highlight=False)
 
     def close(self) -> None:
-        self._progress.update(self._one, visible=False)
-        self._progress.stop()
+        with suppress(OSError):
+            self._progress.update(self._one, visible=False)
+            self._progress.stop()
 
 
 def reporter_for(stream: TextIO) -> Reporter:

@@ -18,6 +18,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from impress_bench.benchmark import signals
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.config.preset import Preset
@@ -67,6 +68,7 @@ class RayExecutor(Executor):
         remote = self._ray.remote(_perform)
         most = AHEAD * self.workers
         while pending or running:
+            signals.check()
             for stage in self._ready(pending, most - len(running), runner):
                 needs = preset.resources.get(stage.kind, Resources())
                 task = remote.options(
@@ -123,12 +125,13 @@ def _connected(address: str | None) -> Any:
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     try:
         dashboard = False if address == "local" else None
-        ray.init(
-            address,
-            include_dashboard=dashboard,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
+        with signals.kept():  # Ray has a handler of its own for SIGTERM
+            ray.init(
+                address,
+                include_dashboard=dashboard,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise ConfigError(f"--address: no Ray cluster at {address}: {error}") from None
     return ray

@@ -71,6 +71,14 @@ class StageRunner:
         ours = self._store.run is not None and stored.run == self._store.run
         return _of_stored("executed" if ours else "reused", stored)
 
+    def known(self, stage: Stage) -> Outcome | None:
+        """The outcome of a stage whose result is stored, or which failed in this run."""
+        if outcome := self.stored(stage):
+            return outcome
+        if failure := self._store.failure(stage.key):
+            return _failed(State(failure["state"]), failure["reason"], failure["traceback"])
+        return None
+
     def run(self, stage: Stage) -> Outcome | None:
         """The outcome, or None while another process works on the stage. Raises StoreError."""
         if outcome := self.stored(stage):
@@ -78,10 +86,8 @@ class StageRunner:
         with self._store.lock(stage.key) as mine:
             if not mine:
                 return None
-            if outcome := self.stored(stage):
+            if outcome := self.known(stage):
                 return outcome
-            if failure := self._store.failure(stage.key):
-                return _failed(State(failure["state"]), failure["reason"], failure["traceback"])
             self._store.discard(stage.key)
             return self._perform(stage)
 

@@ -1,26 +1,36 @@
 """Worker processes of a run: each performs the stages of the plan that no other one holds.
 
 They share nothing but the store, so that a worker that dies costs the stage it was at. Results and
-reasons of failures are left in the store for the run's own process, which reports them.
+reasons of failures are left in the store for the run's own process, which reports them, and at once
+a worker that ends early.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from impress_bench.benchmark import signals
 from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.execution.local import LocalExecutor
 from impress_bench.benchmark.harness.execution.progress import Reporter
 from impress_bench.benchmark.harness.planning.planner import plan_run
+from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.store import Store
+
+#: Seconds that a worker has to remove its scratch folders once it is to end.
+GRACE_S = 5.0
+#: Bytes of a stage's name, and of what a worker prints last, that are read.
+MOST = 4096
 
 
 def default_workers(preset: Preset) -> int:
@@ -40,56 +50,98 @@ def gpus() -> list[str]:
     return [str(number) for number in range(torch.cuda.device_count())]
 
 
-class Workers:
-    """The worker processes of a run."""
+class Worker:
+    """One worker process on the store in `root`, which sees `gpu` alone (None: all)."""
 
-    def __init__(self) -> None:
-        self._processes: list[tuple[subprocess.Popen[str], IO[str]]] = []
-
-    def start(self, preset: Preset, root: Path, run: str, gpu: str | None = None) -> None:
-        """Start one more, on the store in `root`, which sees `gpu` alone (None: all)."""
+    def __init__(self, preset: Preset, root: Path, run: str, gpu: str | None = None) -> None:
         environment = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
-        # Open for as long as the process is.
-        errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
-        process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(root), run],
+        # Open for as long as the process is: what it prints, and the stage that it is at.
+        self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        self.place: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(root), run, str(self.place.fileno())],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            stderr=errors,
+            stderr=self.errors,
             text=True,
             start_new_session=True,  # an interrupt is ours to handle
+            pass_fds=[self.place.fileno()],
             env={**os.environ, **environment},
         )
-        assert process.stdin is not None
-        process.stdin.write(preset.model_dump_json() + "\n")
-        process.stdin.flush()
-        self._processes.append((process, errors))
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):  # it ended already, which is reported
+            self.process.stdin.write(preset.model_dump_json() + "\n")
+            self.process.stdin.flush()
 
-    def failures(self) -> list[str]:
-        """One message per worker that stopped early, with the last line that it printed."""
-        messages = []
-        for process, errors in self._processes:
-            if process.poll():
-                errors.seek(0)
-                last = (errors.read().strip() or "no message").splitlines()[-1]
-                messages.append(f"a worker stopped: {last}")
-        return messages
+    def ending(self, code: int) -> str:
+        """How it ended early, at which stage, and the last line that it printed."""
+        how = f"ended with {code}" if code >= 0 else f"was killed by {_signal_name(-code)}"
+        place = os.pread(self.place.fileno(), MOST, 0).decode(errors="replace")
+        where = f"at {place}" if place else "between stages"
+        size = os.fstat(self.errors.fileno()).st_size
+        told = os.pread(self.errors.fileno(), MOST, max(0, size - MOST)).decode(errors="replace")
+        last = (told.strip().splitlines() or [""])[-1]
+        message = f"worker process {self.process.pid} {how} {where}; others take what it leaves"
+        if -code == signal.SIGKILL and not last:
+            last = "is memory short? --workers runs fewer"
+        return f"{message}: {last}" if last else message
+
+    def close(self) -> None:
+        """Release the files of a worker that has ended."""
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.errors.close()
+        self.place.close()
+
+
+class Workers:
+    """The worker processes of a run. `report` gets a message as soon as one ends early."""
+
+    def __init__(self, report: Callable[[str], None]) -> None:
+        self._report = report
+        self._workers: list[tuple[Worker, threading.Thread]] = []
+        self._stopping = False
+
+    def start(self, preset: Preset, root: Path, run: str, gpu: str | None = None) -> None:
+        """Start one more."""
+        worker = Worker(preset, root, run, gpu)
+        watcher = threading.Thread(target=self._watch, args=(worker,), daemon=True)
+        self._workers.append((worker, watcher))
+        watcher.start()
+
+    def _watch(self, worker: Worker) -> None:
+        code = worker.process.wait()
+        if code and not self._stopping and not signals.came():
+            self._report(worker.ending(code))
 
     def stop(self) -> None:
         """End them; the stages that they were performing are lost."""
-        for process, errors in self._processes:
-            process.kill()
-            process.wait()
-            assert process.stdin is not None
-            process.stdin.close()
-            errors.close()
+        self._stopping = True
+        for worker, _ in self._workers:
+            worker.process.terminate()
+        deadline = time.monotonic() + GRACE_S
+        for worker, watcher in self._workers:
+            try:
+                worker.process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                worker.process.kill()
+                worker.process.wait()
+            watcher.join()
+            worker.close()
 
 
 @contextmanager
-def worker_processes(preset: Preset, root: Path, run: str, count: int) -> Iterator[Workers]:
+def worker_processes(
+    preset: Preset,
+    root: Path,
+    run: str,
+    count: int,
+    report: Callable[[str], None] = lambda message: None,
+) -> Iterator[Workers]:
     """`count` worker processes for as long as the block lasts. On GPUs each gets one, in turn from
     the second on: the run's own process works on the first."""
-    group = Workers()
+    group = Workers(report)
     devices = gpus() if preset.device == "cuda" and count > 0 else []
     try:
         for index in range(1, count + 1):
@@ -99,19 +151,52 @@ def worker_processes(preset: Preset, root: Path, run: str, count: int) -> Iterat
         group.stop()
 
 
+class PlaceReporter(Reporter):
+    """Writes the stage that is being executed into an open file, for whoever asks why the process
+    died."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def begin(self, stage: Stage) -> None:
+        self._write(f"{stage.kind} {stage.place}".encode(errors="replace")[:MOST])
+
+    def end(self, stage: Stage, verb: str, seconds: float, remaining: str) -> None:
+        if verb in ("executed", "failed"):
+            self._write(b"")
+
+    def _write(self, text: bytes) -> None:
+        os.pwrite(self._handle, text, 0)
+        os.ftruncate(self._handle, len(text))
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def _end_with_parent() -> None:
-    """Exit when the parent does, however it ends: it holds the other end of our input."""
+    """End when the parent does, however it ends: it holds the other end of our input. In order, so
+    that no scratch folder stays, if that is possible."""
     sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_S)
     os._exit(1)
 
 
-def main(root: str, run: str) -> None:
+def main(root: str, run: str, place: str) -> None:
     """One worker process; the preset comes on the first line of standard input."""
-    preset = Preset.model_validate_json(sys.stdin.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    plan = plan_run(preset, Path(root))
-    store = Store(Path(root), run=run)
-    LocalExecutor(store, Reporter(), lambda line: None).run(plan)
+    try:
+        with signals.stopping():
+            preset = Preset.model_validate_json(sys.stdin.readline())
+            threading.Thread(target=_end_with_parent, daemon=True).start()
+            plan = plan_run(preset, Path(root))
+            store = Store(Path(root), run=run)
+            LocalExecutor(store, PlaceReporter(int(place)), lambda line: None).run(plan)
+    except signals.Stopped as stop:
+        os._exit(stop.exit_code)  # at once: the run waits for it
 
 
 if __name__ == "__main__":

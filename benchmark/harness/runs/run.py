@@ -18,6 +18,7 @@ from typing import Any, TextIO, Unpack
 
 import pandas as pd
 
+from impress_bench.benchmark import signals
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.config.preset import Preset
@@ -39,6 +40,8 @@ from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
 from impress_bench.benchmark.harness.storage.store import Store, StoreError, default_root
 from impress_bench.benchmark.sandbox.confine import missing_walls
+from impress_bench.benchmark.signals import Stopped
+from impress_bench.benchmark.texts import one_line
 from impress_bench.leaderboard import write_boards
 from impress_bench.leaderboard.schema import CELL
 
@@ -125,7 +128,10 @@ def run(
     saved = SavedImages(plan, Path(save_images)) if save_images is not None else None
     with (folder / "log.txt").open("a", buffering=1, encoding="utf-8") as log:
         count = workers or default_workers(preset)
-        return _Run(plan, folder, root, reporter, log, count, executor, address, saved).run()
+        objects = Store(root, run=uuid.uuid4().hex)
+        with objects.entered(preset.name, folder, plan.stages):
+            work = _Run(plan, folder, objects, reporter, log, count, executor, address, saved)
+            return work.run()
 
 
 class _Run:
@@ -133,7 +139,7 @@ class _Run:
         self,
         plan: Plan,
         folder: Path,
-        root: Path,
+        store: Store,
         reporter: Reporter,
         log: TextIO,
         workers: int,
@@ -146,7 +152,8 @@ class _Run:
         self.meta = board_meta(plan).model_copy(update={"figures": strip_captions(plan)})
         self._log = log
         self._reporter = reporter
-        self._store = Store(root, self._warn, run=uuid.uuid4().hex)
+        self._store = store
+        store.warn = self._warn
         self._workers = workers
         self._executor = self._make_executor(executor, address)
         self._written = time.monotonic()
@@ -166,16 +173,18 @@ class _Run:
             self._execute()
             if self._images is not None:
                 self._saved = self._images.save(self._store, self._warn)
-        except KeyboardInterrupt:
-            self._note("interrupted")
+            self._strips = write_figures(self.plan, self._store, self.meta, self.folder)
+            return self._write()
+        except KeyboardInterrupt as stop:
+            signals.end()
+            self._note(f"ended by {stop.name}" if isinstance(stop, Stopped) else "interrupted")
+            self._executor.gather(self.plan)
             self._write()
             raise
         except StoreError as error:
-            self._note(f"stopped: {error}")
+            self._note(one_line(f"stopped: {error}"))
             self._write()
             raise
-        self._strips = write_figures(self.plan, self._store, self.meta, self.folder)
-        return self._write()
 
     def _missing_walls(self) -> list[str]:
         """What of a sandbox this system does not allow, if the run needs one."""
@@ -202,10 +211,8 @@ class _Run:
             return
         count = min(self._workers, self._missing()) - 1
         preset, root = self.plan.preset, self._store.root
-        with worker_processes(preset, root, str(self._store.run), count) as group:
+        with worker_processes(preset, root, str(self._store.run), count, self._warn):
             self._executor.run(self.plan)
-            for message in group.failures():
-                self._warn(message)
 
     def _missing(self) -> int:
         """The number of stages that are not stored yet."""
@@ -233,5 +240,5 @@ class _Run:
         self._log.write(f"{line}\n")
 
     def _warn(self, message: str) -> None:
-        self._note(message)
+        self._note(one_line(message))
         self._reporter.message(message)

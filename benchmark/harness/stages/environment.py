@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from impress_bench.benchmark import signals
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.plugins.models import load_model
 from impress_bench.benchmark.harness.stages.memory import PeakMemory
@@ -77,7 +78,9 @@ class Environment:
         return self._tasks[name]
 
     def progress(self, done: int, total: int) -> None:
-        """Reports progress; handed to plugins and tasks. Raises TimeLimitExceeded."""
+        """Reports progress; handed to plugins and tasks. Raises TimeLimitExceeded, and Stopped if
+        the process is to end."""
+        signals.check()
         self._report(done, total)
         self._check_time()
 

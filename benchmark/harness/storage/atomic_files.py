@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
@@ -11,6 +12,8 @@ from weakref import WeakSet
 
 from impress_bench.benchmark.errors import ConfigError
 
+#: What `flock` says on file systems that are mounted without locks, as NFS may be.
+NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 _locks: WeakSet[IO[str]] = WeakSet()
 # A lock lasts as long as any copy of its open file. A forked child of a plugin closes its copy, or
 # the stage of a process that dies would stay locked for as long as the child lives.
@@ -56,12 +59,20 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def take_lock(file: IO[str]) -> bool:
-    """Lock an open file until it is closed or the process ends. False, at once, if another process
-    holds the lock."""
+class NoLocksError(OSError):
+    """The file system does not lock files."""
+
+
+def take_lock(file: IO[str], wait: bool = False) -> bool:
+    """Lock an open file until it is closed or the process ends. False, at once unless it is to
+    `wait`, if another process holds the lock. Raises NoLocksError where there are no locks."""
     _locks.add(file)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            raise NoLocksError(error.errno, error.strerror, file.name) from None
+        raise
     return True

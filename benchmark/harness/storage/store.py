@@ -3,6 +3,7 @@
 ```
 objects/ab/ab12…/manifest.json      what the key digests, and the SHA-256 of every file beside it
 objects/ab/ab12…/images/*.png, meta.json, record.json
+runs/                               which runs use which objects (see the register)
 failures/ab12….json                 why a stage failed last time; read by the run that it failed in
 resolved/                           parameters of components (see the registry)
 timings/                            how long stages took, for estimates
@@ -17,26 +18,24 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from impress_bench.benchmark.harness.storage.atomic_files import (
+    NoLocksError,
     sync_folder,
     take_lock,
     write_atomically,
     write_durably,
 )
-from impress_bench.benchmark.harness.storage.keys import canonical_json, sha256
+from impress_bench.benchmark.harness.storage.keys import sha256
+from impress_bench.benchmark.harness.storage.manifest import BROKEN, read_manifest
+from impress_bench.benchmark.harness.storage.register import Register
 from impress_bench.benchmark.harness.storage.result import Result, Stored, files_of
-
-#: `record.json`, or an image in a folder of images.
-_NAME = re.compile(r"(?:(?!\.)[^/\0]+/)?(?!\.)[^/\0]+")
-
 
 #: What a recorded failure says.
 _FAILURE = {"state", "reason", "traceback"}
@@ -66,11 +65,21 @@ class Store:
     ) -> None:
         self.root = root
         self.run = run
-        self._warn = warn
+        self.warn = warn
         self._warned: set[str] = set()
         with self._writing():
             for name in ("objects", "failures", "locks", "tmp"):
                 (root / name).mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def entered(self, preset: str, out: Path, keys: Collection[str]) -> Iterator[None]:
+        """While the block lasts, keep the objects that this run uses; afterwards they count as used
+        by it. Raises StoreError."""
+        with ExitStack() as stack:
+            with self._writing():
+                register = Register(self.root)
+                stack.enter_context(register.entered(str(self.run), preset, out, keys))
+            yield
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -78,6 +87,12 @@ class Store:
         stage."""
         try:
             yield
+        except NoLocksError as error:
+            raise StoreError(
+                f"store {self.root}: its file system does not lock files ({error.strerror}), and"
+                " runs need locks. Mount it with them (NFS: version 4, or lockd and no option"
+                " `nolock`), or name a store on a local disk with --store"
+            ) from error
         except OSError as error:
             place = error.filename or self.root
             raise StoreError(
@@ -106,22 +121,17 @@ class Store:
         if not folder.is_dir():
             return None
         try:
-            manifest = json.loads((folder / "manifest.json").read_bytes())
-            if sha256(canonical_json(manifest["inputs"]).encode()) != key:
-                raise ValueError("the manifest belongs to another key")
-            for name in manifest["files"]:
-                if not _NAME.fullmatch(name):
-                    raise ValueError(f"{name!r} is no name of a file in it")
+            manifest = read_manifest(folder)
             files = {name: (folder / name).read_bytes() for name in manifest["files"]}
             for name, data in files.items():
                 if sha256(data) != manifest["files"][name]:
                     raise ValueError(f"{name} is not what was written")
             stored = Stored(manifest, files)
             _ = stored.seconds, stored.peak_bytes, stored.passes
-        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        except BROKEN as error:
             if key not in self._warned:
                 self._warned.add(key)
-                self._warn(f"damaged {key}: {error}; it is made again")
+                self.warn(f"damaged {key}: {error}; it is made again")
             return None
         return stored
 
@@ -164,13 +174,20 @@ class Store:
             for folder in (*(path for path in temporary.iterdir() if path.is_dir()), temporary):
                 sync_folder(folder)
             temporary.chmod(0o755)
-            self.path(key).parent.mkdir(exist_ok=True)
+            self._make_group(self.path(key).parent)
             if self.find(key) is None:
                 self.discard(key)
                 self._publish(temporary, key)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         (self.root / "failures" / f"{key}.json").unlink(missing_ok=True)
+
+    def _make_group(self, folder: Path) -> None:
+        """The folder of all keys that begin alike. A new one must be on the disk before what is in
+        it counts as stored."""
+        with suppress(FileExistsError):
+            folder.mkdir()
+            sync_folder(folder.parent)
 
     def _publish(self, temporary: Path, key: str) -> None:
         """Rename into place; if another process was first, its object stays."""
@@ -213,7 +230,9 @@ class Store:
         with self._writing():
             file = path.open("w")
         with file:
-            if not take_lock(file):
+            with self._writing():
+                mine = take_lock(file)
+            if not mine:
                 yield False
                 return
             for leftover in (self.root / "tmp").glob(f"{key}.*"):

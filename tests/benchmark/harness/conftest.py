@@ -1,9 +1,12 @@
 """A pretended third-party distribution on `sys.path`, and ways to run the benchmark with it."""
 
+import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -177,14 +180,31 @@ def distribution():
 def command(site, tmp_path):
     """Start `impress-bench …` in another process that sees the pretended distribution."""
 
-    def start(*arguments: object, **environment: str) -> subprocess.Popen:
+    def start(
+        *arguments: object,
+        ignored: Sequence[int] = (),
+        terminal: int | None = None,
+        **environment: str,
+    ) -> subprocess.Popen:
+        """With some signals `ignored`, and in a session of its own on a `terminal`."""
         main = "from impress_bench.benchmark.cli import main; main()"
+
+        def signals() -> None:
+            """As a terminal has them: what a shell starts in the background ignores SIGINT."""
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+            if terminal is not None:
+                os.setsid()
+                fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
         return subprocess.Popen(
             [sys.executable, "-c", main, *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdin=terminal,
+            stdout=subprocess.PIPE if terminal is None else terminal,
+            stderr=subprocess.PIPE if terminal is None else terminal,
             text=True,
             cwd=tmp_path,
+            preexec_fn=signals,
             env={**os.environ, "PYTHONPATH": str(site), "OMP_NUM_THREADS": "1", **environment},
         )
 

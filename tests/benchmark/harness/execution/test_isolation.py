@@ -2,8 +2,13 @@
 
 import os
 
+import numpy as np
 import pandas as pd
 import pytest
+from bombs import bomb
+
+from impress_bench.benchmark.contract import ImageSet, PluginError
+from impress_bench.benchmark.harness.execution.isolation import _pixels
 
 PLACE = ["task", "subject", "protection", "purifier", "seed", "metric"]
 LIMITS = """
@@ -119,3 +124,12 @@ def test_hostile_purifiers(bench, alone):
     kept = alone.loc[alone.index.get_level_values("purifier") != "smooth"]
     kept = kept.loc[kept.index.get_level_values("protection") != "sample-cloak"]
     check(cells, kept, "purifier", PURIFIERS)
+
+
+def test_a_picture_of_more_pixels_than_pillow_opens_is_no_result(tmp_path):
+    """Not an OSError: Pillow has an exception of its own for it."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "000.png").write_bytes(bomb())
+    like = ImageSet(np.zeros((1, 8, 8, 3), np.uint8), ("000",), ())
+    with pytest.raises(PluginError, match="could be decompression bomb"):
+        _pixels("protection evil", tmp_path, "000", like)

@@ -2,12 +2,18 @@
 
 import io
 import json
+import os
+import pty
+import random
+import re
+import select
 import signal
 import subprocess
 import time
 from collections import Counter
 
 import pandas as pd
+import pytest
 
 from impress_bench.benchmark.harness.execution.workers import default_workers, worker_processes
 
@@ -24,13 +30,14 @@ def finish(process, expected=0):
     return output, errors
 
 
-def stop_after(process, logged, out, count, how):
-    """Send a signal once so many stages are executed."""
+def stop_after(process, logged, out, count, how, delay=0.0):
+    """Send a signal once so many stages are executed, and some seconds later."""
     deadline = time.monotonic() + 60
     while Counter(verb for verb, _ in logged(out))["executed"] < count:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
+    time.sleep(delay)
     process.send_signal(how)
 
 
@@ -59,22 +66,139 @@ def test_killed_run_resumes(command, logged, preset_file, tmp_path):
     assert pd.read_parquet(out / "cells.parquet").equals(pd.read_parquet(plain / "cells.parquet"))
 
 
-def test_interrupt_writes_boards_and_resumes(command, logged, preset_file, tmp_path):
-    out = tmp_path / "out"
-    arguments = ("run", "--preset", preset_file, "--out", out, "--store", tmp_path / "store")
-    process = command(*arguments, **SLOW)
-    stop_after(process, logged, out, 8, signal.SIGINT)
-    _, errors = finish(process, 130)
-    assert "goes on where this one stopped" in errors
+@pytest.mark.parametrize(
+    ("how", "code", "said", "workers"),
+    [
+        (signal.SIGINT, 130, "Interrupted. The", 1),
+        (signal.SIGTERM, 143, "Ended by SIGTERM. The", 2),
+        (signal.SIGHUP, 129, "Ended by SIGHUP. The", 1),
+    ],
+)
+def test_a_signal_writes_boards_and_the_run_resumes(
+    command, logged, preset_file, tmp_path, how, code, said, workers
+):
+    out, store, scratch = tmp_path / "out", tmp_path / "store", tmp_path / "scratch"
+    scratch.mkdir()
+    arguments = ("run", "--preset", preset_file, "--out", out, "--store", store)
+    arguments += ("--workers", workers)
+    process = command(*arguments, TMPDIR=str(scratch), **SLOW)
+    # `timeout` sends a signal to a process and to its group: twice at once.
+    draw = random.Random(how)
+    stop_after(process, logged, out, draw.randrange(2, 12), how, delay=draw.uniform(0, 0.2))
+    process.send_signal(how)
+    _, errors = finish(process, code)
+    assert f"{said} same command goes on where this one stopped" in errors
+    assert "worker process" not in errors
+    assert not list(scratch.iterdir())
+    assert not list((store / "tmp").iterdir())
+    assert not subprocess.run(["pgrep", "-f", str(store)], capture_output=True).stdout
+    keys = [key for _, key in logged(out)]
+    assert set(keys) == {path.parent.name for path in store.glob("objects/*/*/manifest.json")}
     assert "Traceback" not in errors
     assert (out / "boards" / "LEADERBOARD.md").is_file()
     states = set(pd.read_parquet(out / "cells.parquet")["state"])
-    assert states == {"done", "missing"}
+    assert {"missing"} <= states <= {"done", "missing"}
 
     finish(command(*arguments))
     keys = executed(logged(out))
     assert len(keys) == len(set(keys))
     assert set(pd.read_parquet(out / "cells.parquet")["state"]) == {"done"}
+
+
+def test_a_signal_ends_what_the_run_has_started(command, preset_file, tmp_path):
+    """Programs of other people, in this process and in a worker, and their folders."""
+    scratch, program = tmp_path / "scratch", tmp_path / "slow"
+    scratch.mkdir()
+    program.write_text("#!/bin/sh\nexec sleep 61.25\n")
+    program.chmod(0o755)
+    process = command(
+        "run", "--preset", preset_file, "--out", tmp_path / "o", "--store", tmp_path / "s",
+        "--workers", 2, "--purifiers", f"exec:{program} {{in}} {{out}}", TMPDIR=str(scratch),
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while len(_sleepers()) < 2:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert len(list(scratch.iterdir())) >= 2
+    process.send_signal(signal.SIGTERM)
+    finish(process, 143)
+    assert not list(scratch.iterdir())
+    assert not _sleepers()
+    assert (tmp_path / "o" / "boards" / "LEADERBOARD.md").is_file()
+
+
+def test_a_terminal_that_is_closed_ends_a_run_in_order(command, logged, preset_file, tmp_path):
+    """The system sends SIGHUP, and whatever is printed from then on fails."""
+    out, (ours, theirs) = tmp_path / "out", pty.openpty()
+    words = ("run", "--preset", preset_file, "--out", out, "--store", tmp_path / "s")
+    process = command(*words, "--workers", 1, terminal=theirs, **SLOW)
+    os.close(theirs)
+    deadline, shown = time.monotonic() + 60, b""
+    while len(executed(logged(out))) < 5:
+        assert time.monotonic() < deadline, shown
+        if select.select([ours], [], [], 0.02)[0]:
+            shown += os.read(ours, 2**16)
+    os.close(ours)
+    assert process.wait(60) == 129
+    assert "ended by SIGHUP" in (out / "log.txt").read_text()
+    assert set(pd.read_parquet(out / "cells.parquet")["state"]) >= {"missing"}
+    assert (out / "boards" / "LEADERBOARD.md").is_file()
+
+
+def _sleepers():
+    found = subprocess.run(["pgrep", "-f", "^sleep 61.25"], capture_output=True, text=True)
+    return found.stdout.split()
+
+
+def test_what_is_ignored_stays_ignored(command, preset_file, tmp_path):
+    """As `nohup` and a shell's background have it; what ends the run is what is not ignored."""
+    process = command(
+        "run", "--preset", preset_file, "--out", tmp_path / "o", "--store", tmp_path / "s",
+        ignored=(signal.SIGHUP, signal.SIGINT), FAKE_DELAY="0.1",
+    )  # fmt: skip
+    while not (tmp_path / "o" / "log.txt").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGINT)
+    finish(process)
+
+
+def test_a_killed_worker_is_reported_while_the_run_goes_on(command, logged, preset_file, tmp_path):
+    out = tmp_path / "out"
+    arguments = ("run", "--preset", preset_file, "--out", out, "--store", tmp_path / "store")
+    process = command(*arguments, "--workers", 2, FAKE_DELAY="1.5")
+    pattern = f"execution.workers {tmp_path}"
+    deadline = time.monotonic() + 60
+    while True:  # until the worker is at an exploit, the stage that takes its time
+        assert time.monotonic() < deadline
+        found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True).stdout
+        place = f"/proc/{found.split()[0]}/fd/{{}}" if found else ""
+        files = [place.format(name) for name in range(3, 10)] if place else []
+        if any("exploit copying" in _text(path) for path in files):
+            break
+        time.sleep(0.02)
+    os.kill(int(found), signal.SIGKILL)
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if "was killed by SIGKILL at exploit copying/" in line:
+            break
+    else:
+        pytest.fail("".join(lines))
+    assert process.poll() is None
+    assert re.search(rf"worker process {found.strip()} was killed by SIGKILL", line)
+    finish(process)
+    assert "was killed by SIGKILL at exploit copying/" in (out / "log.txt").read_text()
+    assert {verb for verb, _ in logged(out)} == {"executed"}
+
+
+def _text(path):
+    try:
+        with open(path) as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def test_two_processes_share_the_work(command, logged, preset_file, tmp_path):
@@ -119,7 +243,8 @@ def test_each_process_has_a_gpu_of_its_own(bench, monkeypatch):
             started.append(env.get("CUDA_VISIBLE_DEVICES"))
             self.stdin = io.StringIO()
 
-        kill = wait = poll = lambda self: None
+        pid = 0
+        terminate = kill = wait = poll = lambda self, *rest: None
 
     monkeypatch.setattr(subprocess, "Popen", Popen)
     with worker_processes(preset, bench.store, "run", 3):

@@ -3,6 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
+from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.execution.progress import (
     BarReporter,
     Estimate,
@@ -12,6 +13,7 @@ from impress_bench.benchmark.harness.execution.progress import (
 )
 from impress_bench.benchmark.harness.planning.planner import make_plan
 from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.runs.run import run
 
 
 def test_remaining_time_from_the_mean_of_each_kind():
@@ -53,3 +55,37 @@ def test_bars_show_stages_and_steps(bench):
 
 def test_pipes_get_lines():
     assert isinstance(reporter_for(io.StringIO()), LineReporter)
+
+
+def test_no_line_of_others_reaches_a_log(bench, monkeypatch, capsys):
+    """CI systems take a line that begins with `::`, or contains `##[`, for a command."""
+    import fake_plugins
+
+    evil = "spilt\n::set-output name=a::b\r::error::c\x85::d\u2028::e ##[error]f \x1b[2J"
+
+    def spill(self, images, context):
+        raise PluginError("protection raising", evil) from ValueError(evil)
+
+    monkeypatch.setattr(fake_plugins.Raising, "__call__", spill)
+    stream = io.StringIO()
+    out = bench.tmp_path / "run"
+    run(bench.preset(protections=["raising"]), out, bench.store, LineReporter(stream), workers=1)
+    bars = io.StringIO()
+    BarReporter(Console(file=bars, width=400)).message(evil)
+    logs = [stream.getvalue(), (out / "log.txt").read_text(), bars.getvalue()]
+    assert all("spilt\\n::set-output" in log for log in logs)
+    for log in logs:
+        assert not [line for line in log.splitlines() if line.strip().startswith("::")]
+        assert "##[" not in log
+        assert "\x1b[2J" not in log
+
+
+def test_a_terminal_that_is_gone_ends_nothing():
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise OSError(5, "Input/output error")
+
+    LineReporter(Gone()).message("hello")
+    reporter = BarReporter(Console(file=Gone()))
+    reporter.message("hello")
+    reporter.close()

@@ -4,6 +4,8 @@ nodes, which here are processes of one machine."""
 import json
 import re
 import shutil
+import signal
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -84,6 +86,29 @@ def test_a_lost_worker_is_replaced_and_a_failure_costs_its_own_cells(run, tmp_pa
     assert counters[1].read_text() == "xxxx"
     assert "the paint ran out" in state.loc["raising", "reason"]
     assert "Traceback" not in errors.replace("(raylet)", "")
+
+
+def test_a_signal_writes_boards_and_ends_the_cluster(
+    command, preset_file, tmp_path, logged, ray_folder
+):
+    out = tmp_path / "out"
+    words = ("run", "--preset", preset_file, "--out", out, "--store", tmp_path / "store", *RAY)
+    process, deadline = command(*words, FAKE_DELAY="0.5"), time.monotonic() + 90
+    while len(logged(out)) < 4:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143, errors
+    assert "Ended by SIGTERM" in errors
+    assert "missing" in set(pd.read_parquet(out / "cells.parquet")["state"])
+    assert (out / "boards" / "LEADERBOARD.md").is_file()
+    keys = {path.parent.name for path in (tmp_path / "store").glob("objects/*/*/manifest.json")}
+    assert {key for _, key in logged(out)} <= keys
+    while subprocess.run(["pgrep", "-f", str(ray_folder.parent)], capture_output=True).stdout:
+        assert time.monotonic() < deadline + 60
+        time.sleep(0.1)
 
 
 def test_a_cluster_that_is_not_there_is_a_clear_error(command, preset_file, tmp_path):

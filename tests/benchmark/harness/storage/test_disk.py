@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import itertools
 import os
 import sys
@@ -13,6 +14,8 @@ import pytest
 
 from impress_bench.benchmark.cli import main
 from impress_bench.benchmark.harness.storage import store as store_module
+from impress_bench.benchmark.harness.storage.keys import key_of
+from impress_bench.benchmark.harness.storage.result import Result
 
 
 @pytest.fixture
@@ -92,6 +95,39 @@ def test_a_read_only_store_serves_what_it_holds(bench, call, monkeypatch):
         monkeypatch.setattr(store_module, name, failing(None, errno.EROFS, after=0))
     assert call() == (0, "")
     assert executed(bench) == done
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP])
+def test_a_file_system_without_locks_is_named(bench, call, monkeypatch, number):
+    def refuse(file, how):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    code, complaint = call()
+    assert code == 1
+    assert complaint.startswith(f"Error: store {bench.store}: its file system does not lock files")
+    assert os.strerror(number) in complaint
+    assert "--store" in complaint
+    assert not executed(bench)
+
+
+def test_a_new_folder_of_objects_is_on_the_disk_before_what_is_in_it(tmp_path, monkeypatch):
+    synced, store = [], store_module.Store(tmp_path)
+    monkeypatch.setattr(store_module, "sync_folder", synced.append)
+    publish = store._publish
+    monkeypatch.setattr(
+        store, "_publish", lambda *rest: (synced.append("published"), publish(*rest))
+    )
+    for inputs in ({"n": 1}, {"n": 1, "more": 1}):
+        key = key_of(inputs)
+        synced.clear()
+        store.put(key, inputs, Result(record={}), 1.0)
+        assert synced.index(tmp_path / "objects") < synced.index("published")
+        assert synced[-1] == store.path(key).parent
+        store.discard(key)
+        synced.clear()
+        store.put(key, inputs, Result(record={}), 1.0)
+        assert tmp_path / "objects" not in synced
 
 
 def test_a_clock_that_jumps_back_changes_nothing(bench, monkeypatch):
