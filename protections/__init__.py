@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from impress_bench.benchmark.contract import Budget, Context, PluginError
     from impress_bench.protections.ace import Ace
     from impress_bench.protections.adaptations.base import Adaptation
+    from impress_bench.protections.adaptations.blurguard import BlurGuard
     from impress_bench.protections.adaptations.consistency import Consistency
     from impress_bench.protections.adaptations.o_pgd import OPgd
     from impress_bench.protections.adaptations.purifier_aware import PurifierAware
@@ -35,6 +36,7 @@ _HOMES = {
     "Adaptation": "impress_bench.protections.adaptations.base",
     "AdvDM": "impress_bench.protections.advdm",
     "Aspl": "impress_bench.protections.aspl",
+    "BlurGuard": "impress_bench.protections.adaptations.blurguard",
     "Budget": "impress_bench.benchmark.contract",
     "Caat": "impress_bench.protections.caat",
     "Consistency": "impress_bench.protections.adaptations.consistency",
@@ -63,6 +65,7 @@ __all__ = [
     "Adaptation",
     "AdvDM",
     "Aspl",
+    "BlurGuard",
     "Budget",
     "Caat",
     "Consistency",

@@ -38,6 +38,7 @@ PROTECTIONS = {
     "dir": "dir:{photos}",
 }
 ADAPTATIONS = {
+    "blurguard": "photoguard-encoder[target=zero]+blurguard[steps=3,sigma_steps=1]",
     "consistency": "advdm[steps=1]+consistency[chain=ldm]",
     "o-pgd": "photoguard-encoder[steps=2]+o-pgd[steps=2]",
     "purifier": (

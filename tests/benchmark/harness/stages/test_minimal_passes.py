@@ -59,6 +59,11 @@ CASES = {
         protections.PhotoGuardEncoder(steps=S),
         passes((N * (S + 1), N * S), lpips=MEASURED),
     ),
+    "photoguard-encoder, blurguard": (
+        # Deviations are learned without a network.
+        protections.BlurGuard(steps=S + Q, sigma_steps=Q)(protections.PhotoGuardEncoder(), "a"),
+        passes((N * (S + 1), N * S), lpips=MEASURED),
+    ),
     "photoguard-diffusion": (
         protections.PhotoGuardDiffusion(
             steps=S, repeats=R, diffusion_steps=K, checkpointing=False
