@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from impress_bench.protections.aspl import Aspl
     from impress_bench.protections.base import GradientProtection, Protection, Solver
     from impress_bench.protections.caat import Caat
+    from impress_bench.protections.diffusion_guard import DiffusionGuard
     from impress_bench.protections.fsmg import Fsmg
     from impress_bench.protections.glaze import Glaze
     from impress_bench.protections.identity import Identity
@@ -41,6 +42,7 @@ _HOMES = {
     "Caat": "impress_bench.protections.caat",
     "Consistency": "impress_bench.protections.adaptations.consistency",
     "Context": "impress_bench.benchmark.contract",
+    "DiffusionGuard": "impress_bench.protections.diffusion_guard",
     "Fsmg": "impress_bench.protections.fsmg",
     "Glaze": "impress_bench.protections.glaze",
     "GradientProtection": "impress_bench.protections.base",
@@ -70,6 +72,7 @@ __all__ = [
     "Caat",
     "Consistency",
     "Context",
+    "DiffusionGuard",
     "Fsmg",
     "Glaze",
     "GradientProtection",

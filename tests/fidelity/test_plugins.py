@@ -34,6 +34,7 @@ PROTECTIONS = {
     "caat": "caat[steps=2]",
     "ace": "ace[rounds=1,moves=2,surrogate_steps=1,latent_weight=100.0]",
     "metacloak": "metacloak[trials=1,stages=2,stage_steps=1,visits=1,moves=1,surrogate_steps=1]",
+    "diffusion-guard": "diffusion-guard[steps=2,step=2/255]",
     "exec": COPY,
     "dir": "dir:{photos}",
 }
@@ -107,7 +108,7 @@ def test_a_protection_protects(name, model, release, create, tmp_path):
     if name == "dir":
         published(photos.images, tmp_path / "a")
         plugin.receive_names("a", ["000"])
-    if name == "photoguard-diffusion" and release != "sd-inpainting":
+    if name in ("photoguard-diffusion", "diffusion-guard") and release != "sd-inpainting":
         with pytest.raises(PluginError, match=NO_INPAINTING) as skipped:
             plugin(photos.images, context())
         assert skipped.value.state is State.SKIPPED

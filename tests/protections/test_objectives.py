@@ -15,6 +15,7 @@ from impress_bench.protections import (
     AdvDM,
     Aspl,
     Caat,
+    DiffusionGuard,
     Fsmg,
     Glaze,
     MetaCloak,
@@ -52,6 +53,7 @@ BUILDERS = {
     "metacloak": lambda: MetaCloak(
         trials=1, stages=2, stage_steps=3, visits=3, moves=6, surrogate_steps=1, **PGD, **LEARNING
     ),
+    "diffusion-guard": lambda: DiffusionGuard(steps=25, **PGD),
 }
 DRAWS = 12
 

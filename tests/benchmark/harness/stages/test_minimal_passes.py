@@ -115,6 +115,10 @@ CASES = {
         ),
         learning(R * 2 * 2 * K, 3 * N + R * 2 * 2 * Q * N, N + R * 2 * 2 * N),
     ),
+    "diffusion-guard": (
+        protections.DiffusionGuard(steps=S),
+        passes(both(N * S), unet=both(N * S), lpips=MEASURED),
+    ),
     "impress": (
         attacks.Impress(steps=S, lpips_budget=0.0),
         passes(both(N * S), both(N * S), lpips=(N * (S + 1), N * S)),
