@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from impress_bench.protections.photoguard_encoder import PhotoGuardEncoder
     from impress_bench.protections.random_noise import RandomNoise
     from impress_bench.protections.sds import Sds
+    from impress_bench.protections.simac import SimAC
     from impress_bench.protections.solvers.adam_hinge import AdamHinge
     from impress_bench.protections.solvers.pgd import Pgd
 
@@ -58,6 +59,7 @@ _HOMES = {
     "PurifierAware": "impress_bench.protections.adaptations.purifier_aware",
     "RandomNoise": "impress_bench.protections.random_noise",
     "Sds": "impress_bench.protections.sds",
+    "SimAC": "impress_bench.protections.simac",
     "Solver": "impress_bench.protections.base",
 }
 
@@ -88,6 +90,7 @@ __all__ = [
     "PurifierAware",
     "RandomNoise",
     "Sds",
+    "SimAC",
     "Solver",
 ]
 

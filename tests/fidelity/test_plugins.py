@@ -35,6 +35,7 @@ PROTECTIONS = {
     "ace": "ace[rounds=1,moves=2,surrogate_steps=1,latent_weight=100.0]",
     "metacloak": "metacloak[trials=1,stages=2,stage_steps=1,visits=1,moves=1,surrogate_steps=1]",
     "diffusion-guard": "diffusion-guard[steps=2,step=2/255]",
+    "simac": "simac[searches=1,rounds=1,moves=2,surrogate_steps=1,source=paper]",
     "exec": COPY,
     "dir": "dir:{photos}",
 }

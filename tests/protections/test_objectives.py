@@ -23,6 +23,7 @@ from impress_bench.protections import (
     PhotoGuardDiffusion,
     PhotoGuardEncoder,
     Sds,
+    SimAC,
 )
 
 LINF = 16 / 255
@@ -54,6 +55,10 @@ BUILDERS = {
         trials=1, stages=2, stage_steps=3, visits=3, moves=6, surrogate_steps=1, **PGD, **LEARNING
     ),
     "diffusion-guard": lambda: DiffusionGuard(steps=25, **PGD),
+    "simac": lambda: SimAC(searches=2, rounds=5, moves=6, surrogate_steps=1, **PGD, **LEARNING),
+    "simac-paper": lambda: SimAC(
+        source="paper", searches=1, rounds=5, moves=5, surrogate_steps=1, **PGD, **LEARNING
+    ),
 }
 DRAWS = 12
 

@@ -119,6 +119,22 @@ CASES = {
         protections.DiffusionGuard(steps=S),
         passes(both(N * S), unet=both(N * S), lpips=MEASURED),
     ),
+    "simac": (
+        # The last search moves nothing: five gradients.
+        protections.SimAC(searches=1, rounds=R, moves=K, surrogate_steps=Q, batch=N),
+        learning(R * K + 5, (R + R + 1) * Q * N, (1 + R) * N),
+    ),
+    "simac, paper": (
+        # Features of the images at the start of a round, whose posteriors are known by then.
+        protections.SimAC(
+            source="paper", searches=1, rounds=R, moves=K, surrogate_steps=Q, batch=N
+        ),
+        passes(
+            (N * (R * K + 5) + (1 + R) * N, N * (R * K + 5)),
+            unet=(N * (2 * R * K + 5) + 5 * Q * N, N * (R * K + 5) + 5 * Q * N),
+            lpips=MEASURED,
+        ),
+    ),
     "impress": (
         attacks.Impress(steps=S, lpips_budget=0.0),
         passes(both(N * S), both(N * S), lpips=(N * (S + 1), N * S)),
