@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from impress_bench.protections.identity import Identity
     from impress_bench.protections.metacloak import MetaCloak
     from impress_bench.protections.mist import Mist
+    from impress_bench.protections.pap import Pap
     from impress_bench.protections.photoguard_diffusion import PhotoGuardDiffusion
     from impress_bench.protections.photoguard_encoder import PhotoGuardEncoder
     from impress_bench.protections.random_noise import RandomNoise
@@ -51,6 +52,7 @@ _HOMES = {
     "MetaCloak": "impress_bench.protections.metacloak",
     "Mist": "impress_bench.protections.mist",
     "OPgd": "impress_bench.protections.adaptations.o_pgd",
+    "Pap": "impress_bench.protections.pap",
     "Pgd": "impress_bench.protections.solvers.pgd",
     "PhotoGuardDiffusion": "impress_bench.protections.photoguard_diffusion",
     "PhotoGuardEncoder": "impress_bench.protections.photoguard_encoder",
@@ -82,6 +84,7 @@ __all__ = [
     "MetaCloak",
     "Mist",
     "OPgd",
+    "Pap",
     "Pgd",
     "PhotoGuardDiffusion",
     "PhotoGuardEncoder",

@@ -36,6 +36,7 @@ PROTECTIONS = {
     "metacloak": "metacloak[trials=1,stages=2,stage_steps=1,visits=1,moves=1,surrogate_steps=1]",
     "diffusion-guard": "diffusion-guard[steps=2,step=2/255]",
     "simac": "simac[searches=1,rounds=1,moves=2,surrogate_steps=1,source=paper]",
+    "pap": "pap[steps=2,step=2/255,prompt_steps=2]",
     "exec": COPY,
     "dir": "dir:{photos}",
 }

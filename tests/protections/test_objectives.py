@@ -20,6 +20,7 @@ from impress_bench.protections import (
     Glaze,
     MetaCloak,
     Mist,
+    Pap,
     PhotoGuardDiffusion,
     PhotoGuardEncoder,
     Sds,
@@ -59,6 +60,7 @@ BUILDERS = {
     "simac-paper": lambda: SimAC(
         source="paper", searches=1, rounds=5, moves=5, surrogate_steps=1, **PGD, **LEARNING
     ),
+    "pap": lambda: Pap(steps=25, prompt_steps=2, prompt="a painting", **PGD),
 }
 DRAWS = 12
 

@@ -135,6 +135,11 @@ CASES = {
             lpips=MEASURED,
         ),
     ),
+    "pap": (
+        # Steps of the prompt, its error at the end, and the images' own.
+        protections.Pap(steps=S, prompt_steps=K),
+        passes(both(N * S), unet=(N * S * (K + 2), N * S * (K + 1)), lpips=MEASURED),
+    ),
     "impress": (
         attacks.Impress(steps=S, lpips_budget=0.0),
         passes(both(N * S), both(N * S), lpips=(N * (S + 1), N * S)),
