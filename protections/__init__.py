@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from impress_bench.protections.pap import Pap
     from impress_bench.protections.photoguard_diffusion import PhotoGuardDiffusion
     from impress_bench.protections.photoguard_encoder import PhotoGuardEncoder
+    from impress_bench.protections.pid import Pid
     from impress_bench.protections.random_noise import RandomNoise
     from impress_bench.protections.sds import Sds
     from impress_bench.protections.simac import SimAC
@@ -56,6 +57,7 @@ _HOMES = {
     "Pgd": "impress_bench.protections.solvers.pgd",
     "PhotoGuardDiffusion": "impress_bench.protections.photoguard_diffusion",
     "PhotoGuardEncoder": "impress_bench.protections.photoguard_encoder",
+    "Pid": "impress_bench.protections.pid",
     "PluginError": "impress_bench.benchmark.contract",
     "Protection": "impress_bench.protections.base",
     "PurifierAware": "impress_bench.protections.adaptations.purifier_aware",
@@ -88,6 +90,7 @@ __all__ = [
     "Pgd",
     "PhotoGuardDiffusion",
     "PhotoGuardEncoder",
+    "Pid",
     "PluginError",
     "Protection",
     "PurifierAware",

@@ -37,6 +37,7 @@ PROTECTIONS = {
     "diffusion-guard": "diffusion-guard[steps=2,step=2/255]",
     "simac": "simac[searches=1,rounds=1,moves=2,surrogate_steps=1,source=paper]",
     "pap": "pap[steps=2,step=2/255,prompt_steps=2]",
+    "pid": "pid[steps=2]",
     "exec": COPY,
     "dir": "dir:{photos}",
 }
@@ -151,10 +152,11 @@ def test_a_purifier_purifies(name, model, create, tmp_path):
 
 
 def slope(plugin, images, context):
-    """The objective's gradient where a perturbation may lie."""
+    """The objective's gradient where a perturbation may lie, a level beside the images: at them
+    some objectives are at rest."""
     streams = per_image_generators(torch.Generator().manual_seed(1), len(images))
     state = plugin.prepare(images, context, streams)
-    point = images.clone().requires_grad_(True)
+    point = (images + 1 / 255).clamp(0, 1).requires_grad_(True)
     loss = plugin.loss(state, point, 0, streams)
     assert loss.shape == (len(images),)
     (gradient,) = torch.autograd.grad(loss.sum(), point)

@@ -23,6 +23,7 @@ from impress_bench.protections import (
     Pap,
     PhotoGuardDiffusion,
     PhotoGuardEncoder,
+    Pid,
     Sds,
     SimAC,
 )
@@ -61,6 +62,7 @@ BUILDERS = {
         source="paper", searches=1, rounds=5, moves=5, surrogate_steps=1, **PGD, **LEARNING
     ),
     "pap": lambda: Pap(steps=25, prompt_steps=2, prompt="a painting", **PGD),
+    "pid": lambda: Pid(steps=25, **PGD),
 }
 DRAWS = 12
 

@@ -140,6 +140,10 @@ CASES = {
         protections.Pap(steps=S, prompt_steps=K),
         passes(both(N * S), unet=(N * S * (K + 2), N * S * (K + 1)), lpips=MEASURED),
     ),
+    "pid": (
+        protections.Pid(steps=S),
+        passes((N * (S + 1), N * S), lpips=MEASURED),
+    ),
     "impress": (
         attacks.Impress(steps=S, lpips_budget=0.0),
         passes(both(N * S), both(N * S), lpips=(N * (S + 1), N * S)),
