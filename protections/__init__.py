@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from impress_bench.protections.identity import Identity
     from impress_bench.protections.metacloak import MetaCloak
     from impress_bench.protections.mist import Mist
+    from impress_bench.protections.nightshade import Nightshade
     from impress_bench.protections.pap import Pap
     from impress_bench.protections.photoguard_diffusion import PhotoGuardDiffusion
     from impress_bench.protections.photoguard_encoder import PhotoGuardEncoder
@@ -52,6 +53,7 @@ _HOMES = {
     "Identity": "impress_bench.protections.identity",
     "MetaCloak": "impress_bench.protections.metacloak",
     "Mist": "impress_bench.protections.mist",
+    "Nightshade": "impress_bench.protections.nightshade",
     "OPgd": "impress_bench.protections.adaptations.o_pgd",
     "Pap": "impress_bench.protections.pap",
     "Pgd": "impress_bench.protections.solvers.pgd",
@@ -85,6 +87,7 @@ __all__ = [
     "Identity",
     "MetaCloak",
     "Mist",
+    "Nightshade",
     "OPgd",
     "Pap",
     "Pgd",

@@ -20,6 +20,7 @@ from impress_bench.protections import (
     Glaze,
     MetaCloak,
     Mist,
+    Nightshade,
     Pap,
     PhotoGuardDiffusion,
     PhotoGuardEncoder,
@@ -63,6 +64,9 @@ BUILDERS = {
     ),
     "pap": lambda: Pap(steps=25, prompt_steps=2, prompt="a painting", **PGD),
     "pid": lambda: Pid(steps=25, **PGD),
+    "nightshade": lambda: Nightshade(
+        prompt="engraving", sampling_steps=3, steps=25, linf=LINF, step=4 / 255
+    ),
 }
 DRAWS = 12
 

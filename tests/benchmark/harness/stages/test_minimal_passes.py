@@ -144,6 +144,11 @@ CASES = {
         protections.Pid(steps=S),
         passes((N * (S + 1), N * S), lpips=MEASURED),
     ),
+    "nightshade": (
+        # One picture, with guidance, for all images.
+        protections.Nightshade(prompt="engraving", steps=S, sampling_steps=K),
+        passes((N * S + 1, N * S), (1, 0), (2 * K, 0), MEASURED),
+    ),
     "impress": (
         attacks.Impress(steps=S, lpips_budget=0.0),
         passes(both(N * S), both(N * S), lpips=(N * (S + 1), N * S)),
