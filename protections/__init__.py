@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from impress_bench.protections.simac import SimAC
     from impress_bench.protections.solvers.adam_hinge import AdamHinge
     from impress_bench.protections.solvers.pgd import Pgd
+    from impress_bench.protections.style_guard import StyleGuard
 
 _HOMES = {
     "Ace": "impress_bench.protections.ace",
@@ -67,6 +68,7 @@ _HOMES = {
     "Sds": "impress_bench.protections.sds",
     "SimAC": "impress_bench.protections.simac",
     "Solver": "impress_bench.protections.base",
+    "StyleGuard": "impress_bench.protections.style_guard",
 }
 
 __all__ = [
@@ -101,6 +103,7 @@ __all__ = [
     "Sds",
     "SimAC",
     "Solver",
+    "StyleGuard",
 ]
 
 

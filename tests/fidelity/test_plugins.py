@@ -39,6 +39,7 @@ PROTECTIONS = {
     "pap": "pap[steps=2,step=2/255,prompt_steps=2]",
     "pid": "pid[steps=2]",
     "nightshade": "nightshade[prompt=engraving,steps=2,sampling_steps=2]",
+    "style-guard": "style-guard[rounds=1,moves=2,surrogate_steps=1]",
     "exec": COPY,
     "dir": "dir:{photos}",
 }

@@ -27,6 +27,7 @@ from impress_bench.protections import (
     Pid,
     Sds,
     SimAC,
+    StyleGuard,
 )
 
 LINF = 16 / 255
@@ -67,6 +68,7 @@ BUILDERS = {
     "nightshade": lambda: Nightshade(
         prompt="engraving", sampling_steps=3, steps=25, linf=LINF, step=4 / 255
     ),
+    "style-guard": lambda: StyleGuard(rounds=5, moves=6, surrogate_steps=1, **PGD, **LEARNING),
 }
 DRAWS = 12
 

@@ -149,6 +149,11 @@ CASES = {
         protections.Nightshade(prompt="engraving", steps=S, sampling_steps=K),
         passes((N * S + 1, N * S), (1, 0), (2 * K, 0), MEASURED),
     ),
+    "style-guard": (
+        # Beside ASPL's, one image of the style; the rest is known.
+        protections.StyleGuard(rounds=R, moves=K, surrogate_steps=Q, batch=N),
+        learning(R * K, (R + R + 1) * Q * N, (1 + R) * N + 1),
+    ),
     "impress": (
         attacks.Impress(steps=S, lpips_budget=0.0),
         passes(both(N * S), both(N * S), lpips=(N * (S + 1), N * S)),
