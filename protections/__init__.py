@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from impress_bench.protections.solvers.adam_hinge import AdamHinge
     from impress_bench.protections.solvers.pgd import Pgd
     from impress_bench.protections.style_guard import StyleGuard
+    from impress_bench.protections.style_protect import StyleProtect
 
 _HOMES = {
     "Ace": "impress_bench.protections.ace",
@@ -69,6 +70,7 @@ _HOMES = {
     "SimAC": "impress_bench.protections.simac",
     "Solver": "impress_bench.protections.base",
     "StyleGuard": "impress_bench.protections.style_guard",
+    "StyleProtect": "impress_bench.protections.style_protect",
 }
 
 __all__ = [
@@ -104,6 +106,7 @@ __all__ = [
     "SimAC",
     "Solver",
     "StyleGuard",
+    "StyleProtect",
 ]
 
 

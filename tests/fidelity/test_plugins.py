@@ -40,6 +40,7 @@ PROTECTIONS = {
     "pid": "pid[steps=2]",
     "nightshade": "nightshade[prompt=engraving,steps=2,sampling_steps=2]",
     "style-guard": "style-guard[rounds=1,moves=2,surrogate_steps=1]",
+    "style-protect": "style-protect[steps=2]",
     "exec": COPY,
     "dir": "dir:{photos}",
 }

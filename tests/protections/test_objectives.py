@@ -28,6 +28,7 @@ from impress_bench.protections import (
     Sds,
     SimAC,
     StyleGuard,
+    StyleProtect,
 )
 
 LINF = 16 / 255
@@ -69,6 +70,9 @@ BUILDERS = {
         prompt="engraving", sampling_steps=3, steps=25, linf=LINF, step=4 / 255
     ),
     "style-guard": lambda: StyleGuard(rounds=5, moves=6, surrogate_steps=1, **PGD, **LEARNING),
+    "style-protect": lambda: StyleProtect(
+        layers="up_blocks.0 down_blocks.2", steps=30, **PGD, **LEARNING
+    ),
 }
 DRAWS = 12
 

@@ -154,6 +154,10 @@ CASES = {
         protections.StyleGuard(rounds=R, moves=K, surrogate_steps=Q, batch=N),
         learning(R * K, (R + R + 1) * Q * N, (1 + R) * N + 1),
     ),
+    "style-protect": (
+        protections.StyleProtect(layers="up_blocks.0", steps=S, batch=B),
+        learning(S, S * B, S * B),
+    ),
     "impress": (
         attacks.Impress(steps=S, lpips_budget=0.0),
         passes(both(N * S), both(N * S), lpips=(N * (S + 1), N * S)),
