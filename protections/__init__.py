@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from impress_bench.protections.adaptations.consistency import Consistency
     from impress_bench.protections.adaptations.o_pgd import OPgd
     from impress_bench.protections.adaptations.purifier_aware import PurifierAware
+    from impress_bench.protections.adv_paint import AdvPaint
     from impress_bench.protections.advdm import AdvDM
     from impress_bench.protections.aspl import Aspl
     from impress_bench.protections.base import GradientProtection, Protection, Solver
@@ -42,6 +43,7 @@ _HOMES = {
     "AdamHinge": "impress_bench.protections.solvers.adam_hinge",
     "Adaptation": "impress_bench.protections.adaptations.base",
     "AdvDM": "impress_bench.protections.advdm",
+    "AdvPaint": "impress_bench.protections.adv_paint",
     "Aspl": "impress_bench.protections.aspl",
     "BlurGuard": "impress_bench.protections.adaptations.blurguard",
     "Budget": "impress_bench.benchmark.contract",
@@ -78,6 +80,7 @@ __all__ = [
     "AdamHinge",
     "Adaptation",
     "AdvDM",
+    "AdvPaint",
     "Aspl",
     "BlurGuard",
     "Budget",

@@ -130,14 +130,17 @@ class SimAC(Aspl):
         model = opponent.model
         latents = model.scale(model.encode(x, True, generators))
         noise = randn_per_image(generators, latents)
-        given = {"levels": levels, "noise": noise}
         with captured(model.denoiser, model.feature_layers) as seen:
-            moved = denoise_latents(model, latents, opponent.prompts, generators, **given)
+            moved = denoise_latents(
+                model, latents, opponent.prompts, generators, levels=levels, noise=noise
+            )
             features = [seen[layer] for layer in model.feature_layers]
             with torch.no_grad():
                 begun = state.start.at(torch.arange(len(x)))
                 start = model.scale(begun.sample(generators))
-                denoise_latents(model, start, opponent.prompts, generators, **given)
+                denoise_latents(
+                    model, start, opponent.prompts, generators, levels=levels, noise=noise
+                )
             squares = [
                 (feature - seen[layer]).to(x.dtype).square().flatten(1)
                 for feature, layer in zip(features, model.feature_layers, strict=True)

@@ -46,7 +46,7 @@ class StyleGuard(Aspl):
     Args:
         target: images of another style: a folder of them; or one, as in `PhotoGuardEncoder`, which
             also knows "pattern". The release needs a folder.
-        weight: of the term of style, w; at least 0.
+        weight: of the term of style, w; at least 0, no unit.
         rounds: see `Aspl`; at least 1.
         moves: steps of PGD per round; at least 1.
         surrogate_steps: steps of training per round and surrogate; at least 0.

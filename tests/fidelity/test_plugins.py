@@ -41,6 +41,7 @@ PROTECTIONS = {
     "nightshade": "nightshade[prompt=engraving,steps=2,sampling_steps=2]",
     "style-guard": "style-guard[rounds=1,moves=2,surrogate_steps=1]",
     "style-protect": "style-protect[steps=2]",
+    "adv-paint": "adv-paint[steps=2]",
     "exec": COPY,
     "dir": "dir:{photos}",
 }
@@ -69,6 +70,8 @@ PURIFIERS = {
     "exec": COPY,
     "dir": "dir:{photos}",
 }
+#: Those that need an inpainting U-Net.
+INPAINTING = ("photoguard-diffusion", "diffusion-guard", "adv-paint")
 #: What has to skip, and in which words.
 NEEDS_UPSCALER = "needs an upscaler: noisy-upscaling[upscaler=FOLDER], with diffusers' x4 upscaler"
 NO_INPAINTING = "the model has no inpainting U-Net"
@@ -114,7 +117,7 @@ def test_a_protection_protects(name, model, release, create, tmp_path):
     if name == "dir":
         published(photos.images, tmp_path / "a")
         plugin.receive_names("a", ["000"])
-    if name in ("photoguard-diffusion", "diffusion-guard") and release != "sd-inpainting":
+    if name in INPAINTING and release != "sd-inpainting":
         with pytest.raises(PluginError, match=NO_INPAINTING) as skipped:
             plugin(photos.images, context())
         assert skipped.value.state is State.SKIPPED

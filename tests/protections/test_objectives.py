@@ -13,6 +13,7 @@ from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.protections import (
     Ace,
     AdvDM,
+    AdvPaint,
     Aspl,
     Caat,
     DiffusionGuard,
@@ -73,6 +74,7 @@ BUILDERS = {
     "style-protect": lambda: StyleProtect(
         layers="up_blocks.0 down_blocks.2", steps=30, **PGD, **LEARNING
     ),
+    "adv-paint": lambda: AdvPaint(steps=25, linf=LINF, step=4 / 255),
 }
 DRAWS = 12
 

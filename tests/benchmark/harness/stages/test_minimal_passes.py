@@ -158,6 +158,13 @@ CASES = {
         protections.StyleProtect(layers="up_blocks.0", steps=S, batch=B),
         learning(S, S * B, S * B),
     ),
+    "adv-paint": (
+        # Photo and masked photo are encoded, both with guidance; once more of the clean one.
+        protections.AdvPaint(steps=S),
+        passes(
+            (2 * N * (S + 1), N * S), unet=(2 * N * (S + 1), 2 * N * S), lpips=MEASURED
+        ),
+    ),
     "impress": (
         attacks.Impress(steps=S, lpips_budget=0.0),
         passes(both(N * S), both(N * S), lpips=(N * (S + 1), N * S)),
