@@ -139,7 +139,7 @@ def test_hard_budgets_of_the_base_hold_and_its_region_too(images):
 
     protection = BlurGuard(steps=8, sigma_steps=2, step=2.0)(Short(1 - images), "aim")
     made = protection(images, context(model=Host()))
-    assert made.l2.min() > 0.4
+    assert made.l2.min() > 0.3
     assert made.l2.max() <= 0.5 + 1e-6
     assert torch.equal(made.images[..., 20:], images[..., 20:])
 
