@@ -43,10 +43,8 @@ def shrunk(depth: Tensor, strength: float, generators: Sequence[torch.Generator]
     masks = []
     for deep, generator in zip(depth[:, 0], generators, strict=True):
         mask = (deep > 0).to(depth)
-        spread, count = (
-            float(torch.rand((), generator=generator)),
-            int(torch.randint(1, MOVES, (), generator=generator)),
-        )
+        spread = float(torch.rand((), generator=generator))
+        count = int(torch.randint(1, MOVES, (), generator=generator))
         smoothing = SMOOTHNESS * float((torch.pi / 2 * mask.sum()).sqrt())
         if smoothing > 0 and bool(deep.isfinite().all()):
             reach = strength * spread * smoothing / SMOOTHNESS
