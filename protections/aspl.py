@@ -98,13 +98,16 @@ class Aspl(GradientProtection[AsplState]):
         return -state.opponent.denoise(x, generators).error.to(x.dtype)
 
     def update(self, state: AsplState, x: Tensor) -> None:
-        """At the end of a round the surrogate learns the images, and a new copy the clean ones."""
+        """Counts the moves, and ends a round."""
         state.moved += 1
         if state.moved % self.moves == 0:
-            images = state.follower.encoded(x)
-            state.follower.train(images, state.generators, self.surrogate_steps, self.batch)
-            state.opponent.restart_from(state.follower)
-            self._teach_opponent(state)
+            self.end_round(state, state.follower.encoded(x))
+
+    def end_round(self, state: AsplState, images: Encoded) -> None:
+        """The surrogate learns `images`, and a new copy the clean ones."""
+        state.follower.train(images, state.generators, self.surrogate_steps, self.batch)
+        state.opponent.restart_from(state.follower)
+        self._teach_opponent(state)
 
     def _teach_opponent(self, state: AsplState) -> None:
         state.opponent.train(state.clean, state.generators, self.surrogate_steps, self.batch)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -18,6 +18,9 @@ from impress_bench.benchmark.contract import Budget, Context, check_range
 from impress_bench.protections.base import GradientProtection
 from impress_bench.protections.objectives.trained_surrogate import Surrogate, cross_attention_kv
 from impress_bench.protections.solvers.pgd import Pgd
+
+if TYPE_CHECKING:
+    from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
 
 @dataclass
@@ -74,9 +77,13 @@ class Caat(GradientProtection[CaatState]):
     ) -> CaatState:
         """A surrogate whose cross-attention learns."""
         surrogate = Surrogate.of(
-            self.name, context, self.prompt, images, self.surrogate_lr, cross_attention_kv
+            self.name, context, self.prompt, images, self.surrogate_lr, self.trains
         )
         return CaatState(surrogate, generators)
+
+    def trains(self, model: LatentDiffusion, weight: str) -> bool:
+        """Whether a weight of the denoiser learns: keys and values that read the prompt."""
+        return cross_attention_kv(model, weight)
 
     def loss(
         self, state: CaatState, x: Tensor, step: int, generators: Sequence[torch.Generator]

@@ -67,6 +67,12 @@ class ConditionalDenoiser(ABC):
     def reads_prompt(self, weight: str) -> bool:
         """Whether it makes keys or values of the prompt."""
 
+    @property
+    def feature_layers(self) -> Sequence[str]:
+        """Names of the denoiser's layers whose outputs objectives on features compare, equal in
+        shape; none if the family names none."""
+        return ()
+
     @abstractmethod
     def embed(self, prompts: Sequence[str]) -> Conditioning:
         """One row per prompt. Each different prompt is encoded once."""

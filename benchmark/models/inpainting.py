@@ -22,6 +22,12 @@ def masked_out(images: Tensor, kept: Tensor) -> Tensor:
     return images * kept + 0.5 * (1 - kept)
 
 
+def latent_mask(model: LatentDiffusion, kept: Tensor) -> Tensor:
+    """1 where the model paints, (B, 1, h, w) on latents, for `kept` (B, 1, H, W) on pixels."""
+    sides = [side // model.downsampling for side in kept.shape[-2:]]
+    return interpolate(1 - kept, sides).to(model.device, model.dtype)
+
+
 def inpainting_chain(
     model: LatentDiffusion,
     images: Tensor,
@@ -45,8 +51,7 @@ def inpainting_chain(
         raise ValueError(model.inpainting_problem)
     sampler = model.sampler(steps)
     kept = keep[:, None].to(images)
-    mask = interpolate(1 - kept, [side // model.downsampling for side in images.shape[-2:]])
-    mask = mask.to(model.device, model.dtype)
+    mask = latent_mask(model, kept)
     noisy = randn_per_image(generators, mask.expand(-1, model.latent_channels, -1, -1))
     masked = model.scale(model.encode(masked_out(images, kept), True, generators))
     noises = [randn_per_image(generators, masked) for _ in range(steps)]

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from impress_bench.benchmark.models.autoencoder import LatentAutoencoder, noise_like
 from impress_bench.benchmark.models.conditioning import Conditioning
@@ -132,6 +132,17 @@ class LatentDiffusion(LatentAutoencoder, ConditionalDenoiser):
     def inpainting_problem(self) -> str:
         """Why the model cannot inpaint, and the way out; empty if it can."""
         return "the model cannot inpaint; name one whose family can"
+
+    @property
+    def inpainter(self) -> nn.Module | None:
+        """The denoiser of `predict_inpainting`; None if the model cannot inpaint."""
+        return None
+
+    @property
+    def inpainter_projections(self) -> Sequence[str]:
+        """Names of its layers that make queries, keys and values of self-attention and queries of
+        cross-attention, as many of each; none if the family names none."""
+        return ()
 
     def predict_inpainting(
         self,

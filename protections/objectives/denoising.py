@@ -43,16 +43,17 @@ def denoise(
     *,
     gradient: bool = True,
     sample: bool = True,
+    levels: Tensor | None = None,
 ) -> Denoising:
     """The model's denoiser on noisy latents of `x` (B, 3, H, W) in [0, 1], differentiable.
 
     Each image draws its latents from their posterior (their mean without `sample`), a level and
-    noise from its own generator. `prompts` have one row per image, or one for all. Without
-    `gradient` the denoiser's activations are not stored, and only `latents` are differentiable in
-    `x`.
+    noise from its own generator, unless `levels` (B,) are given. `prompts` have one row per image,
+    or one for all. Without `gradient` the denoiser's activations are not stored, and only `latents`
+    are differentiable in `x`.
     """
     latents = model.scale(model.encode(x, sample, generators))
-    return denoise_latents(model, latents, prompts, generators, gradient=gradient)
+    return denoise_latents(model, latents, prompts, generators, gradient=gradient, levels=levels)
 
 
 def denoise_latents(
@@ -62,10 +63,13 @@ def denoise_latents(
     generators: Sequence[torch.Generator],
     *,
     gradient: bool = True,
+    levels: Tensor | None = None,
+    noise: Tensor | None = None,
 ) -> Denoising:
-    """The same for scaled `latents` (B, C, h, w) that are drawn already."""
-    levels = model.draw_levels(generators)
-    noise = randn_per_image(generators, latents)
+    """The same for scaled `latents` (B, C, h, w) that are drawn already, as `levels` (B,) and
+    `noise` (B, C, h, w) may be."""
+    levels = model.draw_levels(generators) if levels is None else levels
+    noise = randn_per_image(generators, latents) if noise is None else noise
     with torch.set_grad_enabled(gradient and torch.is_grad_enabled()):
         noisy = model.noise(latents, levels, noise)
         predicted = model.predict(noisy, levels, prompts.expand(len(latents)))

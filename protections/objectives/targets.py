@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,6 +47,24 @@ def target_images(
         ) from None
     values = torch.from_numpy(np.asarray(fitted).copy()).permute(2, 0, 1) / 255
     return values.to(images).expand_as(images)
+
+
+def style_images(
+    plugin: str, target: str, images: Tensor, generators: Sequence[torch.Generator]
+) -> Tensor:
+    """All images of the folder `target`, or the one that it names for the first of `images`, in
+    [0, 1] and of the size of `images`: (n, 3, H, W). Raises PluginError for a file that is no
+    image and for an empty folder."""
+    if not Path(target).is_dir():
+        return target_images(plugin, target, images[:1], generators[:1])
+    found = [
+        target_images(plugin, str(path), images[:1], generators[:1])
+        for path in sorted(Path(target).iterdir())
+        if path.is_file() and not path.name.startswith(".")
+    ]
+    if not found:
+        raise PluginError(plugin, f"target {target!r} is an empty folder; it needs images")
+    return torch.cat(found)
 
 
 def target_latents(

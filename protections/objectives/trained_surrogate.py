@@ -106,11 +106,15 @@ class Surrogate:
         return Encoded(self.model, images)
 
     def denoise(
-        self, x: Tensor, generators: Sequence[torch.Generator], sample: bool = True
+        self,
+        x: Tensor,
+        generators: Sequence[torch.Generator],
+        sample: bool = True,
+        levels: Tensor | None = None,
     ) -> Denoising:
         """One draw per image of `x` (B, 3, H, W), each under its prompt; of posterior means
-        without `sample`."""
-        return denoise(self.model, x, self.prompts, generators, sample=sample)
+        without `sample`, and at `levels` (B,) if they are given."""
+        return denoise(self.model, x, self.prompts, generators, sample=sample, levels=levels)
 
     def train(
         self, images: Encoded, generators: Sequence[torch.Generator], steps: int, batch: int

@@ -20,6 +20,7 @@ from impress_bench.benchmark.pixels import round_toward
 from impress_bench.protections.base import GradientProtection, Solver
 from impress_bench.protections.objectives.disagreement import Chain, disagreement
 from impress_bench.protections.objectives.masks import kept_region
+from impress_bench.protections.solvers.projection import within
 
 Variant = Literal["orthogonal", "selective"]
 
@@ -133,10 +134,4 @@ class OrthogonalPgd(Solver):
 
     def project(self, x: Tensor, images: Tensor) -> Tensor:
         """`x` brought within the hard budgets in L-infinity and L2, and within [0, 1]."""
-        delta, budget = x - images, self.budget
-        if budget.linf is not None and "linf" not in budget.soft:
-            delta = delta.clamp(-budget.linf, budget.linf)
-        if budget.l2 is not None and "l2" not in budget.soft:
-            norms = delta.flatten(1).norm(dim=1).clamp(min=1e-12)[:, None, None, None]
-            delta = delta * (budget.l2 / norms).clamp(max=1)
-        return (images + delta).clamp(0, 1)
+        return (images + within(x - images, self.budget)).clamp(0, 1)

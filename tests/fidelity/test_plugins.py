@@ -35,10 +35,19 @@ PROTECTIONS = {
     "caat": "caat[steps=2]",
     "ace": "ace[rounds=1,moves=2,surrogate_steps=1,latent_weight=100.0]",
     "metacloak": "metacloak[trials=1,stages=2,stage_steps=1,visits=1,moves=1,surrogate_steps=1]",
+    "diffusion-guard": "diffusion-guard[steps=2,step=2/255]",
+    "simac": "simac[searches=1,rounds=1,moves=2,surrogate_steps=1,source=paper]",
+    "pap": "pap[steps=2,step=2/255,prompt_steps=2]",
+    "pid": "pid[steps=2]",
+    "nightshade": "nightshade[prompt=engraving,steps=2,sampling_steps=2]",
+    "style-guard": "style-guard[rounds=1,moves=2,surrogate_steps=1]",
+    "style-protect": "style-protect[steps=2]",
+    "adv-paint": "adv-paint[steps=2]",
     "exec": COPY,
     "dir": "dir:{photos}",
 }
 ADAPTATIONS = {
+    "blurguard": "photoguard-encoder[target=zero]+blurguard[steps=3,sigma_steps=1]",
     "consistency": "advdm[steps=1]+consistency[chain=ldm]",
     "o-pgd": "photoguard-encoder[steps=2]+o-pgd[steps=2]",
     "purifier": (
@@ -64,6 +73,8 @@ PURIFIERS = {
     "exec": COPY,
     "dir": "dir:{photos}",
 }
+#: Those that need an inpainting U-Net.
+INPAINTING = ("photoguard-diffusion", "diffusion-guard", "adv-paint")
 #: What has to skip, and in which words.
 NEEDS_UPSCALER = "needs an upscaler: noisy-upscaling[upscaler=FOLDER], with diffusers' x4 upscaler"
 NO_INPAINTING = "the model has no inpainting U-Net"
@@ -109,7 +120,7 @@ def test_a_protection_protects(name, model, release, create, tmp_path):
     if name == "dir":
         published(photos.images, tmp_path / "a")
         plugin.receive_names("a", ["000"])
-    if name == "photoguard-diffusion" and release != "sd-inpainting":
+    if name in INPAINTING and release != "sd-inpainting":
         with pytest.raises(PluginError, match=NO_INPAINTING) as skipped:
             plugin(photos.images, context())
         assert skipped.value.state is State.SKIPPED
@@ -154,10 +165,11 @@ def test_a_purifier_purifies(name, model, create, tmp_path):
 
 
 def slope(plugin, images, context):
-    """The objective's gradient where a perturbation may lie."""
+    """The objective's gradient where a perturbation may lie, a level beside the images: at them
+    some objectives are at rest."""
     streams = per_image_generators(torch.Generator().manual_seed(1), len(images))
     state = plugin.prepare(images, context, streams)
-    point = images.clone().requires_grad_(True)
+    point = (images + 1 / 255).clamp(0, 1).requires_grad_(True)
     loss = plugin.loss(state, point, 0, streams)
     assert loss.shape == (len(images),)
     (gradient,) = torch.autograd.grad(loss.sum(), point)

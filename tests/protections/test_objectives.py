@@ -13,15 +13,23 @@ from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.protections import (
     Ace,
     AdvDM,
+    AdvPaint,
     Aspl,
     Caat,
+    DiffusionGuard,
     Fsmg,
     Glaze,
     MetaCloak,
     Mist,
+    Nightshade,
+    Pap,
     PhotoGuardDiffusion,
     PhotoGuardEncoder,
+    Pid,
     Sds,
+    SimAC,
+    StyleGuard,
+    StyleProtect,
 )
 
 LINF = 16 / 255
@@ -52,6 +60,21 @@ BUILDERS = {
     "metacloak": lambda: MetaCloak(
         trials=1, stages=2, stage_steps=3, visits=3, moves=6, surrogate_steps=1, **PGD, **LEARNING
     ),
+    "diffusion-guard": lambda: DiffusionGuard(steps=25, **PGD),
+    "simac": lambda: SimAC(searches=2, rounds=5, moves=6, surrogate_steps=1, **PGD, **LEARNING),
+    "simac-paper": lambda: SimAC(
+        source="paper", searches=1, rounds=5, moves=5, surrogate_steps=1, **PGD, **LEARNING
+    ),
+    "pap": lambda: Pap(steps=25, prompt_steps=2, prompt="a painting", **PGD),
+    "pid": lambda: Pid(steps=25, **PGD),
+    "nightshade": lambda: Nightshade(
+        prompt="engraving", sampling_steps=3, steps=25, linf=LINF, step=4 / 255
+    ),
+    "style-guard": lambda: StyleGuard(rounds=5, moves=6, surrogate_steps=1, **PGD, **LEARNING),
+    "style-protect": lambda: StyleProtect(
+        layers="up_blocks.0 down_blocks.2", steps=30, **PGD, **LEARNING
+    ),
+    "adv-paint": lambda: AdvPaint(steps=25, linf=LINF, step=4 / 255),
 }
 DRAWS = 12
 

@@ -119,6 +119,13 @@ class StableDiffusion(PipelineSampling):
         """Of cross-attention, which is the second of each block."""
         return "attn2.to_k" in weight or "attn2.to_v" in weight
 
+    @property
+    def feature_layers(self) -> Sequence[str]:
+        """The second convolutions of the last block's ResNets, as in SimAC (Wang et al. 2024)."""
+        last = len(self.pipeline.unet.up_blocks) - 1
+        count = len(self.pipeline.unet.up_blocks[last].resnets)
+        return [f"up_blocks.{last}.resnets.{i}.conv2" for i in range(count)]
+
     def embed(self, prompts: Sequence[str]) -> Conditioning:
         """Text embeddings "text" (B, length, width)."""
         unlike = {prompt: row for row, prompt in enumerate(dict.fromkeys(prompts))}

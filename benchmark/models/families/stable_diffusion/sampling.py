@@ -144,6 +144,13 @@ class PipelineSampling(LatentDiffusion):
             " one into the folder inpainting/unet beside the model's unet"
         )
 
+    @property
+    def inpainter_projections(self) -> Sequence[str]:
+        """Self-attention is the first of each block, cross-attention the second."""
+        wanted = ("attn1.to_q", "attn1.to_k", "attn1.to_v", "attn2.to_q")
+        layers = self._required_inpainter().named_modules()
+        return [name for name, _ in layers if name.endswith(wanted)]
+
     def predict_inpainting(
         self,
         noisy: Tensor,

@@ -59,6 +59,11 @@ CASES = {
         protections.PhotoGuardEncoder(steps=S),
         passes((N * (S + 1), N * S), lpips=MEASURED),
     ),
+    "photoguard-encoder, blurguard": (
+        # Deviations are learned without a network.
+        protections.BlurGuard(steps=S + Q, sigma_steps=Q)(protections.PhotoGuardEncoder(), "a"),
+        passes((N * (S + 1), N * S), lpips=MEASURED),
+    ),
     "photoguard-diffusion": (
         protections.PhotoGuardDiffusion(
             steps=S, repeats=R, diffusion_steps=K, checkpointing=False
@@ -109,6 +114,56 @@ CASES = {
             trials=R, stages=2, stage_steps=3, visits=2, moves=K, surrogate_steps=Q, batch=N
         ),
         learning(R * 2 * 2 * K, 3 * N + R * 2 * 2 * Q * N, N + R * 2 * 2 * N),
+    ),
+    "diffusion-guard": (
+        protections.DiffusionGuard(steps=S),
+        passes(both(N * S), unet=both(N * S), lpips=MEASURED),
+    ),
+    "simac": (
+        # The last search moves nothing: five gradients.
+        protections.SimAC(searches=1, rounds=R, moves=K, surrogate_steps=Q, batch=N),
+        learning(R * K + 5, (R + R + 1) * Q * N, (1 + R) * N),
+    ),
+    "simac, paper": (
+        # Features of the images at the start of a round, whose posteriors are known by then.
+        protections.SimAC(
+            source="paper", searches=1, rounds=R, moves=K, surrogate_steps=Q, batch=N
+        ),
+        passes(
+            (N * (R * K + 5) + (1 + R) * N, N * (R * K + 5)),
+            unet=(N * (2 * R * K + 5) + 5 * Q * N, N * (R * K + 5) + 5 * Q * N),
+            lpips=MEASURED,
+        ),
+    ),
+    "pap": (
+        # Steps of the prompt, its error at the end, and the images' own.
+        protections.Pap(steps=S, prompt_steps=K),
+        passes(both(N * S), unet=(N * S * (K + 2), N * S * (K + 1)), lpips=MEASURED),
+    ),
+    "pid": (
+        protections.Pid(steps=S),
+        passes((N * (S + 1), N * S), lpips=MEASURED),
+    ),
+    "nightshade": (
+        # One picture, with guidance, for all images.
+        protections.Nightshade(prompt="engraving", steps=S, sampling_steps=K),
+        passes((N * S + 1, N * S), (1, 0), (2 * K, 0), MEASURED),
+    ),
+    "style-guard": (
+        # Beside ASPL's, one image of the style; the rest is known.
+        protections.StyleGuard(rounds=R, moves=K, surrogate_steps=Q, batch=N),
+        learning(R * K, (R + R + 1) * Q * N, (1 + R) * N + 1),
+    ),
+    "style-protect": (
+        protections.StyleProtect(layers="up_blocks.0", steps=S, batch=B),
+        learning(S, S * B, S * B),
+    ),
+    "adv-paint": (
+        # Photo and masked photo are encoded, both with guidance; once more of the clean one.
+        protections.AdvPaint(steps=S),
+        passes(
+            (2 * N * (S + 1), N * S), unet=(2 * N * (S + 1), 2 * N * S), lpips=MEASURED
+        ),
     ),
     "impress": (
         attacks.Impress(steps=S, lpips_budget=0.0),
