@@ -2,17 +2,19 @@
 
     python tools/samples_needed.py [--draws 200]
 
-Two artists of unlike movements each: a set of `n` works of the first, of which a known share is
-replaced by works of the second, is compared with `n` other works of the first. The effect is seen
-where the value lies beyond 95 % of the values of sets without works of the second. Printed are, per
-metric and share, the least size at which four draws in five see it, for every pair of artists, and
-what a metric says where there is no effect. docs/set-metrics.md has the tables.
+A set of `n` works of one artist, of which a known share is replaced by works of another, is
+compared with `n` other works of the first. The effect is seen where the value lies beyond 95 % of
+the values of sets without works of the second. Pairs of artists are of unlike movements, or of one
+movement.
+
+Printed is, per metric, size and share, how many of the draws see the effect: the least of the
+pairs, and their median; then the 5 %, 50 % and 95 % quantiles of what the metric says where there is no
+effect, as means over the pairs. docs/choose-a-metric.md has the tables.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 import warnings
 from collections.abc import Mapping, Sequence
 
@@ -31,15 +33,23 @@ from impress_bench.benchmark.models.open_clip_model import pack_clip
 from impress_bench.benchmark.pixels import to_tensor
 from impress_bench.metrics.base import SetMetric
 
-SIZES, SHARES = (8, 12, 16, 24, 32, 50, 100, 200), (0.1, 0.25, 0.5)
+SIZES = (8, 12, 16, 24, 32, 50, 100, 200)
+#: Shares of the other artist, where that is of another movement, and of the same.
+UNLIKE, ALIKE = (0.1, 0.25, 0.5), (0.25, 0.5, 1.0)
 #: Works per artist that sets are drawn from, without replacement.
 POOL = 900
 METRICS: Mapping[str, SetMetric] = {
     "kid": Kid(), "cmmd": Cmmd(), "fid": Fid(), "precision": Precision(), "recall": Recall(),
     "centroid-similarity": CentroidSimilarity(),
 }  # fmt: skip
-#: What takes unit embeddings.
-UNIT = ("cmmd", "centroid-similarity")
+
+
+def features(name: str, embeddings: Tensor) -> Tensor:
+    """What a metric's `embed` makes of raw embeddings (N, D)."""
+    if name in ("fid", "precision", "recall"):
+        return embeddings
+    unit = normalize(embeddings, dim=-1)
+    return unit * embeddings.shape[1] ** 0.5 if name == "kid" else unit
 
 
 def values(
@@ -82,40 +92,46 @@ def main() -> None:
     draws = parser.parse_args().draws
     warnings.simplefilter("ignore", SmallSetWarning)
     clip = pack_clip(PACK)
-    seen = {
-        artist: clip.embed(to_tensor(np.stack([work.image for work in works])))
-        for artist in world.artists("victim")
-        for works in [world.paintings(artist, "heldout", POOL)]
-    }
-    pairs = list(zip(list(seen)[::2], list(seen)[1::2], strict=True))
-    for first, second in pairs:
-        print(f"{first.name} ({first.movement}), {second.name} ({second.movement})")
-    for name, metric in METRICS.items():
-        features = {a: normalize(x, dim=-1) if name in UNIT else x for a, x in seen.items()}
-        report(name, metric, [(features[a], features[b]) for a, b in pairs], draws)
+
+    def embedded(artist: world.Artist) -> Tensor:
+        works = world.paintings(artist, "heldout", POOL)
+        return clip.embed(to_tensor(np.stack([work.image for work in works])))
+
+    first, second = world.artists("victim")[::2], world.artists("victim")[1::2]
+    fellows = [
+        next(other for other in world.artists(movement=one.movement) if other != one)
+        for one in first
+    ]
+    seen = {artist: embedded(artist) for artist in (*first, *second, *fellows)}
+    for others, shares in ((second, UNLIKE), (fellows, ALIKE)):
+        pairs = list(zip(first, others, strict=True))
+        names = [f"{a.name} ({a.movement}) and {b.name} ({b.movement})" for a, b in pairs]
+        print(f"shares {shares} of the second of", "; ".join(names))
+        for name in METRICS:
+            report(name, [(seen[a], seen[b]) for a, b in pairs], shares, draws)
 
 
 def report(
-    name: str, metric: SetMetric, pairs: Sequence[tuple[Tensor, Tensor]], draws: int
+    name: str, pairs: Sequence[tuple[Tensor, Tensor]], shares: Sequence[float], draws: int
 ) -> None:
-    """Print the power of a metric by size and share, the least over the pairs of artists."""
+    """Print the power of a metric by size and share; `pairs` are embeddings of two artists."""
+    metric = METRICS[name]
+    pairs = [(features(name, own), features(name, other)) for own, other in pairs]
     for size in SIZES:
         generator = np.random.default_rng(0)
-        lines, sizes = [], []
+        seen, nothing = [], []
         for own, other in pairs:
-            without = values(metric, own, other, size, 0.0, draws, generator)
-            sizes.append(np.quantile(without, [0.05, 0.5, 0.95]))
-            lines.append(
-                [
-                    power(metric, without, values(metric, own, other, size, s, draws, generator))
-                    for s in SHARES
-                ]
-            )
-        least = " ".join(f"{value:.2f}" for value in np.min(lines, axis=0))
-        median = " ".join(f"{value:.2f}" for value in np.median(lines, axis=0))
-        nothing = " ".join(f"{value:.4g}" for value in np.mean(sizes, axis=0))
-        print(f"{name} n={size} least {least} median {median} without effect {nothing}")
-        sys.stdout.flush()
+            drawn = [
+                values(metric, own, other, size, share, draws, generator)
+                for share in (0.0, *shares)
+            ]
+            nothing.append(np.quantile(drawn[0], [0.05, 0.5, 0.95]))
+            seen.append([power(metric, drawn[0], effect) for effect in drawn[1:]])
+        least, median = (
+            " ".join(f"{value:.2f}" for value in of(seen, axis=0)) for of in (np.min, np.median)
+        )
+        without = " ".join(f"{value:.4g}" for value in np.mean(nothing, axis=0))
+        print(f"{name} n={size} least {least} median {median} without effect {without}", flush=True)
 
 
 if __name__ == "__main__":

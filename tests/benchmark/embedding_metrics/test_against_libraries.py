@@ -49,7 +49,7 @@ def test_set_metrics_of_the_ateliers_clip():
     assert metric.compare(painted, own) == pytest.approx(float(library.compute()[0]), rel=1e-4)
     assert metric(images(24), 0.7 * images(24, seed=1)) == metric.compare(painted, own)
     unit = Cmmd().embed(images(24)), Cmmd().embed(0.7 * images(24, seed=1))
-    assert torch.allclose(unit[0], normalize(painted), atol=1e-6)
+    assert torch.allclose(unit[0] * 128**0.5, painted, atol=1e-5)
 
     def kernel(x, y):
         return math.exp(-float((x.double() - y.double()).square().sum()) / 200)
@@ -64,6 +64,9 @@ def test_set_metrics_of_the_ateliers_clip():
     across = sum(kernel(x, y) for x in unit[0] for y in unit[1])
     expected = 1000 * (within / (24 * 23) - 2 * across / 24**2)
     assert Cmmd().compare(*unit) == pytest.approx(expected, rel=1e-6)
+    raw = Precision().embed(images(24))
+    assert torch.allclose(normalize(raw), unit[0], atol=1e-6)
+    assert not torch.allclose(raw, unit[0])
     assert Precision().compare(painted, own) == covered(painted, own, 3)
     assert Recall(k=5).compare(painted, own) == covered(own, painted, 5)
     means = (part.mean(0) for part in unit)
