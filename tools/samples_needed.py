@@ -8,8 +8,8 @@ the values of sets without works of the second. Pairs of artists are of unlike m
 movement.
 
 Printed is, per metric, size and share, how many of the draws see the effect: the least of the
-pairs, and their median; then the 5 %, 50 % and 95 % quantiles of what the metric says where there is no
-effect, as means over the pairs. docs/choose-a-metric.md has the tables.
+pairs, and their median; then the 5 %, 50 % and 95 % quantiles of what the metric says where there
+is no effect, as means over the pairs. docs/choose-a-metric.md has the tables.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import math
 import shutil
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -15,6 +16,7 @@ from torchmetrics.functional.multimodal import clip_score
 from torchmetrics.functional.multimodal.clip_iqa import _clip_iqa_compute
 from torchmetrics.image.kid import KernelInceptionDistance
 
+from impress_bench.benchmark.atelier import world
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.embedding_metrics.cmmd import Cmmd
 from impress_bench.benchmark.embedding_metrics.fid import Fid, SmallSetWarning
@@ -27,6 +29,7 @@ from impress_bench.benchmark.embedding_metrics.prompted import (
 )
 from impress_bench.benchmark.embedding_metrics.similarity import CentroidSimilarity, ImageSimilarity
 from impress_bench.benchmark.models.open_clip_model import open_clip_model
+from impress_bench.benchmark.pixels import to_tensor
 from impress_bench.metrics import covered, frechet_distance
 
 TITLES = ("a harbour at dusk", "a portrait of a tailor", "a bowl of plums")
@@ -125,6 +128,15 @@ def test_directional_similarity(open_clip_folder):
         assert float(found[at]) == pytest.approx(float(cosine), abs=1e-5)
     assert found[1] == 0  # the middle text is the same
     assert (DirectionalSimilarity(source)(clean, clean, prompts, TITLES) == 0).all()
+
+
+def test_the_atelier_s_clip_tells_titles_apart():
+    """Paintings beside their own titles, and beside those of others."""
+    works = world.paintings(world.artists("victim")[4], "heldout", 24)
+    painted = to_tensor(np.stack([work.image for work in works]))
+    titles = tuple(work.title for work in works)
+    own, others = (ClipScore()(painted, None, said) for said in (titles, titles[1:] + titles[:1]))
+    assert own.mean() > others.mean() + 20
 
 
 def test_csd_s_weights_are_an_encoder(open_clip_folder, tmp_path):
