@@ -20,7 +20,7 @@ class Cmmd(EncodedSetMetric):
 
     title: ClassVar[str] = "CMMD"
     higher_is_better: ClassVar[bool] = False
-    minimum: ClassVar[int] = 8
+    minimum: ClassVar[int] = 12
 
     def embed(self, images: Tensor) -> Tensor:
         """Unit embeddings (N, D) of images (N, 3, H, W) in [0, 1]."""

@@ -26,7 +26,7 @@ class Fid(EncodedSetMetric):
 
     title: ClassVar[str] = "FID (biased by size)"
     higher_is_better: ClassVar[bool] = False
-    minimum: ClassVar[int] = 8
+    minimum: ClassVar[int] = 12
 
     def compare(self, painted: Tensor, reference: Tensor) -> float:
         """From embeddings (N, D) and (M, D); above 0 also of one distribution."""

@@ -24,7 +24,7 @@ class Kid(EncodedSetMetric):
 
     title: ClassVar[str] = "KID"
     higher_is_better: ClassVar[bool] = False
-    minimum: ClassVar[int] = 8
+    minimum: ClassVar[int] = 12
 
     def embed(self, images: Tensor) -> Tensor:
         """Embeddings (N, D) of norm sqrt(D) of images (N, 3, H, W) in [0, 1]."""

@@ -18,13 +18,13 @@ class Precision(EncodedSetMetric):
 
     Args:
         encoder: As of every metric of embeddings.
-        k: A ball reaches to the `k`-th nearest neighbour; 1 to 19, no unit.
+        k: A ball reaches to the `k`-th nearest neighbour; 1 to 11, no unit.
     """
 
     title: ClassVar[str] = "Precision"
     higher_is_better: ClassVar[bool] = True
     unit: ClassVar[str] = SHARE
-    minimum: ClassVar[int] = 20
+    minimum: ClassVar[int] = 12
 
     def __init__(self, encoder: str = ATELIER, k: int = 3) -> None:
         super().__init__(encoder)
@@ -41,7 +41,7 @@ class Recall(Precision):
 
     Args:
         encoder: As of every metric of embeddings.
-        k: A ball reaches to the `k`-th nearest neighbour; 1 to 19, no unit.
+        k: A ball reaches to the `k`-th nearest neighbour; 1 to 11, no unit.
     """
 
     title: ClassVar[str] = "Recall"
