@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from impress_bench.benchmark.contract import PluginError, State
 from impress_bench.metrics.base import Metric
@@ -30,7 +30,7 @@ class FaceIdentity(Metric):
 
     title: ClassVar[str] = "Face identity"
     higher_is_better: ClassVar[bool] = True
-    reference: ClassVar = "original"
+    reference: ClassVar[Literal["exploit", "original"]] = "original"
     files: ClassVar[tuple[str, ...]] = ("models",)
 
     def __init__(self, models: str = "~/.insightface/models/buffalo_l") -> None:

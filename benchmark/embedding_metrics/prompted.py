@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from impress_bench.benchmark.embedding_metrics.encoded import Encoded
 from impress_bench.metrics.base import Metric
@@ -37,7 +37,7 @@ class DirectionalSimilarity(Encoded, Metric):
 
     title: ClassVar[str] = "Directional similarity"
     higher_is_better: ClassVar[bool] = True
-    reference: ClassVar = "original"
+    reference: ClassVar[Literal["exploit", "original"]] = "original"
     needs_titles: ClassVar[bool] = True
 
     def __call__(
