@@ -28,6 +28,12 @@ class Metric(ABC):
     #: Whether it compares each image with what the exploit makes of the clean images. Tasks whose
     #: exploits cannot be compared image by image, such as style mimicry, are then not measured.
     needs_reference: ClassVar[bool] = True
+    #: With `needs_reference`, which images are compared with: "exploit", what the exploit makes of
+    #: the clean images, or "original", the clean images themselves.
+    reference: ClassVar[Literal["exploit", "original"]] = "exploit"
+    #: Whether it is called with `titles=`, a text per image of what it was to show, and, where it
+    #: has a reference, `reference_titles=`. Cells of tasks that say neither are skipped.
+    needs_titles: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, images: Tensor, reference: Tensor | None) -> Tensor:
@@ -35,8 +41,8 @@ class Metric(ABC):
 
         Parameters:
             images: What the exploit made, float32 (B, 3, H, W) in [0, 1].
-            reference: What it made of the clean images, of the same shape and in the same order;
-                None without `needs_reference`.
+            reference: The images to compare with, of the same shape and in the same order; None
+                without `needs_reference`.
 
         Returns finite values (B,).
         """

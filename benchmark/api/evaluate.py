@@ -136,6 +136,10 @@ def _registered(text: str, registry: Registry) -> Callable[[Tensor, Tensor], Any
         raise ConfigError(
             f"metrics: {text} has one value per set of images, not per image; create it and call it"
         )
+    if getattr(metric, "needs_titles", False):
+        raise ConfigError(
+            f"metrics: {text} compares images with texts; create it and call it with titles="
+        )
     measure: Callable[[Tensor, Tensor], Any] = metric
     return measure
 

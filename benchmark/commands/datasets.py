@@ -45,7 +45,7 @@ def wikiart(
     """
     from impress_bench.benchmark.datasets import captions
     from impress_bench.benchmark.datasets import wikiart as dataset
-    from impress_bench.benchmark.models.style_classifier import OpenClipStyleClassifier
+    from impress_bench.benchmark.models.style_classifier import ZeroShotStyleClassifier
 
     with _whole_or_not_at_all(target) as scratch:
         if told := captions.problem(captioner):
@@ -54,7 +54,7 @@ def wikiart(
         genres = dict.fromkeys(one.genre for one in found)
         labels = tuple(dict.fromkeys((*dataset.LABELS, *genres)))
         try:
-            classifier = OpenClipStyleClassifier.from_source(clip, labels, ("{}",))
+            classifier = ZeroShotStyleClassifier.from_source(clip, labels, ("{}",))
         except Exception as error:
             first = str(error).strip().partition("\n")[0]
             raise ConfigError(f"--clip: {clip} cannot be loaded ({first})") from error

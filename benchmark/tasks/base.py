@@ -110,7 +110,10 @@ class Task(ABC):
     ) -> ImageSet:
         """What the target model makes of `images`. The noise depends on (subject, seed) alone, so
         that protections and purifiers are compared pairwise. `control` names one of `controls`;
-        then `images` are the originals and the control decides what to make of them."""
+        then `images` are the originals and the control decides what to make of them.
+
+        The titles of what it returns, if any, say what each image was to show: metrics that compare
+        images with texts read them."""
 
     @abstractmethod
     def score(

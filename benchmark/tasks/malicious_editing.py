@@ -114,7 +114,7 @@ class MaliciousEditing(Task):
         progress: Callable[[int, int], None],
         control: str | None = None,
     ) -> ImageSet:
-        """The edited photo.
+        """The edited photo, whose title is the prompt.
 
         The control "other-seed" edits the clean photo with other noise: how alike two edits are
         that differ in nothing else. "grey-head" edits a photo without a head, which shows how much
@@ -133,17 +133,18 @@ class MaliciousEditing(Task):
         if control == "grey-head":
             pixels = np.where(keep[..., None], np.uint8(GREY), pixels)
         generator = torch.Generator().manual_seed(seed + (control == "other-seed"))
+        prompt = settings.prompt.format(sitter=known.sitter, place=known.place)
         edited = model.repaint(
             to_tensor(pixels),
             torch.from_numpy(keep.copy()),
-            [settings.prompt.format(sitter=known.sitter, place=known.place)] * len(pixels),
+            [prompt] * len(pixels),
             generator,
             steps=settings.sampling_steps,
             guidance_scale=settings.guidance_scale,
             eta=settings.eta,
         )
         progress(1, 1)
-        return replace(known.photo, images=to_pixels(edited))
+        return replace(known.photo, images=to_pixels(edited), titles=(prompt,) * len(pixels))
 
     def score(
         self, subject: str, exploited: ImageSet, reference: ImageSet | None

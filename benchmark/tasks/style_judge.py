@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
     from impress_bench.benchmark.models.style_classifier import (
-        OpenClipStyleClassifier,
         StyleClassifier,
         ZeroShotStyleClassifier,
     )
@@ -197,7 +196,7 @@ class StyleJudge:
         """Of an artist's own works; computed once, since every score asks for all artists'."""
         return self._embed(self._images_of(artist))
 
-    def _clip(self) -> ZeroShotStyleClassifier | OpenClipStyleClassifier:
+    def _clip(self) -> ZeroShotStyleClassifier:
         """The classifier that has a label's text and an image in one space."""
         from impress_bench.benchmark.models.style_classifier import SecondStyleClassifier
 

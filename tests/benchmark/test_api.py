@@ -396,6 +396,8 @@ def test_evaluate_asks_for_a_reference_and_known_metrics(pixels):
         evaluate(pixels, pixels)
     with pytest.raises(ConfigError, match="reference: 1 for 2 images"):
         evaluate(pixels, pixels[:1])
+    with pytest.raises(ConfigError, match="clip-score compares images with texts"):
+        evaluate(pixels, pixels, metrics=["clip-score"])
     with pytest.raises(ConfigError, match="16 x 16, the images compared with it 16 x 8"):
         evaluate(pixels[:, :, :8], pixels)
 

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
-from transformers import CLIPTokenizer
 
 from impress_bench.benchmark.atelier import PACK, world
 from impress_bench.benchmark.atelier.train.data import PaintedSet, per_movement
@@ -77,7 +76,7 @@ def denoiser_figures(job: Job) -> dict[str, Any]:
         "second_samples": movement_recognised(second, samples, titled.movements),
         "advdm_moves": _advdm_moves(model, per_movement(held_out, 2), job.device),
     }
-    texts = partial(_text_embeddings, judge, owner)
+    texts = partial(_text_embeddings, judge)
     reference = judge.embed(to_tensor(others.images))
     for name, images in sets.items():
         embeddings = judge.embed(images)
@@ -201,12 +200,9 @@ def embedding_distance(painted: Tensor, reference: Tensor) -> float:
     return squared_mmd(painted * scale, reference * scale)
 
 
-def _text_embeddings(judge: ZeroShotStyleClassifier, pack: Path, texts: list[str]) -> Tensor:
-    """Unit embeddings (T, D) of texts, by the classifier of `pack`."""
-    tokenizer = CLIPTokenizer.from_pretrained(pack / "tokenizer")
-    tokens = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")
-    with torch.no_grad():
-        return normalize(judge.model.encode_text(tokens.input_ids), dim=-1)
+def _text_embeddings(judge: ZeroShotStyleClassifier, texts: list[str]) -> Tensor:
+    """Unit embeddings (T, D) of texts."""
+    return normalize(judge.model.embed_texts(texts), dim=-1)
 
 
 def _advdm_moves(model: LatentDiffusion, paintings: PaintedSet, device: torch.device) -> float:

@@ -90,7 +90,7 @@ class Isolation:
             "titles": list(images.titles),
             "masks": images.masks is not None,
             "results": [
-                [name, dict(moved.distances), len(moved.images.names)]
+                [name, dict(moved.distances), len(moved.images.names), list(moved.images.titles)]
                 for name, moved in question.results.items()
             ],
         }
@@ -100,8 +100,10 @@ def _question(stage: Protect | Purify | Measure, inputs: Mapping[str, Result]) -
     """The input of a stage's plugin; a metric's reference is passed as a result."""
     if not isinstance(stage, Measure):
         return stage.question(inputs)
+    told = bool(stage.metric.shown.get("titles"))
     images, reference = (
-        None if one is None else replace(one, titles=(), masks=None) for one in stage.images(inputs)
+        None if one is None else replace(one, titles=one.titles if told else (), masks=None)
+        for one in stage.images(inputs)
     )
     assert images is not None
     results = {} if reference is None else {"reference": Moved(reference, {})}

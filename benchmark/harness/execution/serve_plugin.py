@@ -109,9 +109,9 @@ def _question(folder: Path, job: Mapping[str, Any], component: Component) -> Que
     masks = _pixels(folder / MASKS, names) > 127 if job["masks"] else None
     images = ImageSet(_pixels(folder / IMAGES_IN, names), names, tuple(job["titles"]), masks)
     results = {}
-    for at, (name, distances, count) in enumerate(job["results"]):
+    for at, (name, distances, count, titles) in enumerate(job["results"]):
         called = tuple(f"{number:03d}" for number in range(count))
-        moved = ImageSet(_pixels(folder / f"result-{at}", called), called)
+        moved = ImageSet(_pixels(folder / f"result-{at}", called), called, tuple(titles))
         results[name] = Moved(moved, distances)
     return Question(component, images, job["seed"], job["subject"], results)
 

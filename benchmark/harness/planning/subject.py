@@ -217,6 +217,8 @@ class SubjectPlanner:
 
     def _compared(self, metric: Component, seed: int) -> Stage | None:
         """The images that a metric compares with, if it does."""
+        if metric.shown["reference"] == "original":
+            return self.original
         if metric.shown["reference"] == "own":
             control = self.planned.task.own_images
             if control is None:

@@ -20,19 +20,22 @@ from impress_bench.benchmark.models.hub import commit_of, is_source, place_of
 def shown_of(draft: Component, metric: Any) -> dict[str, Any]:
     """A metric's declaration, the images that it is compared with, and the fewest it needs.
 
-    `reference` is "exploit" (what becomes of the clean images), "own" (the subject's own images,
-    of metrics over sets alone) or "" (none).
+    `reference` is "exploit" (what becomes of the clean images), "original" (the clean images, of
+    metrics over images alone), "own" (the subject's own images, of metrics over sets alone) or ""
+    (none). `titles` says whether it is given texts.
     """
     try:
         info = MetricInfo.of(metric, draft.label)
-        reference = "exploit" if getattr(metric, "needs_reference", True) else ""
-        if info.over == "set":
-            reference = getattr(metric, "reference", "own")
-            if reference not in ("own", "exploit"):
-                raise ValueError(f"reference is 'own' or 'exploit', not {reference!r}")
+        known = ("own", "exploit") if info.over == "set" else ("exploit", "original")
+        reference = getattr(metric, "reference", known[0])
+        if reference not in known:
+            raise ValueError(f"reference is {known[0]!r} or {known[1]!r}, not {reference!r}")
+        if info.over == "image" and not getattr(metric, "needs_reference", True):
+            reference = ""
         return {
             **info.stored(),
             "reference": reference,
+            "titles": info.over == "image" and bool(getattr(metric, "needs_titles", False)),
             "minimum": int(getattr(metric, "minimum", 2 if info.over == "set" else 1)),
         }
     except (AttributeError, ValueError) as error:

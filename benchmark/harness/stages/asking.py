@@ -104,8 +104,13 @@ def ask_metric(component: Component, images: ImageSet, reference: ImageSet | Non
 
     beside = None if reference is None else to_tensor(reference)
     metric = component.create()
+    texts = {}
+    if component.shown.get("titles"):
+        texts["titles"] = images.titles
+        if reference is not None:
+            texts["reference_titles"] = reference.titles
     with torch.no_grad():
-        answer = metric(to_tensor(images), beside)
+        answer = metric(to_tensor(images), beside, **texts)
     of_sets = component.shown["over"] == "set"
     try:
         return [float(answer)] if of_sets else [float(value) for value in answer]

@@ -19,8 +19,8 @@ from impress_bench.benchmark.harness.storage.result import Result
 class Measure(Stage):
     """A metric of an exploit, beside the images that it compares with.
 
-    Those are the exploit of the clean images or, of a metric over sets, the subject's own images;
-    `reference` is None for a metric that compares with none.
+    Those are the exploit of the clean images, the clean images or, of a metric over sets, the
+    subject's own images; `reference` is None for a metric that compares with none.
     """
 
     kind = "measure"
@@ -51,12 +51,18 @@ class Measure(Stage):
     def images(self, inputs: Mapping[str, Result]) -> tuple[ImageSet, ImageSet | None]:
         """What the metric is given: the images, and what they are compared with.
 
-        Raises PluginError, for a skipped cell, if sets are the same or too small for the metric.
+        Raises PluginError, for a skipped cell, if sets are the same or too small for the metric, or
+        if it needs texts that the task does not give.
         """
         exploited = images_of(inputs["exploited"])
         reference = None if self.reference is None else images_of(inputs["reference"])
         if self._of_sets:
             self._check_sets(len(exploited.names), 0 if reference is None else len(reference.names))
+        if self.metric.shown.get("titles"):
+            for images in (exploited, reference):
+                if images is not None and not images.titles:
+                    message = "needs a text per image, and this task says none of some of them"
+                    raise PluginError(self.component, message, State.SKIPPED)
         return exploited, reference
 
     def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:

@@ -56,6 +56,7 @@ halved = fake_plugins:Halving
 [impress_bench.metrics]
 gap = fake_plugins:Gap
 brightness = fake_plugins:Brightness
+wording = fake_plugins:Wording
 short = fake_plugins:Short
 torn = fake_plugins:Torn
 odd = fake_plugins:Clean

@@ -21,7 +21,7 @@ from impress_bench.benchmark.harness.plugins.models import model_digest
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.models.digest import folder_digest, tree_digest
 from impress_bench.benchmark.models.families.known import model_problem
-from impress_bench.benchmark.models.style_classifier import OpenClipStyleClassifier
+from impress_bench.benchmark.models.style_classifier import ZeroShotStyleClassifier
 
 COMMITS = ("a" * 40, "b" * 40)
 
@@ -248,7 +248,7 @@ def test_a_clip_s_safetensors_are_read_whatever_lies_beside_them(open_clip_folde
         (folder / beside).write_bytes(b"not to be read")
     images = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     scores = [
-        OpenClipStyleClassifier.from_source(str(one), ("a", "b"), ("{}",)).scores(images)
+        ZeroShotStyleClassifier.from_source(str(one), ("a", "b"), ("{}",)).scores(images)
         for one in (open_clip_folder, folder)
     ]
     assert torch.equal(*scores)

@@ -53,7 +53,8 @@ def test_photos_are_moved_to_another_place(task, model, monkeypatch):
         lambda model, images, keep, given, *rest, **more: (prompts.extend(given), images)[1],
     )
     for subject in task.subjects():
-        task.exploit(subject, task.originals(subject), model, 0, silent)
+        edit = task.exploit(subject, task.originals(subject), model, 0, silent)
+        assert edit.titles == (prompts[-1],)
     places = set()
     for subject, prompt in zip(task.subjects(), prompts, strict=True):
         title = task.originals(subject).titles[0]

@@ -69,7 +69,8 @@ def test_it_is_found_asked_and_measured(bench, theirs):
 
 
 def test_a_metric_measures_the_same_apart(bench, tmp_path):
-    values = {"protections": ["clean"], "purifiers": ["keep"], "subjects": 1, "metrics": ["gap"]}
+    values = {"protections": ["clean"], "purifiers": ["keep"], "subjects": 1}
+    values["metrics"] = ["gap", "wording"]
     here = bench.run("here", **values)
     apart = bench.run("there", store=tmp_path / "other", isolate=True, **values)
     assert apart.failures == []

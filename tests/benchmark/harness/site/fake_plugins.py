@@ -292,6 +292,20 @@ class Brightness:
         return images.flatten(1).mean(1)
 
 
+class Wording:
+    """A metric of images beside texts: lengths of both texts, and the change of the image."""
+
+    title = "Wording"
+    higher_is_better = True
+    reference = "original"
+    needs_titles = True
+
+    def __call__(self, images, reference, titles, reference_titles):
+        pairs = zip(titles, reference_titles, strict=True)
+        words = [100 * len(one) + len(other) for one, other in pairs]
+        return images.new_tensor(words) + (images - reference).abs().flatten(1).mean(1)
+
+
 class Short(Brightness):
     """One value, however many images there are."""
 

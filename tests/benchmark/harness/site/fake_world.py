@@ -65,7 +65,8 @@ class Copying(Task):
         noise = np.random.default_rng(seed).integers(-9, 9, images.images.shape)
         pixels = np.zeros_like(images.images) if control == "blank" else images.images
         copied = (pixels.astype(int) + noise).clip(0, 255).astype(np.uint8)
-        return ImageSet(copied, images.names)
+        shown = () if control else tuple(f"copy of {name}" for name in images.names)
+        return ImageSet(copied, images.names, shown)
 
     def score(self, subject, exploited, reference):
         gap = np.abs(exploited.images.astype(float) - reference.images.astype(float))

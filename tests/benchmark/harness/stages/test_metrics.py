@@ -76,6 +76,20 @@ def test_metrics_over_sets_have_one_value_per_cell(bench):
     assert [metric["over"] for metric in described["copying"]] == ["image"] * 2 + ["set"] * 3
 
 
+def test_a_metric_is_given_the_originals_and_both_texts(bench):
+    found = values(bench.run(metrics=["wording"], protections=["clean"], subjects=1)).loc["ada"]
+    plan = make_plan(bench.preset(subjects=1), Registry())
+    cell = next(c for c in plan.cells if c.place.parts == ("clean", "keep"))
+    store = Store(bench.store)
+    copy, original = (store.get(s.key).images.images for s in (cell.exploited, cell.original))
+    # "copy of one" and "copy of two" have 11 letters, "a hill" 6 and "a cow" 5.
+    expected = 1100 + 5.5 + abs(copy.astype(float) - original).mean() / 255
+    assert found.loc[("clean", "keep", "wording"), "value"] == pytest.approx(expected, abs=1e-4)
+    blank = found.loc["control:blank", "", "wording"]
+    assert blank["state"] == "skipped"
+    assert "needs a text per image" in blank["reason"]
+
+
 def test_a_broken_metric_costs_its_own_figures(bench):
     alone = values(bench.run("alone"))
     result = bench.run(metrics=["short", "torn", "odd", "brightness"])

@@ -1,0 +1,1 @@
+"""Registered metrics that see images through an encoder: sets, pairs, and images beside texts."""
