@@ -31,7 +31,8 @@ class Kid(EncodedSetMetric):
         from torch.nn.functional import normalize
 
         embeddings = self.features(images)
-        return normalize(embeddings, dim=-1) * embeddings.shape[1] ** 0.5
+        scaled: Tensor = normalize(embeddings, dim=-1) * embeddings.shape[1] ** 0.5
+        return scaled
 
     def compare(self, painted: Tensor, reference: Tensor) -> float:
         """From embeddings (N, D) and (M, D) of norm sqrt(D); 0 is expected of one distribution."""

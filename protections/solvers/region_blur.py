@@ -63,4 +63,5 @@ def ring_powers(images: Tensor) -> Tensor:
     rows, columns = rows - (height - 1) / 2, columns - (width - 1) / 2
     ring = (rows[:, None].square() + columns.square()).sqrt().round().long().flatten()
     rings = power.new_zeros(len(power), int(ring.max()) + 1)
-    return (rings.index_add(1, ring, power.flatten(1)) + 1e-8).log10()
+    spectrum: Tensor = (rings.index_add(1, ring, power.flatten(1)) + 1e-8).log10()
+    return spectrum
