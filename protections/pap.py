@@ -50,7 +50,9 @@ class Pap(GradientProtection[PromptState]):
             does not read its argument.
         steps: steps of PGD; at least 1.
         prompt_steps: gradient steps of the embedding within each; at least 1.
-        prompt_lr: their rate, on the mean squared error; at least 0.
+        prompt_lr: their rate, on the mean squared error; at least 0. While steps are small, H is
+            half of `prompt_lr` * `prompt_steps` over the number of an embedding's values, 59,136 in
+            Stable Diffusion 1; a model of shorter or narrower prompts needs a lower rate.
         prompt: whose embedding is c_0.
 
     Raises:
