@@ -50,7 +50,8 @@ def heat_maps(
         return [], []
     found = measured_task(cells, task, layout)
     subjects = sorted({str(name) for name in cells.loc[cells["task"] == task, "subject"]})
-    maps, records = [], []
+    maps: list[HeatMap] = []
+    records: list[dict[str, Any]] = []
     for metric, block in zip(found.metrics, board.blocks, strict=True):
         maps.append(_map(found, metric, block, subjects, layout, records))
     return maps, records

@@ -6,16 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from PIL import Image
+
 from impress_bench.leaderboard.html.texts import slug
 
 
 class Strip(NamedTuple):
-    """A picture in `figures/` of some subjects of a task: rows are conditions."""
+    """A picture in `figures/` of some subjects of a task: rows are conditions. Its size in pixels
+    keeps the page from moving while it loads."""
 
     file: str
     caption: str
     task: str
     subjects: Sequence[str]
+    width: int
+    height: int
 
 
 def strips(
@@ -37,7 +42,8 @@ def strips(
         for task, known in sorted(subjects.items()):
             here = [subject for subject in known if subject in shown]
             if here and name.startswith(slug(task) + "-"):
-                found.append(Strip(name, caption, task, here))
+                with Image.open(folder / name) as picture:
+                    found.append(Strip(name, caption, task, here, *picture.size))
     return found
 
 

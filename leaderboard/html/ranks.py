@@ -64,4 +64,6 @@ def _side(first: Mapping[str, float], second: Mapping[str, float], comparisons: 
         return 0
     level = 1 - 0.05 / (2 * comparisons)
     half = float(stdtrit(found.n - 1, level)) * found.std / math.sqrt(found.n)
-    return (found.mean - half > 0) - (found.mean + half < 0)
+    if found.mean - half > 0:
+        return 1
+    return -1 if found.mean + half < 0 else 0
