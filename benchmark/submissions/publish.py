@@ -94,8 +94,9 @@ def publish(
         boards = build_boards(*shown, part.frames.notes)
         facts = _facts(part.origins, here)
         sections.append(Section(facts, boards, Layout(meta), place))
-        shown_part = replace(part, frames=part.frames._replace(cells=cells, protections=distances))
-        source = source_of(replace(shown_part, meta=meta), _page_name(part.folder.name), about)
+        frames = part.frames._replace(cells=cells, protections=distances)
+        together = replace(part, frames=frames, meta=meta)
+        source = source_of(together, _page_name(part.folder.name), about)
         sources.append(replace(source, facts=facts))
     for group, claimed in [(one, False) for one in _alike(sent)] + [
         (one, True) for one in _alike(claims)
@@ -107,7 +108,7 @@ def publish(
     write_atomically(page, index(sections).encode())
     written.append(page)
     if html is not None and sources:
-        write_site(sources, make_folder(html, "--html"))
+        write_site(_named_apart(sources), make_folder(html, "--html"))
         written.append(html / "index.html")
     return written
 
@@ -115,6 +116,16 @@ def publish(
 def _page_name(name: str) -> str:
     """The name of a page: that of the folder of results, as far as file names go."""
     return slug(name) or "results"
+
+
+def _named_apart(sources: Sequence[Source]) -> list[Source]:
+    """The sources with a number behind each name that an earlier one has."""
+    names: dict[str, int] = {}
+    apart = []
+    for source in sources:
+        names[source.name] = count = names.get(source.name, 0) + 1
+        apart.append(replace(source, name=source.name + f"-{count}" * (count > 1)))
+    return apart
 
 
 def _alike(sent: Sequence[Sent]) -> list[list[Sent]]:
