@@ -62,5 +62,5 @@ function grid(label, heads, rows) {
   const body = rows.map(([name, ...texts]) =>
     make("tr", {}, make("th", { scope: "row" }, name), ...texts.map((text) => make("td", {}, text))));
   const table = make("table", { "aria-label": label }, make("thead", {}, head), make("tbody", {}, ...body));
-  return make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": label }, table);
+  return make("div", { class: "wide", tabindex: "0", role: "group", "aria-label": label }, table);
 }
