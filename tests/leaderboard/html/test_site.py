@@ -128,16 +128,14 @@ def test_what_strangers_write_is_text(source: Any, page_of: Any) -> None:
     assert "boom()" in after.text
     assert "<img" not in after.text
     # No tag and no attribute more than its own: only texts differ.
-    assert {t for t, _ in after.tags} == {t for t, _ in before.tags}
+    assert {t for t, _ in after.tags} <= {t for t, _ in before.tags}
     assert not [a for _, a in after.tags if {"onerror", "src"} & set(a)]
     assert not [a for _, a in after.tags if (a.get("href") or "").startswith("javascript:")]
     assert len(after.scripts) == 2
     assert "boom()" not in after.scripts[1]
     assert after.data["titles"][EVIL] == f"{EVIL} {ENDING}"
     assert after.data["tasks"][0]["subjects"][0] == ENDING
-    assert ENDING in after.data["records"][0]["cells"][0]["reason"] or any(
-        ENDING in (cell["reason"] or "") for cell in after.data["records"][0]["cells"]
-    )
+    assert any(ENDING in (cell["reason"] or "") for cell in after.data["records"][0]["cells"])
 
 
 @pytest.mark.parametrize(
