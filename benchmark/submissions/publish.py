@@ -78,7 +78,7 @@ def publish(
     sections, written = [], []
     sources: list[Source] = []
     about = about_plugins() if html is not None else {}
-    about |= {f"{one.submission.kind} {one.submission.name}": _described(one.submission)
+    about |= {f"{one.submission.kind} {one.submission.name}": _said(one.submission)
               for one in (*sent, *claims)}  # fmt: skip
     for part in parts:
         here = [one for one in sent if not difference(part.origins[0], one.origin, False)]
@@ -94,10 +94,11 @@ def publish(
         boards = build_boards(*shown, part.frames.notes)
         facts = _facts(part.origins, here)
         sections.append(Section(facts, boards, Layout(meta), place))
-        frames = part.frames._replace(cells=cells, protections=distances)
-        together = replace(part, frames=frames, meta=meta)
-        source = source_of(together, _page_name(part.folder.name), about)
-        sources.append(replace(source, facts=facts))
+        if html is not None:
+            frames = part.frames._replace(cells=cells, protections=distances)
+            together = replace(part, frames=frames, meta=meta)
+            source = source_of(together, _page_name(part.folder.name), about)
+            sources.append(replace(source, facts=facts))
     for group, claimed in [(one, False) for one in _alike(sent)] + [
         (one, True) for one in _alike(claims)
     ]:
@@ -214,6 +215,11 @@ def _first(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
 def _facts(origins: Sequence[Mapping[str, Any]], sent: Sequence[Sent]) -> list[str]:
     """What was run with what, and who sent in what."""
     return run_lines(origins) + [_described(one.submission) for one in sent]
+
+
+def _said(submission: Submission) -> str:
+    """What its authors say of a submission."""
+    return f"{submission.summary} ({submission.licence}; as submitted)"
 
 
 def _described(submission: Submission) -> str:

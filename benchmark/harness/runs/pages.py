@@ -106,7 +106,8 @@ def write_pictures(
 
 def _by_subject(plan: Plan) -> dict[tuple[str, str], list[Cell]]:
     """The cells of the first seed by task and subject."""
-    first, cells = min(plan.preset.seeds), {}  # type: int, dict[tuple[str, str], list[Cell]]
+    first = min(plan.preset.seeds)
+    cells: dict[tuple[str, str], list[Cell]] = {}
     for cell in plan.cells:
         if cell.place.seed == first:
             cells.setdefault((cell.place.task, cell.place.subject), []).append(cell)
