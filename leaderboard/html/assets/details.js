@@ -9,9 +9,9 @@ function settings(label) {
 }
 
 // The command that measures a cell again; controls are part of every run of their task.
-function commandOf(protection, purifier) {
+function commandOf(task, protection, purifier) {
   if (!data.command) return "";
-  const parts = [data.command, `--tasks ${data.quoted[currentTask().name]}`];
+  const parts = [data.command, `--tasks ${data.quoted[task.name]}`];
   if (!protection.startsWith("control:")) {
     parts.push(`--protections ${data.quoted[protection]}`);
     if (purifier) parts.push(`--purifiers ${data.quoted[purifier]}`);
@@ -19,8 +19,8 @@ function commandOf(protection, purifier) {
   return parts.join(" ");
 }
 
-function provenance(labels, protection, purifier) {
-  const command = commandOf(protection, purifier);
+function provenance(labels, task, protection, purifier) {
+  const command = commandOf(task, protection, purifier);
   return [
     make("h3", {}, "Settings and digests"),
     ...labels.flatMap(settings),
@@ -52,13 +52,16 @@ function showCell(protection, purifier) {
     make("p", {}, `Mean with its 95 % interval: ${record.interval}; ${record.n} of ${task.subjects.length} subjects.`),
     record.state === "done" ? null : make("p", { class: "caution" }, `State: ${record.state}. ${record.reason || ""}`),
     grid("Values by subject", ["Subject", metric.title], rows),
-    ...provenance(labels, protection, purifier),
+    ...provenance(labels, task, protection, purifier),
   ].filter((one) => one !== null));
 }
 
 function showRow(protection) {
   const method = data.methods.protection[protection];
-  const task = currentTask();
+  // Not every task has every protection.
+  const measured = (one) => data.records.find((record) => record.task === one.name).cells
+    .some((cell) => cell.protection === protection);
+  const task = [currentTask(), ...data.tasks].find(measured);
   const subject = task.subjects.find((one) => conditionsOf(task.name, one).length ||
     data.strips.some((strip) => strip.task === task.name && strip.subjects.includes(one))) || task.subjects[0];
   const pictures = make("div", {});
@@ -75,7 +78,7 @@ function showRow(protection) {
     ...(method ? method.about.map((text) => make("p", {}, text)) : []),
     ...(costs.length ? [grid("Costs", ["Cost", "Value"], costs)] : []),
     make("h3", {}, "Pictures"), pictures,
-    ...(protection.startsWith("control:") ? [] : provenance([`protection ${protection}`], protection, "")),
+    ...(protection.startsWith("control:") ? [] : provenance([`protection ${protection}`], task, protection, "")),
   ]);
 }
 
