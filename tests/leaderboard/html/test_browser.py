@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -77,7 +76,7 @@ def view(browser: Any, site: Path) -> Iterator[Any]:
         page.on("request", lambda asked: asked.url.startswith(("file:", "blob:", "data:"))
                 or faults.append(asked.url))  # fmt: skip
         page.goto((folder / "index.html").as_uri() + state)
-        page.wait_for_selector("html[data-ready]", timeout=20_000)
+        page.wait_for_selector("html[data-ready]", timeout=60_000)
         return page
 
     yield visit
@@ -314,16 +313,23 @@ def test_what_strangers_write_does_nothing(view: Any, source: Source, tmp_path: 
     assert page.locator("script").count() == 2
 
 
+def busy(page: Any) -> float:
+    """Seconds of processor time of the page's main thread since it was loaded, by a second load:
+    wall time would measure what else the machine does."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    page.reload()
+    page.wait_for_selector("html[data-ready]", timeout=60_000)
+    page.locator(".heat thead button").nth(2).click()
+    measured = session.send("Performance.getMetrics")["metrics"]
+    return float(next(one["value"] for one in measured if one["name"] == "TaskDuration"))
+
+
 def test_5000_cells_are_interactive_within_two_seconds(view: Any, tmp_path: Path) -> None:
     metric = {"name": "score", "title": "Score", "higher_is_better": True, "unit": "%"}
     written = write_site([random_run(25, 200, 4, metric)], tmp_path / "large")
     assert sum(path.stat().st_size for path in written) < 15e6
-    started = time.perf_counter()
     page = view(folder=tmp_path / "large")
     page.locator(f"#heat-{TASK}-score thead button").nth(2).click()
-    took = time.perf_counter() - started
     assert page.locator("td[data-record] button").count() == 5000
-    print(f"5,000 cells: {took:.2f} s")
-    # A shared machine may be slow: the page's own work is measured, not the wait for a core.
-    timing = page.evaluate("performance.getEntriesByType('navigation')[0].domInteractive")
-    assert min(took, timing / 1000) < 2
+    assert busy(page) < 2
