@@ -23,6 +23,7 @@ from impress_bench.benchmark.harness.storage.atomic_files import make_folder
 from impress_bench.benchmark.harness.storage.store import Store, default_root
 from impress_bench.leaderboard import write_boards
 from impress_bench.leaderboard.html import write_site
+from impress_bench.leaderboard.html.pictures import Picture
 from impress_bench.leaderboard.html.texts import slug
 
 
@@ -69,7 +70,7 @@ def write_page(
     """
     part, target = read_part(Path(folder)), make_folder(Path(html), "--html")
     name = slug(part.meta.preset) or "run"
-    pictures = []
+    pictures: list[Picture] = []
     if store is not None:
         if len(part.origins) > 1:
             raise ConfigError(f"--store: {folder} is merged from several runs; name one of those")
