@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PRESET ?= mini
 
-.PHONY: help install leaderboard test lowest benchmark check format docs publish submission wheel clean
+.PHONY: help install leaderboard test lowest benchmark check format docs publish page submission wheel clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -69,6 +69,9 @@ docs: $(VENV)/installed-docs  ## the documentation as a site in site/; fails on 
 publish: $(VENV)/installed  ## LEADERBOARD.md and all boards from the stored results
 	$(BIN)/impress-bench publish
 
+page: $(VENV)/installed  ## page/index.html, on which the published results are read
+	$(BIN)/impress-bench publish --html page
+
 # NAME comes from strangers. Neither make nor a shell expands it: what has other characters than a name
 # is refused here, and what is left reaches the script by its environment.
 override NAME := $(value NAME)
@@ -89,4 +92,4 @@ wheel: $(VENV)/installed  ## a wheel in dist/
 	rm -rf impress_bench.egg-info  # its entry points would hide the installed ones from pytest
 
 clean:  ## remove what was built
-	rm -rf build dist site *.egg-info
+	rm -rf build dist page site *.egg-info

@@ -107,4 +107,5 @@ class DiffusionGuard(GradientProtection[FirstStepState]):
             latent_mask(model, kept),
             masked,
         )
-        return -torch.linalg.vector_norm(predicted.to(x.dtype).flatten(1), dim=1)
+        size: Tensor = predicted.to(x.dtype).flatten(1).norm(dim=1)
+        return -size

@@ -108,4 +108,5 @@ class Nightshade(GradientProtection[PictureState]):
     ) -> Tensor:
         """Distance (B,) of the latents of `x` to the picture's."""
         gap = (state.model.encode(x) - state.target).to(x.dtype)
-        return torch.linalg.vector_norm(gap.flatten(1), dim=1)
+        distance: Tensor = gap.flatten(1).norm(dim=1)
+        return distance

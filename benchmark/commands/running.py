@@ -144,12 +144,26 @@ def doctor(
 
 @click.command()
 @click.argument("run", type=click.Path(file_okay=False))
-def report(run: str) -> None:
+@click.option(
+    "--html", type=click.Path(file_okay=False), help="Write a page of it there, too: index.html."
+)
+@click.option(
+    "--store",
+    type=click.Path(file_okay=False),
+    help="The store that RUN was run with: the page shows single pictures from it.",
+)
+def report(run: str, html: str | None, store: str | None) -> None:
     """Write the boards of RUN again, from its stored results."""
     from impress_bench.benchmark.harness.runs.reports import report as write_again
+    from impress_bench.benchmark.harness.runs.reports import write_page
 
+    if store is not None and html is None:
+        raise click.UsageError("--store is for the pictures of a page: name its folder by --html")
     for path in write_again(run):
         click.echo(path)
+    if html is not None:
+        write_page(run, html, store, lambda message: click.echo(message, err=True))
+        click.echo(Path(html) / "index.html")
 
 
 @click.command()

@@ -194,7 +194,8 @@ def requirement(folder: Path) -> None:
     default=Path("LEADERBOARD.md"),
     show_default=True,
 )
-def publish(results: Path, submissions: Path, measured: Path, out: Path) -> None:
+@click.option("--html", type=FOLDER, help="Write pages of all of it there, too: index.html.")
+def publish(results: Path, submissions: Path, measured: Path, out: Path, html: Path | None) -> None:
     """Write LEADERBOARD.md and the boards of all published results and accepted submissions.
 
     Submissions that were measured again stand beside our results, the others apart.
@@ -204,5 +205,5 @@ def publish(results: Path, submissions: Path, measured: Path, out: Path) -> None
 
     if not results.is_dir():
         raise ConfigError(f"--results: {results} is no folder of results")
-    for path in write_page(results, submissions, out, measured):
+    for path in write_page(results, submissions, out, measured, html):
         click.echo(path)

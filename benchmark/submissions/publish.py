@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ import pandas as pd
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.plugins.component import OURS
 from impress_bench.benchmark.harness.runs.folder import difference, read_part
+from impress_bench.benchmark.harness.runs.pages import about_plugins, run_lines, source_of
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
 from impress_bench.benchmark.harness.storage.keys import canonical_json, sha256
 from impress_bench.benchmark.submissions import cells as cells_form
@@ -26,6 +28,8 @@ from impress_bench.benchmark.submissions.measured import measured_part
 from impress_bench.benchmark.submissions.model import Submission
 from impress_bench.benchmark.submissions.reading import read, survey
 from impress_bench.leaderboard import write_boards
+from impress_bench.leaderboard.html import Source, write_site
+from impress_bench.leaderboard.html.texts import slug
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.pages.index import Section, index
@@ -45,10 +49,13 @@ class Sent(NamedTuple):
     meta: BoardMeta
 
 
-def publish(results: Path, submissions: Path, page: Path, measured: Path) -> list[Path]:
+def publish(
+    results: Path, submissions: Path, page: Path, measured: Path, html: Path | None = None
+) -> list[Path]:
     """Write `page` and, into each folder of `results`, its boards with the rows of submissions that
     were measured again in the same way, in `measured`. Those measured in another way get sections
-    of their own, and so does what is only claimed.
+    of their own, and so does what is only claimed. With `html`, pages of the same are written
+    into that folder. Returns the files; of the pages, index.html alone.
 
     Raises ConfigError for a submission that has not the form that `validate` asks for, and for what
     lies beside the folders of submissions, before anything is written.
@@ -69,6 +76,10 @@ def publish(results: Path, submissions: Path, page: Path, measured: Path) -> lis
                 Sent(claim.submission, part.origins[0], frames.cells, frames.protections, part.meta)
             )
     sections, written = [], []
+    sources: list[Source] = []
+    about = about_plugins() if html is not None else {}
+    about |= {f"{one.submission.kind} {one.submission.name}": _said(one.submission)
+              for one in (*sent, *claims)}  # fmt: skip
     for part in parts:
         here = [one for one in sent if not difference(part.origins[0], one.origin, False)]
         sent = [one for one in sent if one not in here]
@@ -81,14 +92,41 @@ def publish(results: Path, submissions: Path, page: Path, measured: Path) -> lis
         written += write_boards(*shown, part.folder, notes=part.frames.notes)
         place = os.path.relpath(part.folder, page.parent).replace(os.sep, "/")
         boards = build_boards(*shown, part.frames.notes)
-        sections.append(Section(_facts(part.origins, here), boards, Layout(meta), place))
+        facts = _facts(part.origins, here)
+        sections.append(Section(facts, boards, Layout(meta), place))
+        if html is not None:
+            frames = part.frames._replace(cells=cells, protections=distances)
+            together = replace(part, frames=frames, meta=meta)
+            source = source_of(together, _page_name(part.folder.name), about)
+            sources.append(replace(source, facts=facts))
     for group, claimed in [(one, False) for one in _alike(sent)] + [
         (one, True) for one in _alike(claims)
     ]:
-        sections.append(_apart(group, claimed))
+        section, source = _apart(group, claimed, about)
+        sections.append(section)
+        sources.append(source)
     make_folder(page.parent, "--out")
     write_atomically(page, index(sections).encode())
-    return [*written, page]
+    written.append(page)
+    if html is not None and sources:
+        write_site(_named_apart(sources), make_folder(html, "--html"))
+        written.append(html / "index.html")
+    return written
+
+
+def _page_name(name: str) -> str:
+    """The name of a page: that of the folder of results, as far as file names go."""
+    return slug(name) or "results"
+
+
+def _named_apart(sources: Sequence[Source]) -> list[Source]:
+    """The sources with a number behind each name that an earlier one has."""
+    names: dict[str, int] = {}
+    apart = []
+    for source in sources:
+        names[source.name] = count = names.get(source.name, 0) + 1
+        apart.append(replace(source, name=source.name + f"-{count}" * (count > 1)))
+    return apart
 
 
 def _alike(sent: Sequence[Sent]) -> list[list[Sent]]:
@@ -104,8 +142,8 @@ def _alike(sent: Sequence[Sent]) -> list[list[Sent]]:
     return groups
 
 
-def _apart(sent: Sequence[Sent], claimed: bool) -> Section:
-    """A section of submissions without published results of ours."""
+def _apart(sent: Sequence[Sent], claimed: bool, about: Mapping[str, str]) -> tuple[Section, Source]:
+    """A section, and a page, of submissions without published results of ours."""
     nothing = pd.DataFrame()
     cells, distances, meta = _together(nothing, nothing, sent[0].meta, sent)
     facts = _facts([one.origin for one in sent], sent)
@@ -114,7 +152,11 @@ def _apart(sent: Sequence[Sent], claimed: bool) -> Section:
         meta = meta.model_copy(update={"title": title})
         facts = [_caution(sent[0]), *facts, *_identities(sent[0].origin)]
     boards = build_boards(cells, distances, nothing, meta)
-    return Section(facts, boards, Layout(meta), "")
+    name = _page_name(f"{'claimed' if claimed else 'sent'}-{sent[0].submission.name}")
+    source = Source(
+        name, cells, distances, nothing, None, meta, facts, [sent[0].origin], about=about
+    )
+    return Section(facts, boards, Layout(meta), ""), source
 
 
 def _caution(sent: Sent) -> str:
@@ -172,23 +214,12 @@ def _first(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
 
 def _facts(origins: Sequence[Mapping[str, Any]], sent: Sequence[Sent]) -> list[str]:
     """What was run with what, and who sent in what."""
-    first = origins[0]
-    commits = dict.fromkeys(
-        one["git"]["commit"][:12] for one in origins if one.get("git") is not None
-    )
-    model = first["models"]["target"]
-    facts = [
-        ", ".join(
-            [
-                f"Preset `{first['preset']['name']}`",
-                f"impress-bench {first['packages'][OURS]}",
-                *[f"commit {commit}" for commit in commits],
-                f"from {first['started'][:10]} on",
-            ]
-        ),
-        f"Model `{model['name']}`, digest {model['digest'][:12]}",
-    ]
-    return facts + [_described(one.submission) for one in sent]
+    return run_lines(origins) + [_described(one.submission) for one in sent]
+
+
+def _said(submission: Submission) -> str:
+    """What its authors say of a submission."""
+    return f"{submission.summary} ({submission.licence}; as submitted)"
 
 
 def _described(submission: Submission) -> str:

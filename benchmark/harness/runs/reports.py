@@ -15,11 +15,16 @@ from impress_bench.benchmark.harness.execution.workers import default_workers
 from impress_bench.benchmark.harness.planning.planner import plan_run
 from impress_bench.benchmark.harness.runs.board_meta import board_meta, read_meta
 from impress_bench.benchmark.harness.runs.costs import with_passes
+from impress_bench.benchmark.harness.runs.folder import read_part
+from impress_bench.benchmark.harness.runs.pages import about_plugins, source_of, write_pictures
 from impress_bench.benchmark.harness.runs.strips import write_figures
 from impress_bench.benchmark.harness.runs.tables import load_frames
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder
 from impress_bench.benchmark.harness.storage.store import Store, default_root
 from impress_bench.leaderboard import write_boards
+from impress_bench.leaderboard.html import write_site
+from impress_bench.leaderboard.html.pictures import Picture
+from impress_bench.leaderboard.html.texts import slug
 
 
 def forecast_run(
@@ -50,6 +55,28 @@ def report(folder: str | Path) -> list[Path]:
             f"{folder} holds no results of a run ({error}); name the folder given to run as --out"
         ) from None
     return write_boards(*frames[:3], with_passes(meta, folder), folder, notes=frames.notes)
+
+
+def write_page(
+    folder: str | Path,
+    html: str | Path,
+    store: str | Path | None = None,
+    notify: Callable[[str], None] = lambda message: None,
+) -> list[Path]:
+    """Write the page of a run into the folder `html`, from the tables in the run's folder.
+
+    With `store`, which it was run with, the page has single pictures too; `notify` gets what was
+    left out. Returns the files. Raises ConfigError.
+    """
+    part, target = read_part(Path(folder)), make_folder(Path(html), "--html")
+    name = slug(part.meta.preset) or "run"
+    pictures: list[Picture] = []
+    if store is not None:
+        if len(part.origins) > 1:
+            raise ConfigError(f"--store: {folder} is merged from several runs; name one of those")
+        root = make_folder(Path(store), "--store")
+        pictures = write_pictures(part, root, target, name, notify)
+    return write_site([source_of(part, name, about_plugins(), pictures)], target)
 
 
 def redraw(

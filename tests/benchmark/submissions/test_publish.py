@@ -116,6 +116,21 @@ def test_a_measurement_counts_for_what_it_measured_alone(publish, submissions, m
     assert CLAIMED in publish()
 
 
+def test_the_pages_keep_claims_apart_too(results, submissions, tmp_path):
+    paths = publishing.publish(
+        results, submissions, tmp_path / "LEADERBOARD.md", tmp_path / "measured", tmp_path / "html"
+    )
+    assert paths[-1] == tmp_path / "html" / "index.html"
+    ours = paths[-1].read_text()
+    claimed = (tmp_path / "html" / "claimed-sample-cloak.html").read_text()
+    assert 'data-protection="sample-cloak"' in claimed
+    assert 'data-protection="sample-cloak"' not in ours
+    assert f'href="claimed-sample-cloak.html">{CLAIMED}' in ours
+    summary = read(submissions / "sample-cloak").submission.summary
+    assert summary.split("'")[0] in claimed
+    assert "nobody else has measured them" in claimed
+
+
 def test_twice_gives_the_same_bytes(publish):
     publish()
     first = [path.read_bytes() for path in publish.paths]

@@ -1,0 +1,114 @@
+// What a cell and a row open: values, settings, digests and the command; what it is and costs.
+
+function settings(label) {
+  const found = data.components[label] || [];
+  if (!found.length) return [make("p", { class: "note" }, `No settings are stored for ${label}.`)];
+  return found.map((component) => make("details", {},
+    make("summary", {}, label),
+    make("pre", { tabindex: "0" }, JSON.stringify(component, null, 1))));
+}
+
+// The command that measures a cell again; controls are part of every run of their task.
+function commandOf(task, protection, purifier) {
+  if (!data.command) return "";
+  const parts = [data.command, `--tasks ${data.quoted[task.name]}`];
+  if (!protection.startsWith("control:")) {
+    parts.push(`--protections ${data.quoted[protection]}`);
+    if (purifier) parts.push(`--purifiers ${data.quoted[purifier]}`);
+  }
+  return parts.join(" ");
+}
+
+function provenance(labels, task, protection, purifier) {
+  const command = commandOf(task, protection, purifier);
+  return [
+    make("h3", {}, "Settings and digests"),
+    ...labels.flatMap(settings),
+    ...(command ? [make("h3", {}, "Measured again by"), make("pre", { tabindex: "0", class: "command" }, command),
+      make("p", { class: "note" }, "It has the same result with the same version, settings and models.")] : []),
+  ];
+}
+
+function show(title, children) {
+  const dialog = document.getElementById("details");
+  document.getElementById("details-body").replaceChildren(make("h2", { id: "details-title" }, title), ...children);
+  if (!dialog.open) dialog.showModal();
+  dialog.scrollTop = 0;
+}
+
+function showCell(protection, purifier) {
+  const record = recordOf(protection, purifier);
+  const task = currentTask();
+  if (!record) return;
+  const after = purifier && purifier !== data.none ? ", " + data.titles[purifier] : "";
+  const rows = task.subjects.map((subject, place) => [subject, record.texts[place] || "–"]);
+  const labels = [`task ${task.name}`];
+  if (!protection.startsWith("control:")) labels.push(`protection ${protection}`);
+  if (purifier) labels.push(`purifier ${purifier}`);
+  const metric = currentMetric();
+  const unit = metric.percent ? "per cent" : metric.unit;
+  show(`${data.titles[protection]}${after}`, [
+    make("p", {}, `${task.title}, ${metric.title}${unit ? ` (${unit})` : ""}: `, make("strong", {}, record.text)),
+    make("p", {}, `Mean with its 95 % interval: ${record.interval}; ${record.n} of ${task.subjects.length} subjects.`),
+    record.state === "done" ? null : make("p", { class: "caution" }, `State: ${record.state}. ${record.reason || ""}`),
+    grid("Values by subject", ["Subject", metric.title], rows),
+    ...provenance(labels, task, protection, purifier),
+  ].filter((one) => one !== null));
+}
+
+function showRow(protection) {
+  const method = data.methods.protection[protection];
+  // Not every task has every protection.
+  const measured = (one) => data.records.find((record) => record.task === one.name).cells
+    .some((cell) => cell.protection === protection);
+  const task = [currentTask(), ...data.tasks].find(measured);
+  const subject = task.subjects.find((one) => conditionsOf(task.name, one).length ||
+    data.strips.some((strip) => strip.task === task.name && strip.subjects.includes(one))) || task.subjects[0];
+  const pictures = make("div", {});
+  const draw = (named) => {
+    const at = allSubjects().find((one) => one.task.name + "/" + one.subject === named);
+    pictures.replaceChildren(subjectChoice(named, draw),
+      picturesOf(at.task.name, at.subject, protection, ["Left", "Right"]));
+  };
+  draw(task.name + "/" + subject);
+  const costs = method ? [["Passes per image", method.passes], ["Seconds per subject", method.seconds],
+    ["Peak MiB", method.peak]].map(([name, text]) => [name, text || "not measured"]) : [];
+  show(data.titles[protection], [
+    make("p", {}, make("code", {}, protection), ` (${data.kinds[protection]})`),
+    ...(method ? method.about.map((text) => make("p", {}, text)) : []),
+    ...(costs.length ? [grid("Costs", ["Cost", "Value"], costs)] : []),
+    make("h3", {}, "Pictures"), pictures,
+    ...(protection.startsWith("control:") ? [] : provenance([`protection ${protection}`], task, protection, "")),
+  ]);
+}
+
+function startDetails() {
+  for (const cell of document.querySelectorAll("td[data-record]")) {
+    cell.append(make("button", { type: "button", class: "cell" }, ...cell.childNodes));
+  }
+  for (const row of document.querySelectorAll("tr[data-protection]")) {
+    const head = row.querySelector("th");
+    head.append(make("button", { type: "button", class: "row" }, ...head.childNodes));
+  }
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button.cell, button.row");
+    if (!button) return;
+    const protection = button.closest("tr").dataset.protection;
+    if (button.classList.contains("row")) return set({ row: protection, cell: "" });
+    const found = data.records.find((one) => one.task === currentTask().name).cells;
+    const record = found[Number(button.parentElement.dataset.record)];
+    return set({ cell: JSON.stringify([protection, record.purifier]), row: "" });
+  });
+  const dialog = document.getElementById("details");
+  dialog.addEventListener("close", () => set({ cell: "", row: "" }));
+  follow(["cell", "row"], () => {
+    if (get("row") in data.kinds) return showRow(get("row"));
+    try {
+      if (get("cell")) return showCell(...JSON.parse(get("cell")));
+    } catch {
+      return undefined; // an address that nobody's click made
+    }
+    if (dialog.open) dialog.close();
+    return undefined;
+  });
+}

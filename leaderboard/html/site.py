@@ -1,0 +1,105 @@
+"""A folder of pages that a browser opens from the disk: no server, no network, no other files than
+its own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from impress_bench.leaderboard.html.heat import LEVELS
+from impress_bench.leaderboard.html.sheet import Sheet, Source, sheet_of
+from impress_bench.leaderboard.html.texts import inline, slug
+from impress_bench.leaderboard.render import write_board, write_text
+
+HERE = Path(__file__).parent
+#: The scripts of a page, in the order in which they are read.
+SCRIPTS = (
+    "state.js", "statistics.js", "tables.js", "exports.js", "views.js", "pictures.js", "details.js",
+    "compare.js", "start.js",
+)  # fmt: skip
+FORMATS = ("md", "csv", "json", "tex")
+
+
+def write_site(sources: Sequence[Source], folder: Path | str) -> list[Path]:
+    """Write one page per set of results into `folder`, the first as index.html.
+
+    Beside a page lies a folder of its name with the boards as files, its pictures and its
+    provenance. Equal results are equal bytes. Returns the paths of the files. Raises ValueError
+    without results, for two of one name, and for tables that boards cannot be written from.
+    """
+    folder = Path(folder)
+    if not sources:
+        raise ValueError("a page needs results, and there are none")
+    names = [source.name for source in sources]
+    if len(set(names)) < len(names) or any(slug(name) != name or not name for name in names):
+        raise ValueError(f"names of pages are unlike and of small letters, digits, dashes: {names}")
+    files = ["index.html", *(f"{name}.html" for name in names[1:])]
+    sheets = [sheet_of(source) for source in sources]
+    links = [(file, sheet.title) for file, sheet in zip(files, sheets, strict=True)]
+    script, style = _scripts(), (HERE / "assets" / "page.css").read_text(encoding="utf-8")
+    template = _environment().get_template("page.html.j2")
+    written: list[Path] = []
+    for source, sheet, file in zip(sources, sheets, files, strict=True):
+        place = folder / source.name
+        for board in sheet.written:
+            written += write_board(board, place / "boards", FORMATS)
+        written += _copied(source, sheet, place)
+        text = template.render(
+            sheet=sheet, file=file, links=links, script=script, style=style, levels=LEVELS,
+            policy=_policy(script, style), provenance=(place / "provenance.json").is_file(),
+        )  # fmt: skip
+        written.append(write_text(folder / file, text))
+    return written
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"inline": inline, "slug": slug}
+    return environment
+
+
+def _scripts() -> str:
+    """All scripts as one, which leaves no names behind."""
+    parts = [(HERE / "assets" / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    return '(() => {\n"use strict";\n' + "\n".join(parts) + "})();\n"
+
+
+def _policy(script: str, style: str) -> str:
+    """A content security policy by which nothing runs but our script: what a name or a reason may
+    hold of markup has no effect even if it were not escaped."""
+    digests = [
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for text in (script, style)
+    ]
+    return (
+        f"default-src 'none'; script-src 'sha256-{digests[0]}'; style-src 'sha256-{digests[1]}';"
+        " img-src 'self' file: data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _copied(source: Source, sheet: Sheet, place: Path) -> list[Path]:
+    """The pictures and the provenance of a set of results, beside its page."""
+    if source.folder is None:
+        return []
+    wanted = [f"figures/{strip.file}" for strip in sheet.strips]
+    wanted += [name for name in ("provenance.json",) if (source.folder / name).is_file()]
+    written = []
+    for name in dict.fromkeys(wanted):
+        target = place / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.resolve() != (source.folder / name).resolve():
+            shutil.copyfile(source.folder / name, target)
+        written.append(target)
+    return written

@@ -1,0 +1,83 @@
+"""Pages as tests read them: their tables as texts, their data, and every tag."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from impress_bench.leaderboard.html import Source, write_site
+from impress_bench.leaderboard.meta import BoardMeta
+
+
+class Page(HTMLParser):
+    """Tables by identifier as rows of texts, tags with attributes, and the texts of scripts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tables: dict[str, list[list[str]]] = {}
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.text = text
+        self._at: list[list[str]] = []
+        self._inside: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._inside.append(tag)
+        if tag == "table":
+            self._at = self.tables.setdefault(str(dict(attrs).get("id")), [])
+        elif tag == "tr":
+            self._at.append([])
+        elif tag in ("th", "td"):
+            self._at[-1].append("")
+        elif tag == "script":
+            self.scripts.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._inside and self._inside.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if self._inside and self._inside[-1] == "script":
+            self.scripts[-1] += data
+        elif {"th", "td"} & set(self._inside) and "span" not in self._inside:
+            self._at[-1][-1] += data
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.scripts[0])
+
+
+@pytest.fixture
+def source(
+    cells: pd.DataFrame, protections: pd.DataFrame, inspections: pd.DataFrame, meta: Any
+) -> Source:
+    """The small run, with another protection."""
+    more = cells[cells["protection"] == "glaze"].assign(protection="mist")
+    more["value"] += [0.2 + 0.01 * (place % 3) for place in range(len(more))]
+    cells = pd.concat([cells, more], ignore_index=True)
+    seen = pd.concat([protections, protections.assign(protection="mist", lpips=0.09)])
+    meta |= {"passes": {"glaze": 438.0, "mist": 903.0}}
+    origin = {"components": {"protection glaze": {"source": "ca46937a", "parameters": {"p": 0.1}}},
+              "packages": {"torch": "2.9"}, "preset": {"name": "mini"}, "seeds": [0]}  # fmt: skip
+    return Source(
+        "mini", cells, seen, inspections, None, BoardMeta.of(meta), ["Preset `mini`"], [origin],
+        costs={"protect: protection glaze": {"stages": 2, "seconds": 5.0, "peak_bytes": 2**20}},
+        about={"protection glaze": "Style cloak by feature distance."},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def page_of(tmp_path: Path) -> Callable[[Source], Page]:
+    def page(source: Source) -> Page:
+        write_site([source], tmp_path)
+        return Page((tmp_path / "index.html").read_text(encoding="utf-8"))
+
+    return page
