@@ -28,14 +28,13 @@ def test_the_loop_is_the_released_one(model, smooth_images):
         delta = torch.zeros_like(image[None])
         for i in range(4):
             delta.requires_grad_(True)
-            loss = (encoder((image + delta).clamp(0, 1)) - aim).norm()
+            # image + delta is in range; a clamp here would stop the slope of pixels at 0 and 1.
+            loss = (encoder(image + delta) - aim).norm()
             (slope,) = torch.autograd.grad(loss, delta)
             rate = 0.04 - (0.04 - 0.04 / 100) / 4 * i
             delta = (delta.detach() - rate * slope.sign()).clamp(-0.04, 0.04)
             delta = (image + delta).clamp(0, 1) - image
-        # A batch rounds otherwise than one image: where a slope is nearly 0 its sign may differ.
-        unlike = (made - (image + delta)[0]).abs() > 1e-5
-        assert unlike.float().mean() < 0.01, unlike.float().mean()
+        assert (made - (image + delta)[0]).abs().max() < 1e-5
         assert (made - image).abs().max() > 0.03
 
 
