@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from impress_bench.attacks import (
+    Auto,
     Crop,
     DiffPure,
     GaussianNoise,
@@ -37,6 +38,7 @@ BUILDERS = {
     "diffpure": lambda: DiffPure(strength=0.1, steps=20),
     "gridpure": lambda: GridPure(iterations=2, strength=0.05, steps=20),
     "total-variation": TotalVariation,
+    "auto": Auto,
 }
 
 
