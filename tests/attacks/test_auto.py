@@ -1,6 +1,7 @@
 """`auto`: which member is taken and when, against a naive version; what it notes, draws and costs.
 
-The fakes are plain: an image is as inconsistent as it is bright, and members darken.
+The fakes are plain: the inconsistency of an image is the square of half its brightness, and members
+darken it.
 """
 
 from __future__ import annotations
@@ -35,12 +36,14 @@ class Halving:
 
 
 class Darken(Purifier):
-    """Takes the share `by` of each image's brightness; more or less of it, by each image's draw."""
+    """Takes the share `by` of the brightness of images brighter than `above`; more or less of it,
+    by each image's own draw."""
 
     name: ClassVar[str] = "darken"
 
-    def __init__(self, by: float, spread: float = 0.0, reason: str | None = None) -> None:
-        self.by, self.spread, self.reason, self.calls = by, spread, reason, 0
+    def __init__(self, by, spread=0.0, above=-1.0, reason=None) -> None:
+        self.by, self.spread, self.above, self.reason = by, spread, above, reason
+        self.calls = 0
 
     def skip(self, model: object) -> str | None:
         return self.reason
@@ -48,19 +51,21 @@ class Darken(Purifier):
     def purify(self, images: Tensor, context) -> Tensor:
         self.calls += 1
         draws = rand_per_image(per_image_generators(context.generator, len(images)), images)
-        return images * (1 - self.by - self.spread * (draws[:, :1, :1, :1] - 0.5)).clamp(0, 1)
+        share = (1 - self.by - self.spread * (draws[:, :1, :1, :1] - 0.5)).clamp(0, 1)
+        return torch.where(images.mean((1, 2, 3), True) > self.above, images * share, images)
 
 
 @pytest.fixture
 def auto(monkeypatch):
-    """`auto(members, error, distance)`: with these members and figures of clean paintings; LPIPS is
+    """`auto(members, left, distance)`: with these members and figures of clean paintings; LPIPS is
     the mean absolute difference."""
     monkeypatch.setattr(rules, "lpips_budget", lambda one, two: (one - two).abs().mean((1, 2, 3)))
     monkeypatch.setattr(rules, "NEAR", 0.0)
     monkeypatch.setattr(rules, "ROOM", 1.0)
 
-    def build(purifiers, error, distance):
-        monkeypatch.setattr(rules, "measure_clean", lambda model, images: Clean(error, distance))
+    def build(purifiers, left, distance):
+        monkeypatch.setattr(rules, "measure_clean", lambda model, images: Clean(left, distance))
+        monkeypatch.setattr(rules, "paintings", lambda side: None)
         made = Auto()
         made.members = tuple(Member(name, purifier) for name, purifier in purifiers.items())
         return made
@@ -88,44 +93,45 @@ IMAGES = flat(0.8, 0.8, 0.4)
 
 
 @pytest.mark.parametrize(
-    ("error", "distance", "name", "met", "calls"),
+    ("left", "distance", "name", "met", "calls"),
     [
-        (0.17, 0.0, "a", 1.0, [1, 0, 0]),  # .4^2 as published
-        (0.05, 1.0, "b", 1.0, [1, 1, 0]),  # .2^2 after half, which moves by .4
-        (0.05, 0.3, "a", 0.0, [1, 1, 1]),  # half is too far, and so is all
-        (0.03, 0.5, "b", 0.0, [1, 1, 1]),  # half is near and not enough; all is too far
-        (0.00, 1.0, "c", 1.0, [1, 1, 1]),
+        (1.0, 0.0, "a", 1.0, [1, 0, 0]),
+        (0.3, 1.0, "b", 1.0, [1, 1, 0]),  # half the brightness leaves a quarter, .4 away
+        (0.3, 0.3, "a", 0.0, [1, 1, 1]),  # half is too far, and so is all
+        (0.2, 0.5, "b", 0.0, [1, 1, 1]),  # half is near and not enough; all is too far
+        (0.0, 1.0, "c", 1.0, [1, 1, 1]),
     ],
     ids=["at once", "in between", "never near", "never", "last"],
 )
 def test_the_first_that_satisfies_the_rule_else_the_most_consistent_near(
-    auto, error, distance, name, met, calls
+    auto, left, distance, name, met, calls
 ):
     purifiers = {"a": Darken(0.0), "b": Darken(0.5), "c": Darken(1.0)}
-    images, notes = run(auto(purifiers, error, distance), IMAGES)
+    images, notes = run(auto(purifiers, left, distance), IMAGES)
     assert taken(notes) == name
     assert notes["auto-met"] == [met] * 3
     assert [purifier.calls for purifier in purifiers.values()] == calls
     expected = {"a": IMAGES, "b": IMAGES / 2, "c": 0 * IMAGES}[name]
     assert (images - expected).abs().max() <= 0.5 / 255 + 1e-6
     assert [notes[f"auto-{one}"] for one in "abc"] == [[float(one == name)] * 3 for one in "abc"]
-    assert notes["auto-clean"] == [float((level / 2) ** 2 <= error) for level in (0.8, 0.8, 0.4)]
+    assert notes["auto-left"] == pytest.approx([{"a": 1.0, "b": 0.25, "c": 0.0}[name]] * 3)
 
 
-def naive(purifiers, images, error, distance, seed):
+def naive(purifiers, images, left, distance, seed):
     """The rule written out for one subject, image by image."""
     best = None
     for name, purifier in purifiers.items():
         made = purifier(images, context(seed)).images
-        errors, distances = [], []
+        shares, distances = [], []
         for one, published in zip(made, images, strict=True):
-            errors.append(sum((v / 2) ** 2 for v in one.flatten().tolist()) / one.numel())
-            gaps = zip(one.flatten().tolist(), published.flatten().tolist(), strict=True)
-            distances.append(sum(abs(a - b) for a, b in gaps) / one.numel())
-        middle = sorted(errors)[1], sorted(distances)[1]
+            after, before = one.flatten().tolist(), published.flatten().tolist()
+            shares.append(sum((v / 2) ** 2 for v in after) / sum((v / 2) ** 2 for v in before))
+            gaps = [abs(a - b) for a, b in zip(after, before, strict=True)]
+            distances.append(sum(gaps) / len(gaps))
+        middle = sorted(shares)[1], sorted(distances)[1]
         if middle[1] > distance:
             continue
-        if middle[0] <= error:
+        if middle[0] <= left:
             return name, made
         if best is None or middle[0] < best[0]:
             best = middle[0], name, made
@@ -137,13 +143,14 @@ def test_as_the_naive_version(auto):
     found = set()
     for seed in range(12):
         by = torch.rand(4, generator=draw).sort().values.tolist()
-        error, distance = (torch.rand(2, generator=draw) * torch.tensor([0.12, 0.7])).tolist()
+        left, distance = torch.rand(2, generator=draw).tolist()
+        distance *= 0.6
         purifiers = {"a": Darken(0.0)} | {
             name: Darken(share, 0.3) for name, share in zip("bcde", by, strict=True)
         }
         images = (torch.rand(3, 3, 16, 16, generator=draw) * 255).round() / 255
-        made, notes = run(auto(purifiers, error, distance), images, seed)
-        name, expected = naive(purifiers, images, error, distance, seed)
+        made, notes = run(auto(purifiers, left, distance), images, seed)
+        name, expected = naive(purifiers, images, left, distance, seed)
         assert taken(notes) == name
         assert torch.equal(made, expected), "the member's own row"
         found.add((name, notes["auto-met"][0]))
@@ -151,8 +158,8 @@ def test_as_the_naive_version(auto):
 
 
 def test_one_choice_per_subject_and_images_that_do_not_depend_on_others(auto):
-    """Alone, the dark image would be left as it is."""
-    built = auto({"a": Darken(0.0), "b": Darken(0.5, 0.2)}, 0.06, 1.0)
+    """The median decides: the dark image alone would have been left as it is."""
+    built = auto({"a": Darken(0.0), "b": Darken(0.5, 0.2, above=0.5)}, 0.4, 1.0)
     together, notes = run(built, IMAGES)
     assert taken(notes) == "b"
     assert taken(run(built, IMAGES[2:])[1]) == "a"
@@ -168,7 +175,7 @@ def test_the_generator_moves_on_and_members_that_do_not_apply_are_left_out(auto)
     first, second = (built(IMAGES, given).images for _ in range(2))
     assert not torch.equal(first, second)
     assert skipped.calls == 0
-    assert set(noted) == {"auto-a", "auto-c", "auto-met", "auto-clean"}
+    assert set(noted) == {"auto-a", "auto-c", "auto-met", "auto-left"}
     with pytest.raises(PluginError, match="auto: needs a model"):
         built(IMAGES, context())
     assert "no/such" in (Auto(upscaler="no/such").skip(None) or "")
@@ -181,18 +188,28 @@ def test_progress_is_that_of_members(auto):
     assert steps == [(1, 2), (2, 2)]
 
 
+class Squaring(Halving):
+    """Reconstructs x as x^2."""
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        return images**2
+
+
 def test_clean_figures_are_of_each_surrogate_and_kept_with_it(monkeypatch):
-    """The 90th percentile of errors and the median distance, by hand; measured once."""
-    images = flat(*(level / 10 for level in range(11)))
+    """By hand: of x's inconsistency (x - x^2)^2 its round trip leaves the share x^2 (1 + x)^2."""
+    levels = [level / 10 for level in range(1, 10)]
     monkeypatch.setattr(rules, "lpips_budget", lambda one, two: (one - two).abs().mean((1, 2, 3)))
-    clean = measure_clean(Halving(), images)
-    assert clean.error == pytest.approx(0.45**2)
-    assert clean.distance == pytest.approx(0.25, abs=1 / 255)
+    clean = measure_clean(Squaring(), flat(*levels))
+    a, b = (x**2 * (1 + x) ** 2 for x in (0.8, 0.9))
+    assert max(a, b) > clean.left > min(a, b)
+    shares = [x**2 * (1 - x**2) ** 2 / (1 - x) ** 2 for x in levels]
+    assert clean.left == pytest.approx(0.8 * shares[7] + 0.2 * shares[8], rel=0.02)
+    assert clean.distance == pytest.approx(sorted(x - x**2 for x in levels)[4], abs=1 / 255)
     calls = []
-    monkeypatch.setattr(rules, "paintings", lambda side: calls.append(side) or images)
-    model = Halving()
+    monkeypatch.setattr(rules, "paintings", lambda side: calls.append(side) or flat(*levels))
+    model = Squaring()
     assert StoppingRule.of(model).clean == StoppingRule.of(model).clean == clean
-    assert StoppingRule.of(Halving()).clean == clean
+    assert StoppingRule.of(Squaring()).clean == clean
     assert calls == [16, 16]
 
 
@@ -229,7 +246,7 @@ def test_members_are_in_order_of_their_passes(environment, smooth_images):
 
 
 def test_the_rule_costs_a_round_trip_and_an_lpips_per_member(environment, smooth_images):
-    """Two members that satisfy nothing; the published images are equal to the first's."""
+    """Two members that satisfy nothing: the published images once, and those of the second."""
     model, images = environment.model("target"), smooth_images(2, 64)
     built = Auto()
     built.members = (Member("none", Darken(0.0)), Member("jpeg", Jpeg(quality=75)))
