@@ -29,7 +29,7 @@ def build(notes: pd.DataFrame, layout: Layout) -> Board | None:
             if found:
                 blocks.append(block)
                 records += found
-    purified = (notes["purifier"] != "").any()
+    purified = bool((notes["purifier"] != "").any())
     who = "protections and purifiers" if purified else "protections"
     what = "protection, adaptation or purifier" if purified else "protection or adaptation"
     text = TEXT.format(who=who, what=what)
