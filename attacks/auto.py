@@ -51,10 +51,9 @@ class Auto(Purifier):
     leaves little to gain. Only the worst case over purifiers, which is chosen by the score, shows
     both.
 
-    Notes, one value per image:
-        auto-NAME: 1 for the member that was taken, 0 for the others.
-        auto-met: 1 if the rule was satisfied, else 0.
-        auto-left: the share of the published image's inconsistency that is left.
+    Notes for each image: "auto-NAME" (1 for the member that was taken, 0 for the others),
+    "auto-met" (1 if the rule was satisfied) and "auto-left" (the share of the published image's
+    inconsistency that is left).
 
     Args:
         upscaler: what `noisy-upscaling` is given, with which it becomes a member; no setting, but
