@@ -47,9 +47,9 @@ class Auto(Purifier):
     twice.
 
     Blind spots of the rule: a member may carry along what the protection makes the surrogate see,
-    into images that are perfectly consistent, and a protection that is consistent as published
-    leaves little to gain. Only the worst case over purifiers, which is chosen by the score, shows
-    both.
+    into images that are consistent and, if that was moved a little, near; and a protection that is
+    consistent as published leaves little to gain. Only the worst case over purifiers, which is
+    chosen by the score, shows both.
 
     Notes for each image: "auto-NAME" (1 for the member that was taken, 0 for the others),
     "auto-met" (1 if the rule was satisfied) and "auto-left" (the share of the published image's

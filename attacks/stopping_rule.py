@@ -4,8 +4,9 @@ autoencoder brings clean ones, and still near the published images.
 The rule knows the images, the surrogate and other people's clean paintings: no label, no judge, no
 target model, and nothing of the images before they were protected.
 
-Inconsistency is compared with the published image's own. By itself it shows style more than
-protection: from artist to artist it differs tenfold, and GLAZE raises it by half.
+Inconsistency is compared with the published image's own: by itself it differs more than tenfold
+from one clean painting to another. What decodes protected latents is perfectly consistent, and far
+from the published image where these latents were moved far.
 """
 
 from __future__ import annotations

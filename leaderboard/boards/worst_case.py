@@ -28,9 +28,9 @@ from impress_bench.leaderboard.statistics import (
 
 NAME = "worst-case"
 TEXT = (
-    "The oracle row, for an attacker who sees the scores: the purifier that serves the exploit best "
-    "is chosen for each subject on the first seed and "
-    "scored on the other seeds; no purifier is among the choices. A protection survives if the "
+    "The oracle row, for an attacker who sees the scores: the purifier that serves the exploit "
+    "best is chosen for each subject on the first seed and scored on the other seeds; no purifier "
+    "is among the choices. A protection survives if the "
     "exploit does better against noise of the same visibility, treated in the same way: the 95 % "
     "interval of the paired difference lies above 0. Only purifiers that were run for every "
     "subject of the row are considered."
