@@ -139,6 +139,8 @@ def test_a_purifier_purifies(name, model, create, tmp_path):
     if name == "dir":
         published(photos.images, tmp_path / "a")
         plugin.receive_names("a", [f"{index:03d}" for index in range(len(photos.images))])
+    if name == "auto":
+        plugin.members = plugin.members[:5]  # what the others need is tested by their own rows
     reason = plugin.skip(model)
     if name == "noisy-upscaling":
         assert reason == NEEDS_UPSCALER
