@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from impress_bench.attacks.adverse_cleaner import AdverseCleaner
+    from impress_bench.attacks.auto import Auto
     from impress_bench.attacks.base import Purifier
     from impress_bench.attacks.bit_depth import BitDepth
     from impress_bench.attacks.chain import Chain
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AdverseCleaner": "impress_bench.attacks.adverse_cleaner",
+    "Auto": "impress_bench.attacks.auto",
     "BitDepth": "impress_bench.attacks.bit_depth",
     "Chain": "impress_bench.attacks.chain",
     "Context": "impress_bench.benchmark.contract",
@@ -50,6 +52,7 @@ _HOMES = {
 
 __all__ = [
     "AdverseCleaner",
+    "Auto",
     "BitDepth",
     "Chain",
     "Context",

@@ -25,6 +25,9 @@ class Roles(BaseModel):
     partial: str = "partial"
     #: The purifier that the paper proposes, and that others are compared with.
     purifier: str = "impress"
+    #: The purifier whose column the board at a glance calls "Survives …"; "" is the one above. A
+    #: run without its cells shows the one above.
+    headline: str = ""
     #: The tasks of Tables 1 and 2.
     mimicry: str = "style-mimicry"
     editing: str = "malicious-editing"

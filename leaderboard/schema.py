@@ -45,8 +45,8 @@ PROTECTIONS = Table(("task", "subject", "protection", "image"), (*NORMS, "state"
 INSPECTIONS = Table(
     ("task", "subject", "protection", "purifier", "image", "measure"), ("value",)
 )  # fmt: skip
-#: What protections noted of each image while they worked.
-NOTES = Table(("task", "subject", "protection", "image", "note"), ("value",))
+#: What plugins noted of each image while they worked; `purifier` is empty for a protection's note.
+NOTES = Table(("task", "subject", "protection", "purifier", "image", "note"), ("value",))
 
 TABLES = {
     "cells": CELLS,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from impress_bench.benchmark.api.build import Chosen, Kind
+from impress_bench.benchmark.api.results import Distances
 from impress_bench.benchmark.contract import Context, ImageSet, PluginError, State
 from impress_bench.benchmark.errors import plugin_error
 from impress_bench.benchmark.harness.plugins.models import load_model
@@ -49,6 +51,23 @@ def distances(images: Tensor, reference: Tensor) -> dict[str, Any]:
     return {
         name: norm(images, reference).double().cpu().numpy() for name, norm in BUDGET_NORMS.items()
     }
+
+
+def noted(notes: dict[str, Distances]) -> Callable[[str, Sequence[float]], None]:
+    """`Context.note` that keeps notes in a dictionary."""
+
+    def note(name: str, values: Sequence[float]) -> None:
+        notes[name] = np.asarray([float(value) for value in values])
+
+    return note
+
+
+def check_notes(plugin: str, notes: Mapping[str, Distances], images: ImageSet) -> None:
+    """Raise PluginError, in the name of `plugin`, for a note that is not one value per image."""
+    for name, values in notes.items():
+        if len(values) != len(images.names):
+            told = f"note {name} is not one value per image: {len(values)} for {len(images.names)}"
+            raise PluginError(plugin, told)
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-import numpy as np
 import torch
 
 from impress_bench.benchmark.api.build import Chosen, choose, with_budgets
-from impress_bench.benchmark.api.conditions import SUBJECT, Conditions, Progress, loaded
+from impress_bench.benchmark.api.conditions import (
+    SUBJECT,
+    Conditions,
+    Progress,
+    check_notes,
+    loaded,
+    noted,
+)
 from impress_bench.benchmark.api.inputs import Images, read_images
 from impress_bench.benchmark.api.masks import read_masks
 from impress_bench.benchmark.api.results import Distances, ImageResult, Sweep, check_count
 from impress_bench.benchmark.contract import (
     NORMS,
     ImageSet,
-    PluginError,
     Protected,
     ProtectionHooks,
     hooks,
@@ -111,10 +116,7 @@ def protect(
 def _protected(clean: ImageSet, chosen: Chosen, conditions: Conditions) -> ImageResult:
     notes: dict[str, Distances] = {}
     answer = _answer(clean, chosen, conditions, notes)
-    for name, values in notes.items():
-        if len(values) != len(clean.names):
-            told = f"note {name} is not one value per image: {len(values)} for {len(clean.names)}"
-            raise PluginError(f"protection {chosen.label}", told)
+    check_notes(f"protection {chosen.label}", notes, clean)
     moved = {norm: getattr(answer, norm).double().cpu().numpy() for norm in NORMS}
     images = to_pixels(answer.images)
     return ImageResult(
@@ -137,7 +139,7 @@ def _answer(
         titles=clean.titles,
         masks=masks,
         results=results,
-        note=lambda name, values: notes.update({name: np.asarray([float(v) for v in values])}),
+        note=noted(notes),
     )
     known = hooks(chosen.plugin, ProtectionHooks)
     known.receive_names(SUBJECT, clean.names)

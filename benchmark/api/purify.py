@@ -10,11 +10,13 @@ from impress_bench.benchmark.api.conditions import (
     SUBJECT,
     Conditions,
     Progress,
+    check_notes,
     distances,
     loaded,
+    noted,
 )
 from impress_bench.benchmark.api.inputs import Images
-from impress_bench.benchmark.api.results import ImageResult, Sweep, taken
+from impress_bench.benchmark.api.results import Distances, ImageResult, Sweep, taken
 from impress_bench.benchmark.contract import PurifierHooks, hooks
 from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.pixels import to_pixels, to_tensor
@@ -81,8 +83,12 @@ def _purified(images: Images | ImageResult, chosen: Chosen, conditions: Conditio
     known = hooks(chosen.plugin, PurifierHooks)
     if type(chosen.plugin).__module__.startswith("impress_bench."):  # no other gets a name
         known.receive_names(SUBJECT, given.names)
-    context = conditions.context("purify")
+    notes: dict[str, Distances] = {}
+    context = conditions.context("purify", note=noted(notes))
     skipped = known.skip(conditions.model)
     after = conditions.call("purifier", chosen, given, context, skipped).images
+    check_notes(f"purifier {chosen.label}", notes, given)
     moved = distances(after.cpu(), to_tensor(given.images))
-    return ImageResult(chosen.label, to_pixels(after), given.names, **moved, originals=originals)
+    return ImageResult(
+        chosen.label, to_pixels(after), given.names, **moved, originals=originals, notes=notes
+    )

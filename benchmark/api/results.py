@@ -33,7 +33,7 @@ class ImageResult:
         lpips: AlexNet LPIPS distance; (N,).
         originals: The clean images, uint8 (N, H, W, 3), where they are known: `purify` takes them
             over from the result that it is given. Purifiers do not see them.
-        notes: What a protection recorded about each image, (N,), by name.
+        notes: What the plugin recorded about each image, (N,), by name.
     """
 
     spec: str

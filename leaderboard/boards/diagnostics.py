@@ -1,4 +1,4 @@
-"""What protections noted while they worked, such as how often an attack succeeded."""
+"""What plugins noted while they worked, such as how often an attack succeeded."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
 
 NAME = "diagnostics"
 TEXT = (
-    "Noted by the protections themselves for each image, not measured by the benchmark: mean ± "
+    "Noted by the {who} themselves for each image, not measured by the benchmark: mean ± "
     "standard deviation over subjects, after averaging each subject's images. The documentation of "
-    "the protection or adaptation says what each note means."
+    "the {what} says what each note means."
 )
 
 
@@ -20,21 +20,41 @@ def build(notes: pd.DataFrame, layout: Layout) -> Board | None:
     """The board from the table `notes`, or None if that is empty."""
     if notes.empty:
         return None
-    rows = notes.rename(columns={"note": "metric"}).assign(purifier="")
+    rows = notes.rename(columns={"note": "metric"})
     blocks: list[Block] = []
     records: list[Record] = []
     for task in sorted(set(rows["task"])):
-        entries = collect(rows, task)
-        names = sorted({key.metric for key in entries})
-        footnotes, lines = Footnotes(), []
-        for protection in layout.protections(key.protection for key in entries):
-            found = [entries.get(Key(protection, "", name), ABSENT) for name in names]
+        for purified in (False, True):
+            block, found = _block(rows[(rows["purifier"] != "") == purified], task, layout)
+            if found:
+                blocks.append(block)
+                records += found
+    purified = bool((notes["purifier"] != "").any())
+    who = "protections and purifiers" if purified else "protections"
+    what = "protection, adaptation or purifier" if purified else "protection or adaptation"
+    text = TEXT.format(who=who, what=what)
+    return Board(NAME, f"Diagnostics: what {who} noted", text, blocks, records)
+
+
+def _block(rows: pd.DataFrame, task: str, layout: Layout) -> tuple[Block, list[Record]]:
+    """The notes of protections, or those of purifiers on each protection's images."""
+    entries = collect(rows, task)
+    names = sorted({key.metric for key in entries})
+    purifiers = layout.purifiers(key.purifier for key in entries)
+    footnotes, lines = Footnotes(), []
+    for protection in layout.protections(key.protection for key in entries):
+        for purifier in purifiers:
+            found = [entries.get(Key(protection, purifier, name), ABSENT) for name in names]
+            if all(entry is ABSENT for entry in found):
+                continue
             texts = [
                 entry_text(entry, False, footnotes) if entry is not ABSENT else "·"
                 for entry in found
             ]
-            lines.append([layout.title(protection), *texts])
-        blocks.append(Block(layout.title(task), ["Protection", *names], lines, footnotes=footnotes))
-        for key, entry in entries.items():
-            records.append(record(NAME, task, key, entry.summary, None, entry.state, entry.reason))
-    return Board(NAME, "Diagnostics: what protections noted", TEXT, blocks, records)
+            lines.append([layout.condition(protection, purifier), *texts])
+    records = [
+        record(NAME, task, key, entry.summary, None, entry.state, entry.reason)
+        for key, entry in entries.items()
+    ]
+    heading = layout.title(task) + (": purifiers" if any(purifiers) else "")
+    return Block(heading, ["Protection", *names], lines, footnotes=footnotes), records

@@ -1,4 +1,4 @@
-"""The board at a glance: one row per protection, and whether it survives the reference purifier.
+"""The board at a glance: one row per protection, and whether it survives the headline purifier.
 
 What a protection takes is measured against noise that is as visible, under the same purifier: what
 noise takes too is no protection, and what a purifier breaks in any image is no survival.
@@ -42,6 +42,7 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
     """The board from the tables `cells` and `protections`; None without a protection's cells."""
     blocks: list[Block] = []
     records: list[Record] = []
+    headlines: list[str] = []
     for task in sorted(set(cells["task"])):
         found = measured_task(cells, task, layout)
         metric = headline(found.metrics)
@@ -50,7 +51,8 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
             continue
         visible = visible_entries(protections, task)
         footnotes, rows = Footnotes(), []
-        none, purifier = layout.roles.no_purifier, _purifier(found.entries, layout)
+        none, purifier = layout.roles.no_purifier, _headline_purifier(found.entries, layout)
+        headlines.append(base(purifier))
         for name in shown:
             own = found.entries.get(Key(name, none, metric.name), ABSENT)
             row = [
@@ -75,7 +77,8 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
         blocks.append(Block(heading, headers, rows, footnotes=footnotes))
         conditions = [(name, none) for name in shown]
         records += entry_records(f"{NAME}-scores", task, found.entries, conditions, [metric])
-    text = TEXT.format(purifier=layout.title(layout.roles.purifier))
+    survived = " or ".join(layout.title(name) for name in dict.fromkeys(headlines))
+    text = TEXT.format(purifier=survived)
     return Board(NAME, "At a glance", text, blocks, records) if blocks else None
 
 
@@ -96,10 +99,15 @@ def visible_entries(protections: pd.DataFrame, task: str) -> Mapping[Key, Entry]
     return collect(rows, task, ["lpips"], measured=("done", "over-budget")) if len(rows) else {}
 
 
-def _purifier(entries: Mapping[Key, Entry], layout: Layout) -> str:
-    """The reference purifier as the run writes it, parameters included."""
-    names = [key.purifier for key in entries if base(key.purifier) == layout.roles.purifier]
-    return names[0] if names else layout.roles.purifier
+def _headline_purifier(entries: Mapping[Key, Entry], layout: Layout) -> str:
+    """The headline purifier as the run writes it, parameters included, if the run has it; else the
+    reference purifier."""
+    roles = layout.roles
+    for wanted in (roles.headline, roles.purifier):
+        names = [key.purifier for key in entries if base(key.purifier) == wanted != ""]
+        if names:
+            return names[0]
+    return roles.purifier
 
 
 def _taken(

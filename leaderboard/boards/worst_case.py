@@ -1,8 +1,9 @@
 """The worst case of every protection over all purifiers, and whether the protection survives it.
 
-An attacker tries several purifiers and keeps the best. The best of many noisy scores overstates
-what that purifier achieves, so it is chosen for each subject on the first seed and scored on the
-other seeds. Noise is treated in the same way.
+The oracle among purifiers: an attacker who sees the scores tries several and keeps the best; what
+one without scores achieves is the row of the purifier `auto`. The best of many noisy scores
+overstates what that purifier achieves, so it is chosen for each subject on the first seed and
+scored on the other seeds. Noise is treated in the same way.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ from impress_bench.leaderboard.statistics import (
 
 NAME = "worst-case"
 TEXT = (
-    "The purifier that serves the exploit best is chosen for each subject on the first seed and "
-    "scored on the other seeds; no purifier is among the choices. A protection survives if the "
+    "The oracle row, for an attacker who sees the scores: the purifier that serves the exploit "
+    "best is chosen for each subject on the first seed and scored on the other seeds; no purifier "
+    "is among the choices. A protection survives if the "
     "exploit does better against noise of the same visibility, treated in the same way: the 95 % "
     "interval of the paired difference lies above 0. Only purifiers that were run for every "
     "subject of the row are considered."

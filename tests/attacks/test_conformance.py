@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from impress_bench.attacks import (
+    Auto,
     Crop,
     DiffPure,
     GaussianNoise,
@@ -24,6 +25,14 @@ from impress_bench.attacks import (
 from impress_bench.attacks.testing import PurifierConformance
 from impress_bench.benchmark.conformance import ConformanceError, checks
 
+
+def cheap_auto():
+    """`auto` with the members that run no U-Net and no descent."""
+    auto = Auto()
+    auto.members = auto.members[:5]
+    return auto
+
+
 BUILDERS = {
     "none": NoPurifier,
     "jpeg": lambda: Jpeg(quality=50),
@@ -37,6 +46,7 @@ BUILDERS = {
     "diffpure": lambda: DiffPure(strength=0.1, steps=20),
     "gridpure": lambda: GridPure(iterations=2, strength=0.05, steps=20),
     "total-variation": TotalVariation,
+    "auto": cheap_auto,
 }
 
 

@@ -333,6 +333,20 @@ def test_a_note_that_is_not_one_value_per_image_is_the_plugins_fault(pixels, mod
     with pytest.raises(PluginError, match="offset: note odd is not one value per image: 1 for 2"):
         protect(pixels, Chatty(), model=model)
 
+    class Telling(Jpeg):
+        name = "telling"
+        said = (1.0, 2.0)
+
+        def purify(self, images, context):
+            context.note("said", self.said)
+            return super().purify(images, context)
+
+    purifier = Telling()
+    assert purify(pixels, purifier, model=model).notes["said"].tolist() == [1.0, 2.0]
+    purifier.said = (1.0,)
+    with pytest.raises(PluginError, match="telling: note said is not one value per image: 1 for 2"):
+        purify(pixels, purifier, model=model)
+
 
 def test_an_unfit_size_is_named_where_a_plugin_fails(pixels, model):
     class Picky(Offset):

@@ -64,6 +64,7 @@ PURIFIERS = {
     "impress-unrolled": "impress-unrolled[steps=1]",
     "diffpure": "diffpure[strength=0.15,steps=14]",
     "gridpure": "gridpure[iterations=1,strength=0.01,steps=100,tile=48]",
+    "auto": "auto",
     "noisy-upscaling": "noisy-upscaling",
     "adverse-cleaner": "adverse-cleaner[bilateral=1,guided=1]",
     "total-variation": "total-variation",
@@ -149,6 +150,8 @@ def test_a_purifier_purifies(name, model, create, tmp_path):
     if name == "dir":
         published(photos.images, tmp_path / "a")
         plugin.receive_names("a", [f"{index:03d}" for index in range(len(photos.images))])
+    if name == "auto":
+        plugin.members = plugin.members[:5]  # what the others need is tested by their own rows
     reason = plugin.skip(model)
     if name == "noisy-upscaling":
         assert reason == NEEDS_UPSCALER
@@ -161,7 +164,8 @@ def test_a_purifier_purifies(name, model, create, tmp_path):
     assert torch.equal(purified, round_to_8bit(purified))
     assert torch.equal(purified, again)
     unchanged = torch.equal(purified, photos.images)
-    assert unchanged == (name in ("none", "exec", "dir"))
+    # `auto` leaves images alone that look unprotected.
+    assert name == "auto" or unchanged == (name in ("none", "exec", "dir"))
 
 
 def slope(plugin, images, context):

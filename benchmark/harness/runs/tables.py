@@ -92,16 +92,19 @@ def inspections_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
 
 
 def notes_frame(plan: Plan, outcomes: Outcomes) -> pd.DataFrame:
-    """What protections recorded about each image by `context.note`."""
+    """What protections and purifiers recorded about each image by `context.note`."""
+    # A purifier has a cell per seed, and one result for all of them.
+    noting = {cell.place._replace(purifier="", seed=None): cell.protected
+              for cell in plan.protections}  # fmt: skip
+    noting |= {cell.place._replace(seed=None): cell.purified for cell in plan.cells}
     rows: list[tuple[Any, ...]] = []
-    for cell in plan.protections:
-        outcome = outcomes.get(cell.protected.key) if cell.protected else None
+    for place, stage in noting.items():
+        outcome = outcomes.get(stage.key) if stage else None
         if outcome is None or outcome.record is None:
             continue
-        place = cell.place
         for note, values in outcome.record["notes"].items():
             for name, value in zip(outcome.record["names"], values, strict=True):
-                rows.append((place.task, place.subject, place.protection, name, note, value))
+                rows.append((*place[:4], name, note, value))
     return NOTES.frame(rows)
 
 
@@ -114,8 +117,15 @@ def save_frames(frames: Frames, folder: Path) -> None:
 
 
 def load_frames(folder: Path) -> Frames:
-    """The tables of a run. Raises OSError or ValueError."""
-    return Frames(*(pd.read_parquet(folder / f"{name}.parquet") for name in Frames._fields))
+    """The tables of a run. Raises OSError or ValueError.
+
+    Notes that were stored before purifiers had any are those of protections.
+    """
+    frames = Frames(*(pd.read_parquet(folder / f"{name}.parquet") for name in Frames._fields))
+    if "purifier" not in frames.notes:
+        notes = frames.notes.assign(purifier="").reindex(columns=NOTES.columns)
+        frames = frames._replace(notes=notes)
+    return frames
 
 
 def _ending(cell: Cell, outcomes: Outcomes) -> tuple[State, str, Mapping[str, float]]:

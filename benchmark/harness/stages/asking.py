@@ -5,8 +5,9 @@ Input and output are plain data: the plugin's code gets nothing of the stage, th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from impress_bench.benchmark.contract import (
@@ -68,8 +69,8 @@ def _numbered(images: ImageSet) -> ImageSet:
 
 @dataclass(frozen=True)
 class Answer:
-    """The output of a plugin: its images and, of a protection, its budget, its notes per image, and
-    the message if it exceeds its budget. `lpips` is as it measured it; None for a third party's,
+    """The output of a plugin: its images, its notes per image and, of a protection, its budget and
+    the message if it exceeds it. `lpips` is as it measured it; None for a third party's,
     which is measured here."""
 
     images: ImageSet
@@ -121,6 +122,8 @@ def ask_metric(component: Component, images: ImageSet, reference: ImageSet | Non
 
 def _ask_purifier(question: Question, context: Context, device: str) -> Answer:
     component, images = question.component, question.images
+    notes: dict[str, list[float]] = {}
+    context = replace(context, note=partial(_write_down, notes))
     plugin = component.create()
     known = hooks(plugin, PurifierHooks)
     _raise_if_skipped(question, known.skip(context.model))
@@ -128,7 +131,7 @@ def _ask_purifier(question: Question, context: Context, device: str) -> Answer:
         known.receive_names(question.subject, images.names)
     answer = plugin(to_tensor(images, device), context)
     try:
-        return Answer(from_tensor(answer.images, images))
+        return Answer(from_tensor(answer.images, images), notes=notes)
     except (ValueError, AttributeError) as error:
         raise PluginError(question.plugin, f"returned no valid result: {error}") from error
 
@@ -140,7 +143,7 @@ def _ask_protection(question: Question, context: Context, device: str) -> Answer
         titles=images.titles,
         masks=_masks(images, device),
         results={name: _protected(moved, device) for name, moved in question.results.items()},
-        note=lambda name, values: notes.update({name: [float(value) for value in values]}),
+        note=partial(_write_down, notes),
     )
     plugin = question.component.create()
     known = hooks(plugin, ProtectionHooks)
@@ -159,6 +162,11 @@ def _ask_protection(question: Question, context: Context, device: str) -> Answer
     except (ValueError, TypeError, AttributeError) as error:
         raise PluginError(question.plugin, f"returned no valid result: {error}") from error
     return Answer(moved, known.budget or Budget(), notes, reason, lpips)
+
+
+def _write_down(notes: dict[str, list[float]], name: str, values: Sequence[float]) -> None:
+    """`Context.note` of a plugin whose notes are kept."""
+    notes[name] = [float(value) for value in values]
 
 
 def _raise_if_skipped(question: Question, reason: str | None) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.plugins.component import OURS, Component
 from impress_bench.benchmark.harness.stages.asking import Answer, Question, ask
-from impress_bench.benchmark.harness.stages.base import Stage, images_of
+from impress_bench.benchmark.harness.stages.base import Stage, images_of, one_per_image
 from impress_bench.benchmark.harness.stages.environment import Environment
 from impress_bench.benchmark.harness.storage.keys import derive_seed
 from impress_bench.benchmark.harness.storage.result import Result
@@ -58,5 +59,13 @@ class Purify(Stage):
         return self.judge(inputs, answer)
 
     def judge(self, inputs: Mapping[str, Result], answer: Answer) -> Result:
-        """The result: the images under the names that they had."""
-        return Result(replace(images_of(inputs["protected"]), images=answer.images.images))
+        """The result: the images under the names that they had, and a record if the purifier noted
+        anything."""
+        protected = images_of(inputs["protected"])
+        for name, values in answer.notes.items():
+            if not one_per_image(values, protected):
+                message = f"note {name} is not one finite value per image: {values[:5]}"
+                raise PluginError(self.component, f"returned no valid result: {message}")
+        record = {"names": list(protected.names), "notes": dict(answer.notes)}
+        images = replace(protected, images=answer.images.images)
+        return Result(images, record if answer.notes else None)

@@ -67,6 +67,7 @@ crowd = fake_plugins:Crowd
 [impress_bench.purifiers]
 keep = fake_plugins:Keep
 smooth = fake_plugins:Smooth
+noting = fake_plugins:Noting
 bleach = fake_plugins:Bleach
 """
 

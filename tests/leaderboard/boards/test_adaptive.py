@@ -34,9 +34,9 @@ def adaptive_cells(build_cells: Any) -> pd.DataFrame:
 
 @pytest.fixture
 def notes() -> pd.DataFrame:
-    columns = ["task", "subject", "protection", "image", "note", "value"]
+    columns = ["task", "subject", "protection", "purifier", "image", "note", "value"]
     rows = [
-        ("style-mimicry", f"artist-{i}", STRONG, "a", "consistency-share", value)
+        ("style-mimicry", f"artist-{i}", STRONG, "", "a", "consistency-share", value)
         for i, value in enumerate((0.4, 0.6))
     ]
     return pd.DataFrame(rows, columns=columns)

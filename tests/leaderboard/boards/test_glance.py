@@ -22,12 +22,13 @@ ROWS = {
 }
 
 
-def board(rows=ROWS, metric=None):
+def board(rows=ROWS, metric=None, **more):
     metric = metric or MetricInfo("score", "Score", True, primary=True)
     meta = BoardMeta(
         metrics={TASK: [MetricInfo("other", "Other", True), metric]},
         reference_protection="glaze",
         passes={"glaze": 438.4},
+        **more,
     )
     cells = CELLS.frame(
         (TASK, f"artist-{i}", *condition, 0, metric.name, value, "done", None)
@@ -52,6 +53,20 @@ def test_rows_say_what_a_protection_takes_and_whether_that_survives():
     assert glaze[4] == "+0.000 [-0.115, +0.115]"
     assert glaze[5:] == ["impress[steps=9] 0.750", "438"]
     assert len(block.rows) == 3, "controls have no row"
+
+
+def test_the_headline_purifier_is_a_role_and_the_reference_one_where_it_was_not_run():
+    """Under `auto` GLAZE takes .2 beyond its noise, under none .3, under IMPRESS 0."""
+    auto = {("random-noise", "auto"): [value + 0.2 for value in BASE], ("glaze", "auto"): BASE}
+    titled = {"roles": {"headline": "auto"}, "titles": {"auto": "Auto", "impress": "IMPRESS"}}
+    shown = board({**ROWS, **auto}, **titled)
+    assert shown.blocks[0].headers[4] == "Survives Auto"
+    assert shown.blocks[0].rows[2][4] == "+0.200 [+0.200, +0.200] *"
+    assert "after Auto on both" in shown.text
+    without = board(**titled)
+    assert without.blocks[0].headers[4] == "Survives IMPRESS [steps=9]"
+    assert without.blocks[0].rows[2][4] == "+0.000 [-0.115, +0.115]"
+    assert "after IMPRESS on both" in without.text
 
 
 def test_directions_turn_with_the_metric():

@@ -12,7 +12,9 @@ from impress_bench.benchmark.harness.execution.progress import Reporter
 from impress_bench.benchmark.harness.planning.planner import make_plan
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.runs.reports import report
+from impress_bench.benchmark.harness.runs.tables import load_frames
 from impress_bench.benchmark.harness.storage.store import Store
+from impress_bench.leaderboard.schema import NOTES
 
 CELL = ["task", "subject", "protection", "purifier", "seed"]
 
@@ -269,7 +271,29 @@ def test_notes_reach_the_tables_and_a_board(bench):
     assert set(notes["protection"]) == {"shift"}
     assert set(notes["image"]) == {"one", "two"}
     assert notes["value"].between(0.3, 0.7).all()
+    assert set(notes["purifier"]) == {""}
     assert "| Shift" in (result.out / "boards" / "diagnostics.md").read_text()
+
+
+def test_notes_of_purifiers_are_one_per_image_and_reach_the_board(bench):
+    few = "noting[per_image=false]"
+    purifiers = ["keep", "noting", few]
+    result = bench.run(protections=["clean", "shift"], purifiers=purifiers, seeds=[0, 1])
+    notes = pd.read_parquet(result.out / "notes.parquet")
+    found = notes[notes["purifier"] == "noting"]
+    assert not found.duplicated(list(NOTES.place)).any()
+    assert set(zip(found["protection"], found["image"], strict=True)) == {
+        (protection, image) for protection in ("clean", "shift") for image in ("one", "two")
+    }
+    assert set(notes["purifier"]) == {"", "noting"}
+    assert set(result.cells.set_index("purifier").loc[few, "state"]) == {"failed"}
+    assert "note mean is not one finite value per image" in result.cells["reason"].str.cat()
+    board = (result.out / "boards" / "diagnostics.md").read_text()
+    assert "what protections and purifiers noted" in board
+    assert "| Shift, Noting" in board
+    old = load_frames(result.out).notes.drop(columns="purifier")
+    old.to_parquet(result.out / "notes.parquet", index=False)
+    assert list(load_frames(result.out).notes) == NOTES.columns
 
 
 def test_matrix_block_runs_nothing_else(bench):

@@ -233,6 +233,19 @@ class Smooth:
         return Purified((smooth * 255).round() / 255)
 
 
+class Noting(Smooth):
+    """Notes the mean of each image, or one value for all of them."""
+
+    def __init__(self, *, per_image: bool = True):
+        super().__init__()
+        self.per_image = per_image
+
+    def __call__(self, images, context):
+        means = images.flatten(1).mean(1).tolist()
+        context.note("mean", means if self.per_image else means[:1])
+        return super().__call__(images, context)
+
+
 class Mortal:
     """Takes its process along so many times, counted in a file, and works then."""
 

@@ -39,7 +39,7 @@ def test_boards_show_them_by_their_titles(bench):
     described = json.loads((result.out / "provenance.json").read_bytes())["boards"]["metrics"]
     assert described["copying"][-1] == {
         "name": "gap", "title": "The gap", "higher_is_better": False, "unit": "", "over": "image",
-        "images": None,
+        "images": None, "scale": None, "primary": False,
     }  # fmt: skip
 
 

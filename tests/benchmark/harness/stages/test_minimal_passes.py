@@ -188,11 +188,11 @@ CASES = {
     "vae-round-trip": (attacks.VaeRoundTrip(), passes((N, 0), (N, 0))),
 }  # fmt: skip
 
-#: Iterative or not, these run none of a model's networks, or another's.
+#: Iterative or not, these run none of a model's networks, or another's; `auto` runs others'.
 NOT_OURS = {
     "identity", "random-noise", "partial", "exec", "dir", "none", "jpeg", "gaussian-noise",
     "resize", "bit-depth", "crop", "rotation", "total-variation", "adverse-cleaner",
-    "noisy-upscaling",
+    "noisy-upscaling", "auto",
 }  # fmt: skip
 
 
