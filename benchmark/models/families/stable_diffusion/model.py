@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from impress_bench.benchmark.models.conditioning import Conditioning
+from impress_bench.benchmark.models.families.pipelines import rebuilt
 from impress_bench.benchmark.models.families.stable_diffusion.objective import (
     TEXT,
     nearest_timestep,
     target,
 )
-from impress_bench.benchmark.models.families.stable_diffusion.pipelines import rebuilt
 from impress_bench.benchmark.models.families.stable_diffusion.sampling import PipelineSampling
 from impress_bench.benchmark.models.numerics import PLAIN, Numerics, compute
 from impress_bench.benchmark.models.posterior import Posterior

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.models.conditioning import Conditioning
+from impress_bench.benchmark.models.families.pipelines import rebuilt
 from impress_bench.benchmark.models.families.stable_diffusion.objective import TEXT, DdimSampler
-from impress_bench.benchmark.models.families.stable_diffusion.pipelines import rebuilt
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 from impress_bench.benchmark.seeds import Generators, as_generators, randn_per_image
 
