@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from impress_bench.benchmark.models.families.stable_diffusion.model import StableDiffusion
 
 _STABLE_DIFFUSION = "impress_bench.benchmark.models.families.stable_diffusion.loading"
+_SDXL = "impress_bench.benchmark.models.families.sdxl.loading"
 #: The loader of each pipeline that a folder's model_index.json may name as its class.
 FAMILIES = {
     "StableDiffusionPipeline": _STABLE_DIFFUSION,
     "StableDiffusionImg2ImgPipeline": _STABLE_DIFFUSION,
     "StableDiffusionInpaintPipeline": _STABLE_DIFFUSION,
     "StableDiffusionInpaintPipelineLegacy": _STABLE_DIFFUSION,
+    "StableDiffusionXLPipeline": _SDXL,
+    "StableDiffusionXLImg2ImgPipeline": _SDXL,
 }
 #: That of models in single files.
 OF_FILES = _STABLE_DIFFUSION
