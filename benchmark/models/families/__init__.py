@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _STABLE_DIFFUSION = "impress_bench.benchmark.models.families.stable_diffusion.loading"
 _SDXL = "impress_bench.benchmark.models.families.sdxl.loading"
+_SD3 = "impress_bench.benchmark.models.families.sd3.loading"
 #: The loader of each pipeline that a folder's model_index.json may name as its class.
 FAMILIES = {
     "StableDiffusionPipeline": _STABLE_DIFFUSION,
@@ -22,6 +23,8 @@ FAMILIES = {
     "StableDiffusionInpaintPipelineLegacy": _STABLE_DIFFUSION,
     "StableDiffusionXLPipeline": _SDXL,
     "StableDiffusionXLImg2ImgPipeline": _SDXL,
+    "StableDiffusion3Pipeline": _SD3,
+    "StableDiffusion3Img2ImgPipeline": _SD3,
 }
 #: That of models in single files.
 OF_FILES = _STABLE_DIFFUSION
