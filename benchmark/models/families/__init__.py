@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _STABLE_DIFFUSION = "impress_bench.benchmark.models.families.stable_diffusion.loading"
 _SDXL = "impress_bench.benchmark.models.families.sdxl.loading"
 _SD3 = "impress_bench.benchmark.models.families.sd3.loading"
+_FLUX = "impress_bench.benchmark.models.families.flux.loading"
 #: The loader of each pipeline that a folder's model_index.json may name as its class.
 FAMILIES = {
     "StableDiffusionPipeline": _STABLE_DIFFUSION,
@@ -25,6 +26,8 @@ FAMILIES = {
     "StableDiffusionXLImg2ImgPipeline": _SDXL,
     "StableDiffusion3Pipeline": _SD3,
     "StableDiffusion3Img2ImgPipeline": _SD3,
+    "FluxPipeline": _FLUX,
+    "FluxImg2ImgPipeline": _FLUX,
 }
 #: That of models in single files.
 OF_FILES = _STABLE_DIFFUSION
