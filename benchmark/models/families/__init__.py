@@ -16,6 +16,7 @@ _STABLE_DIFFUSION = "impress_bench.benchmark.models.families.stable_diffusion.lo
 _SDXL = "impress_bench.benchmark.models.families.sdxl.loading"
 _SD3 = "impress_bench.benchmark.models.families.sd3.loading"
 _FLUX = "impress_bench.benchmark.models.families.flux.loading"
+_INSTRUCT = "impress_bench.benchmark.models.families.instruct_pix2pix.loading"
 #: The loader of each pipeline that a folder's model_index.json may name as its class.
 FAMILIES = {
     "StableDiffusionPipeline": _STABLE_DIFFUSION,
@@ -28,6 +29,7 @@ FAMILIES = {
     "StableDiffusion3Img2ImgPipeline": _SD3,
     "FluxPipeline": _FLUX,
     "FluxImg2ImgPipeline": _FLUX,
+    "StableDiffusionInstructPix2PixPipeline": _INSTRUCT,
 }
 #: That of models in single files.
 OF_FILES = _STABLE_DIFFUSION
