@@ -84,7 +84,7 @@ def _of_file(path: Path) -> str:
     except (OSError, ValueError, RecursionError):
         return "is no safetensors file that can be read"
     if any(name.startswith(XL) for name in header):
-        return f"is Stable Diffusion XL; {KNOWN}"
+        return "is Stable Diffusion XL in a single file; name its folder in diffusers layout"
     try:
         channels = header[INPUT]["shape"][1]
     except (KeyError, IndexError, TypeError):
