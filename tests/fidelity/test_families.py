@@ -22,6 +22,7 @@ from impress_bench.benchmark.models.families import FAMILIES, load_pretrained
 from impress_bench.benchmark.models.families.pipelines import rebuilt
 from impress_bench.benchmark.models.fine_tuning import fine_tune
 from impress_bench.benchmark.models.noise_levels import diffusion_snr
+from impress_bench.benchmark.models.numerics import Numerics
 from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.protections.objectives.denoising import denoise
 
@@ -317,6 +318,27 @@ class TestFlows:
             sampler.step(torch.zeros(1), sampler.levels[0], torch.zeros(1), eta=0.5)
         with pytest.raises(ValueError, match="unknown sampler"):
             model.sample([""], [seeded()], steps=1, guidance_scale=1.0, sampler="dpm-solver++")
+
+
+@pytest.mark.parametrize("name", ["flux"], indirect=True)
+def test_flux_keeps_its_weights_in_bfloat16_if_asked(model, name, folder_of, smooth_images):
+    pytest.importorskip("peft")
+    short = load_model(str(folder_of(name)), numerics=Numerics("bfloat16"))
+    assert {p.dtype for p in short.denoiser.parameters()} == {torch.bfloat16}
+    assert short.autoencoder.dtype == torch.float32
+    noisy, levels = torch.randn(2, 16, 8, 8, generator=seeded()), torch.tensor([0.2, 0.9])
+    with torch.no_grad():
+        expected, got = (m.predict(noisy, levels, m.embed([PROMPT, ""])) for m in (model, short))
+    assert got.dtype == torch.float32
+    assert (got - expected).norm() < 0.05 * expected.norm()
+    options = {"steps": 1, "lr": 1e-2, "batch_size": 2, "generator": seeded()}
+    for rank, kept in ((2, torch.bfloat16), (None, torch.float32)):
+        learned = fine_tune(short, smooth_images(2, 64), ["", ""], lora_rank=rank, **options)
+        assert {p.dtype for p in learned.denoiser.parameters()} == {kept}
+        weight = "transformer_blocks.0.attn.to_q.weight"
+        before, after = (m.denoiser.state_dict()[weight].float() for m in (short, learned))
+        assert not torch.equal(before, after)
+        assert learned.sample([""], [seeded()], steps=2, guidance_scale=2.0).isfinite().all()
 
 
 @pytest.mark.parametrize("name", ["sd-3.5"], indirect=True)

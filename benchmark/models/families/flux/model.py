@@ -20,6 +20,7 @@ from torch import Tensor
 from impress_bench.benchmark.models.conditioning import Conditioning
 from impress_bench.benchmark.models.families.pipeline_model import per_prompt
 from impress_bench.benchmark.models.families.rectified_flow import RectifiedFlow
+from impress_bench.benchmark.models.numerics import Numerics
 
 #: Names in the conditioning: T5's tokens and CLIP's pooled output.
 TEXT, POOLED = "text", "pooled"
@@ -30,9 +31,21 @@ GUIDANCE = 3.5
 @dataclass(frozen=True)
 class Flux(RectifiedFlow):
     """A diffusers FLUX.1 pipeline as a `LatentDiffusion`. Latents are (B, 16, h, w) here, and
-    packed into tokens of 2 x 2 where the transformer sees them."""
+    packed into tokens of 2 x 2 where the transformer sees them.
+
+    In bfloat16, in which FLUX.1 is published, transformer and text encoders also keep their weights
+    in it (34 GB instead of 67): nothing is lost, and it fits a GPU of 80 GB.
+    """
 
     REDRAWS = "FluxImg2ImgPipeline"
+
+    def with_numerics(self, numerics: Numerics) -> Flux:
+        """Changes its networks."""
+        if numerics.precision == "bfloat16":
+            parts = self.pipeline.text_encoder, self.pipeline.text_encoder_2
+            for network in (self.pipeline.transformer, *parts):
+                network.to(torch.bfloat16)
+        return super().with_numerics(numerics)
 
     @property
     def image_size(self) -> int:
@@ -52,7 +65,7 @@ class Flux(RectifiedFlow):
         text, pooled, _ = self.pipeline.encode_prompt(
             list(dict.fromkeys(prompts)), device=self.device
         )
-        return per_prompt(prompts, {TEXT: text, POOLED: pooled})
+        return per_prompt(prompts, {TEXT: text.to(self.dtype), POOLED: pooled.to(self.dtype)})
 
     def draw_place(self, generator: torch.Generator) -> Tensor:
         """Uniform."""
