@@ -16,6 +16,11 @@ from impress_bench.benchmark.models.families.layout import UnusableModelError
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
+#: Blackens images, and what serves it; neither is loaded.
+UNCHECKED = {
+    "safety_checker": None, "feature_extractor": None, "requires_safety_checker": False
+}  # fmt: skip
+
 
 def pipeline_in(folder: Path, kind: str, parts: Sequence[str], **settings: Any) -> Any:
     """The diffusers pipeline `kind` of a folder, of `parts` with weights, and of `settings` in the

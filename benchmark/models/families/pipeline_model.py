@@ -17,6 +17,11 @@ from impress_bench.benchmark.models.posterior import Posterior
 
 Self = TypeVar("Self", bound="PipelineModel")
 
+#: Names in the conditioning: tokens' embeddings, and what an encoder makes of a prompt as a whole.
+TEXT, POOLED = "text", "pooled"
+#: What pipelines call these.
+ARGUMENTS = {TEXT: "prompt_embeds", POOLED: "pooled_prompt_embeds"}
+
 
 @dataclass(frozen=True)
 class PipelineModel(LatentDiffusion):
@@ -96,6 +101,16 @@ class PipelineModel(LatentDiffusion):
 
     def with_denoiser(self: Self, denoiser: nn.Module) -> Self:
         return replace(self, pipeline=rebuilt(self.pipeline, **{self.PART: denoiser}))
+
+    def told(self, prompts: Sequence[str], guided: bool) -> dict[str, Tensor]:
+        """What a pipeline is told of the prompts and, if it is guided, of the empty prompt that it
+        is guided away from."""
+        found = self.embed(prompts).tensors
+        arguments = {ARGUMENTS[name]: tensor for name, tensor in found.items()}
+        if guided:
+            empty = self.embed([""] * len(prompts)).tensors
+            arguments |= {f"negative_{ARGUMENTS[name]}": each for name, each in empty.items()}
+        return arguments
 
     def tokenize(self, word: str) -> Sequence[str]:
         """By the first tokenizer."""

@@ -145,11 +145,6 @@ class RectifiedFlow(PipelineModel):
             )
         )  # fmt: skip
 
-    @abstractmethod
-    def told(self, prompts: Sequence[str], guided: bool) -> dict[str, Tensor]:
-        """What a pipeline is told of the prompts and, if it is guided, of what it is guided away
-        from."""
-
     def packed(self, noisy: Tensor) -> Tensor:
         """Latents (B, C, h, w) as the pipeline takes them."""
         return noisy

@@ -18,12 +18,10 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.models.conditioning import Conditioning
-from impress_bench.benchmark.models.families.pipeline_model import per_prompt
+from impress_bench.benchmark.models.families.pipeline_model import POOLED, TEXT, per_prompt
 from impress_bench.benchmark.models.families.rectified_flow import RectifiedFlow
 from impress_bench.benchmark.models.numerics import Numerics
 
-#: Names in the conditioning: T5's tokens and CLIP's pooled output.
-TEXT, POOLED = "text", "pooled"
 #: The guidance that the denoiser is told but for painting, as in training.
 GUIDANCE = 3.5
 
@@ -102,5 +100,4 @@ class Flux(RectifiedFlow):
 
     def told(self, prompts: Sequence[str], guided: bool) -> dict[str, Tensor]:
         """The prompts alone: guidance is told to the transformer."""
-        encoded = self.embed(prompts).tensors
-        return {"prompt_embeds": encoded[TEXT], "pooled_prompt_embeds": encoded[POOLED]}
+        return super().told(prompts, guided=False)

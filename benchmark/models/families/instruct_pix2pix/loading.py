@@ -6,17 +6,12 @@ from pathlib import Path
 
 import torch
 
-from impress_bench.benchmark.models.families.folders import frozen, pipeline_in
+from impress_bench.benchmark.models.families.folders import UNCHECKED, frozen, pipeline_in
 from impress_bench.benchmark.models.families.instruct_pix2pix.check import PARTS
 from impress_bench.benchmark.models.families.instruct_pix2pix.model import (
     InstructPix2Pix,
     see_nothing,
 )
-
-#: Blackens images, and what serves it; neither is loaded.
-UNCHECKED = {
-    "safety_checker": None, "feature_extractor": None, "requires_safety_checker": False
-}  # fmt: skip
 
 
 def load(

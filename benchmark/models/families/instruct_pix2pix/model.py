@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.models.conditioning import Conditioning
+from impress_bench.benchmark.models.families.pipeline_model import TEXT
 from impress_bench.benchmark.models.families.pipelines import rebuilt
 from impress_bench.benchmark.models.families.stable_diffusion.model import StableDiffusion
-from impress_bench.benchmark.models.families.stable_diffusion.objective import TEXT
 from impress_bench.benchmark.seeds import Generators, as_generators
 
 if TYPE_CHECKING:

@@ -15,11 +15,8 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.models.conditioning import Conditioning
-from impress_bench.benchmark.models.families.pipeline_model import per_prompt
+from impress_bench.benchmark.models.families.pipeline_model import POOLED, TEXT, per_prompt
 from impress_bench.benchmark.models.families.rectified_flow import RectifiedFlow
-
-#: Names in the conditioning: tokens of all text encoders, and pooled output of the first two.
-TEXT, POOLED = "text", "pooled"
 
 
 @dataclass(frozen=True)
@@ -63,12 +60,3 @@ class StableDiffusion3(RectifiedFlow):
             pooled_projections=conditioning.tensors[POOLED],
         ).sample
         return predicted
-
-    def told(self, prompts: Sequence[str], guided: bool) -> dict[str, Tensor]:
-        arguments = {}
-        for prefix, texts in {"": prompts, "negative_": [""] * len(prompts)}.items():
-            if guided or not prefix:
-                encoded = self.embed(texts).tensors
-                arguments[f"{prefix}prompt_embeds"] = encoded[TEXT]
-                arguments[f"{prefix}pooled_prompt_embeds"] = encoded[POOLED]
-        return arguments

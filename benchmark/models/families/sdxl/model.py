@@ -17,13 +17,9 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.models.conditioning import Conditioning
-from impress_bench.benchmark.models.families.pipeline_model import per_prompt
+from impress_bench.benchmark.models.families.pipeline_model import POOLED, TEXT, per_prompt
 from impress_bench.benchmark.models.families.stable_diffusion.model import StableDiffusion
-from impress_bench.benchmark.models.families.stable_diffusion.objective import TEXT
 from impress_bench.benchmark.seeds import randn_per_image
-
-#: Name of the second encoder's pooled output in the conditioning.
-POOLED = "pooled"
 
 
 @dataclass(frozen=True)
@@ -64,15 +60,6 @@ class StableDiffusionXL(StableDiffusion):
             },
         ).sample  # fmt: skip
         return predicted
-
-    def told(self, prompts: Sequence[str], guided: bool) -> dict[str, Tensor]:
-        arguments = {}
-        for prefix, texts in {"": prompts, "negative_": [""] * len(prompts)}.items():
-            if guided or not prefix:
-                encoded = self.embed(texts).tensors
-                arguments[f"{prefix}prompt_embeds"] = encoded[TEXT]
-                arguments[f"{prefix}pooled_prompt_embeds"] = encoded[POOLED]
-        return arguments
 
     @torch.no_grad()
     def sample(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from impress_bench.benchmark.models.families.folders import (
+    UNCHECKED,
     freeze,
     frozen,
     pipeline_in,
@@ -20,11 +21,6 @@ from impress_bench.benchmark.models.families.stable_diffusion.whole_mask import 
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline, UNet2DConditionModel
-
-#: Blackens images, and what serves it; neither is loaded.
-UNCHECKED = {
-    "safety_checker": None, "feature_extractor": None, "requires_safety_checker": False
-}  # fmt: skip
 
 
 def load(

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from impress_bench.benchmark.models.conditioning import Conditioning
-from impress_bench.benchmark.models.families.pipeline_model import per_prompt
+from impress_bench.benchmark.models.families.pipeline_model import TEXT, per_prompt
 from impress_bench.benchmark.models.families.stable_diffusion.objective import (
-    TEXT,
     nearest_timestep,
     target,
 )

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.models.conditioning import Conditioning
-from impress_bench.benchmark.models.families.pipeline_model import PipelineModel
+from impress_bench.benchmark.models.families.pipeline_model import TEXT, PipelineModel
 from impress_bench.benchmark.models.families.pipelines import rebuilt
-from impress_bench.benchmark.models.families.stable_diffusion.objective import TEXT, DdimSampler
+from impress_bench.benchmark.models.families.stable_diffusion.objective import DdimSampler
 from impress_bench.benchmark.seeds import Generators, as_generators, randn_per_image
 
 if TYPE_CHECKING:
@@ -188,14 +188,6 @@ class PipelineSampling(PipelineModel):
             output_type="pt",
         ).images
         return made.to(images.dtype).clamp(0, 1)
-
-    def told(self, prompts: Sequence[str], guided: bool) -> dict[str, Tensor]:
-        """What a pipeline is told of the prompts and, if it is guided, of what it is guided away
-        from."""
-        arguments = {"prompt_embeds": self.embed(prompts).tensors[TEXT]}
-        if guided:
-            arguments["negative_prompt_embeds"] = self.embed([""] * len(prompts)).tensors[TEXT]
-        return arguments
 
     def _required_inpainter(self) -> UNet2DConditionModel:
         if (unet := self.inpainter) is None:
