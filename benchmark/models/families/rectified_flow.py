@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,35 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from impress_bench.benchmark.models.families.euler import EulerSampler
 from impress_bench.benchmark.models.families.pipeline_model import PipelineModel
 from impress_bench.benchmark.models.families.pipelines import rebuilt
 from impress_bench.benchmark.seeds import Generators, as_generators, randn_per_image
 
 if TYPE_CHECKING:
     from diffusers import FlowMatchEulerDiscreteScheduler
-
-
-@dataclass(frozen=True)
-class EulerSampler:
-    """Euler's steps along a flow, from each of the times `levels` to the next; the last to 0."""
-
-    levels: Tensor
-
-    def step(
-        self,
-        predicted: Tensor,
-        level: Tensor,
-        noisy: Tensor,
-        eta: float = 0.0,
-        noise: Tensor | None = None,
-    ) -> Tensor:
-        """Scaled latents (B, C, h, w) at the next time. Raises ValueError for another `eta` than
-        0: a flow has no fresh noise."""
-        if eta:
-            raise ValueError(f"a flow's sampler is deterministic: eta must be 0, not {eta}")
-        later = self.levels[self.levels < level]
-        following = later.max() if len(later) else torch.zeros_like(level)
-        return noisy + (following - level) * predicted
 
 
 class RectifiedFlow(PipelineModel):
