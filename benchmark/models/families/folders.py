@@ -60,7 +60,7 @@ def frozen(pipeline: DiffusionPipeline, dtype: torch.dtype, device: str) -> Any:
 
 def freeze(network: torch.nn.Module, dtype: torch.dtype) -> None:
     """Freeze a network, in evaluation mode and that dtype."""
-    if next(network.parameters()).dtype != dtype:
+    if any(parameter.dtype != dtype for parameter in network.parameters()):
         network.to(dtype)
     network.requires_grad_(False).eval()
 
