@@ -104,6 +104,11 @@ class ConditionalDenoiser(ABC):
         """What the denoiser is trained to predict of them: the noise, the velocity (Salimans and
         Ho 2022), or a flow's noise - latents (Liu et al. 2023)."""
 
+    def loss_weights(self, levels: Tensor) -> Tensor:
+        """What the squared error at `levels` (B,) counts in training, (B,): 1 unless the family's
+        training script weights it."""
+        return torch.ones_like(levels, dtype=torch.float32)
+
     @abstractmethod
     def predict(self, noisy: Tensor, levels: Tensor, conditioning: Conditioning) -> Tensor:
         """The denoiser's output for noisy latents at `levels` (B,); differentiable."""

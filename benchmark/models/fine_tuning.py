@@ -2,7 +2,8 @@
 
 Follows diffusers' `train_text_to_image`, which the IMPRESS experiments use: only the denoiser
 learns, loss on what it is to predict, constant rate, AdamW, gradient norm clipped at 1, and the
-averaged weights are kept. With a rank it follows `train_text_to_image_lora`, where adapters of the
+averaged weights are kept; levels of noise, target and its weights are those of the family's own
+script. With a rank it follows `train_text_to_image_lora`, where adapters of the
 denoiser's attention learn in its place. Departures: images are encoded once and latents sampled
 from the stored posteriors; no flips, since where the light falls or a seal stands is part of a
 style; adapters are averaged as the whole denoiser is; no `accelerate`, since a stage has one device
@@ -55,6 +56,8 @@ def fine_tune(
         learning = list(denoiser.parameters())
     else:
         learning = add_adapters(denoiser, model.lora_targets, lora_rank, generator)
+    for parameter in learning:  # what learns is float32, whatever precision the rest is kept in
+        parameter.data = parameter.data.float()
     learner = model.with_denoiser(denoiser)
     with torch.no_grad():
         encoded = model.posterior(images)
@@ -71,10 +74,12 @@ def fine_tune(
         levels = model.draw_levels([generator] * batch_size)
         noisy = model.noise(clean, levels, draw[1])
         wanted = model.wanted(clean, levels, draw[1])
+        weights = model.loss_weights(levels)
         optimizer.zero_grad(set_to_none=True)
         for part in torch.arange(batch_size).split(microbatch or batch_size):
             predicted = learner.predict(noisy[part], levels[part], conditioning[index[part]])
-            loss = (predicted - wanted[part]).square().mean() * (len(part) / batch_size)
+            errors = (predicted - wanted[part]).square().flatten(1).mean(dim=1)
+            loss = (weights[part] * errors).mean() * (len(part) / batch_size)
             if not torch.isfinite(loss):
                 raise FloatingPointError(f"fine-tuning diverged at step {step} with lr={lr}")
             loss.backward()

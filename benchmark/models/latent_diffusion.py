@@ -177,3 +177,26 @@ class LatentDiffusion(LatentAutoencoder, ConditionalDenoiser):
         is the share of fresh noise per step. Raises ValueError if the model cannot inpaint.
         """
         raise ValueError(self.inpainting_problem)
+
+    @property
+    def editing_problem(self) -> str:
+        """Why the model cannot edit images, and the way out; empty if it can."""
+        return self.inpainting_problem
+
+    def edit(
+        self,
+        images: Tensor,
+        keep: Tensor,
+        prompts: Sequence[str],
+        generator: Generators,
+        *,
+        steps: int,
+        guidance_scale: float,
+        eta: float,
+    ) -> Tensor:
+        """`images` edited under `prompts`, clamped: repainted where `keep` (B, H, W) is false or,
+        by models that edit by instruction, as a whole. Arguments and noise as `repaint`. Raises
+        ValueError if the model cannot edit."""
+        return self.repaint(
+            images, keep, prompts, generator, steps=steps, guidance_scale=guidance_scale, eta=eta
+        )

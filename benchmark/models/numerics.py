@@ -1,8 +1,9 @@
 """How a model is computed: in which precision, compiled or not, with checkpointing or without.
 
-Weights stay float32. In a lower precision the U-Nets run under autocast and hand back float32; VAE,
-text encoder and LPIPS do not take part: the attacks' gradients go through the VAE, where float16
-loses a part of them (IMPRESS's released code did so), and Stable Diffusion's decoder overflows.
+Weights stay float32, but for those of a family that is published in bfloat16 and too large for it
+(FLUX.1). In a lower precision denoisers run under autocast and hand back float32; VAE, text encoder
+and LPIPS do not take part: the attacks' gradients go through the VAE, where float16 loses a part of
+them (IMPRESS's released code did so), and Stable Diffusion's decoder overflows.
 """
 
 from __future__ import annotations

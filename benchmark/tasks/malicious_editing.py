@@ -6,7 +6,8 @@ protection achieves: the farther, the better protected.
 
 What is perturbed is the protection's affair (PhotoGuard: the head, the rest being thrown away); its
 budget counts over the whole image; purifiers see the whole image and no mask. The head is kept by
-the model only, and nothing is pasted back before images are compared, as in the released code.
+the model only, and nothing is pasted back before images are compared, as in the released code. A
+model that edits by instruction, InstructPix2Pix, sees no mask and changes the photo as a whole.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ class MaliciousEditing(Task):
         from impress_bench.benchmark.pixels import to_pixels, to_tensor
 
         known, settings = self._known(subject), self.settings
-        if problem := model.inpainting_problem:
+        if problem := model.editing_problem:
             raise PluginError(self.name, problem, State.SKIPPED)
         keep = known.photo.masks
         assert keep is not None
@@ -134,7 +135,7 @@ class MaliciousEditing(Task):
             pixels = np.where(keep[..., None], np.uint8(GREY), pixels)
         generator = torch.Generator().manual_seed(seed + (control == "other-seed"))
         prompt = settings.prompt.format(sitter=known.sitter, place=known.place)
-        edited = model.repaint(
+        edited = model.edit(
             to_tensor(pixels),
             torch.from_numpy(keep.copy()),
             [prompt] * len(pixels),

@@ -4,7 +4,7 @@
 
 for noise eps and a timestep t drawn anew at every step (AdvDM, Liang et al. 2023, Eq. 6; Mist,
 Anti-DreamBooth, CAAT and MetaCloak share it). What a model that predicts something else than noise
-is trained on takes its place.
+is trained on takes its place, with the weight of its level in the family's training.
 """
 
 from __future__ import annotations
@@ -23,16 +23,18 @@ if TYPE_CHECKING:
 
 
 class Denoising(NamedTuple):
-    """One draw per image: scaled latents, what is predicted and what is wanted, (B, C, h, w)."""
+    """One draw per image: scaled latents, what is predicted and what is wanted, (B, C, h, w), and
+    what training makes its error count, (B,)."""
 
     latents: Tensor
     predicted: Tensor
     wanted: Tensor
+    weights: Tensor
 
     @property
     def error(self) -> Tensor:
-        """Mean squared error (B,)."""
-        return (self.predicted - self.wanted).square().flatten(1).mean(dim=1)
+        """Mean squared error (B,), weighted."""
+        return self.weights * (self.predicted - self.wanted).square().flatten(1).mean(dim=1)
 
 
 def denoise(
@@ -74,4 +76,4 @@ def denoise_latents(
         noisy = model.noise(latents, levels, noise)
         predicted = model.predict(noisy, levels, prompts.expand(len(latents)))
         wanted = model.wanted(latents, levels, noise)
-    return Denoising(latents, predicted, wanted)
+    return Denoising(latents, predicted, wanted, model.loss_weights(levels))

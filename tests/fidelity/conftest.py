@@ -16,6 +16,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import save_file
+from small_families import BUILT, write_small
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from impress_bench.benchmark import load_model
@@ -188,7 +189,10 @@ def folder_of(tmp_path_factory: pytest.TempPathFactory, vocabulary: Path) -> Cal
 
     def made(name: str) -> Path:
         if not (root / name).is_dir():
-            write(RELEASES[name], root / name, vocabulary)
+            if name in BUILT:
+                write_small(name, root / name)
+            else:
+                write(RELEASES[name], root / name, vocabulary)
         return root / name
 
     return made
@@ -204,6 +208,18 @@ def release(request: pytest.FixtureRequest) -> str:
 def model(release: str, folder_of: Callable[[str], Path]) -> LatentDiffusion:
     """Each release, loaded as a user loads it."""
     return load_model(str(folder_of(release)))
+
+
+@pytest.fixture(scope="session", params=[*RELEASES, *BUILT])
+def kind(request: pytest.FixtureRequest) -> str:
+    """The name of each release and of each other family."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def any_model(kind: str, folder_of: Callable[[str], Path]) -> LatentDiffusion:
+    """Each of them, loaded as a user loads it."""
+    return load_model(str(folder_of(kind)))
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ from diffusers import EulerDiscreteScheduler, PNDMScheduler
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.models.diffusion_classifier import DiffusionClassifier
-from impress_bench.benchmark.models.families.stable_diffusion.loading import variant_of
-from impress_bench.benchmark.models.families.stable_diffusion.pipelines import (
+from impress_bench.benchmark.models.families.folders import variant_of
+from impress_bench.benchmark.models.families.pipelines import (
     rebuilt as rebuilt_pipeline,
 )
 from impress_bench.benchmark.models.inconsistency import measure

@@ -1,4 +1,4 @@
-"""Every protection and every purifier that comes with the package, on every Stable Diffusion.
+"""Every protection and every purifier that comes with the package, on every family of models.
 
 The lists come from the entry points: a new plugin without a line here fails.
 """
@@ -78,7 +78,7 @@ PURIFIERS = {
 INPAINTING = ("photoguard-diffusion", "diffusion-guard", "adv-paint")
 #: What has to skip, and in which words.
 NEEDS_UPSCALER = "needs an upscaler: noisy-upscaling[upscaler=FOLDER], with diffusers' x4 upscaler"
-NO_INPAINTING = "the model has no inpainting U-Net"
+NO_INPAINTING = "no inpainting U-Net|cannot inpaint|sees no mask"
 
 
 def ours(group: str) -> list[str]:
@@ -113,15 +113,15 @@ def photos_and_context(model, conformance, plugin):
 
 
 @pytest.mark.parametrize("name", [*ours("protections"), *ours("adaptations")])
-def test_a_protection_protects(name, model, release, create, tmp_path):
+def test_a_protection_protects(name, any_model, kind, create, tmp_path):
     spec = {**PROTECTIONS, **ADAPTATIONS}[name]
     plugin = create("protections", spec.replace("{photos}", str(tmp_path)))
-    photos, context = photos_and_context(model, ProtectionConformance, plugin)
-    assert plugin.skip("a", model) is None
+    photos, context = photos_and_context(any_model, ProtectionConformance, plugin)
+    assert plugin.skip("a", any_model) is None
     if name == "dir":
         published(photos.images, tmp_path / "a")
         plugin.receive_names("a", ["000"])
-    if name in INPAINTING and release != "sd-inpainting":
+    if name in INPAINTING and kind != "sd-inpainting":
         with pytest.raises(PluginError, match=NO_INPAINTING) as skipped:
             plugin(photos.images, context())
         assert skipped.value.state is State.SKIPPED
@@ -144,15 +144,15 @@ def test_a_protection_protects(name, model, release, create, tmp_path):
 
 
 @pytest.mark.parametrize("name", ours("purifiers"))
-def test_a_purifier_purifies(name, model, create, tmp_path):
+def test_a_purifier_purifies(name, any_model, create, tmp_path):
     plugin = create("purifiers", PURIFIERS[name].replace("{photos}", str(tmp_path)))
-    photos, context = photos_and_context(model, PurifierConformance, plugin)
+    photos, context = photos_and_context(any_model, PurifierConformance, plugin)
     if name == "dir":
         published(photos.images, tmp_path / "a")
         plugin.receive_names("a", [f"{index:03d}" for index in range(len(photos.images))])
     if name == "auto":
         plugin.members = plugin.members[:5]  # what the others need is tested by their own rows
-    reason = plugin.skip(model)
+    reason = plugin.skip(any_model)
     if name == "noisy-upscaling":
         assert reason == NEEDS_UPSCALER
         return

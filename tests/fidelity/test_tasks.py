@@ -1,4 +1,4 @@
-"""How images are exploited, on every Stable Diffusion: fine-tuning and painting, and repainting."""
+"""How images are exploited, on every family: fine-tuning and painting, and editing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from impress_bench.benchmark.tasks.style_mimicry import StyleMimicry, StyleMimic
 SILENT = lambda done, total: None  # noqa: E731
 
 
-def test_a_mimic_learns_and_paints(model):
+def test_a_mimic_learns_and_paints(any_model):
     settings = StyleMimicrySettings(
         works=2, samples=2, fine_tuning_steps=2, fine_tuning_batch=2, fine_tuning_lr=1e-3,
         sampling_steps=2,
@@ -25,28 +25,30 @@ def test_a_mimic_learns_and_paints(model):
     task = StyleMimicry(settings)
     artist = task.subjects()[0]
     works = task.originals(artist)
-    painted, again = (task.exploit(artist, works, model, 0, SILENT) for _ in range(2))
-    side = model.image_size
+    painted, again = (task.exploit(artist, works, any_model, 0, SILENT) for _ in range(2))
+    side = any_model.image_size
     assert painted.images.shape == (2, side, side, 3)
     assert np.array_equal(painted.images, again.images)
     other = replace(works, images=255 - works.images)
-    assert not np.array_equal(task.exploit(artist, other, model, 0, SILENT).images, painted.images)
-    untaught = task.exploit(artist, works, model, 0, SILENT, "no-fine-tuning")
+    assert not np.array_equal(
+        task.exploit(artist, other, any_model, 0, SILENT).images, painted.images
+    )
+    untaught = task.exploit(artist, works, any_model, 0, SILENT, "no-fine-tuning")
     assert not np.array_equal(untaught.images, painted.images)
 
 
-def test_an_editor_repaints(model, release):
+def test_an_editor_edits(any_model, kind):
     task = MaliciousEditing(MaliciousEditingSettings(sampling_steps=3))
     photo = task.subjects()[0]
     original = task.originals(photo)
-    if release != "sd-inpainting":
-        with pytest.raises(PluginError, match="no inpainting U-Net") as skipped:
-            task.exploit(photo, original, model, 0, SILENT)
+    if kind not in ("sd-inpainting", "instruct-pix2pix"):
+        with pytest.raises(PluginError, match="inpaint") as skipped:
+            task.exploit(photo, original, any_model, 0, SILENT)
         assert skipped.value.state is State.SKIPPED
         return
-    edited, again = (task.exploit(photo, original, model, 0, SILENT) for _ in range(2))
+    edited, again = (task.exploit(photo, original, any_model, 0, SILENT) for _ in range(2))
     assert edited.images.shape == original.images.shape
     assert np.array_equal(edited.images, again.images)
-    grey = task.exploit(photo, original, model, 0, SILENT, "grey-head")
+    grey = task.exploit(photo, original, any_model, 0, SILENT, "grey-head")
     scores = task.score(photo, grey, edited)
     assert all(np.isfinite(list(scores.values())))

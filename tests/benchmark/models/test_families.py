@@ -51,13 +51,14 @@ def drop(folder: Path) -> None:
 
 
 HARM = {
-    "SDXL": (
+    "SDXL by name alone": (
         lambda p: change(p / "model_index.json", _class_name="StableDiffusionXLPipeline"),
-        "is a StableDiffusionXLPipeline; known are Stable Diffusion 1 and 2.*InpaintPipeline",
+        "has no text_encoder_2/config.json",
     ),
-    "Flux": (
-        lambda p: change(p / "model_index.json", _class_name="FluxPipeline"),
-        "is a FluxPipeline; known are .*StableDiffusionPipeline.*or register a model of another",
+    "Flux Fill": (
+        lambda p: change(p / "model_index.json", _class_name="FluxFillPipeline"),
+        "is a FluxFillPipeline; known are Stable Diffusion 1 and 2.*Stable Diffusion XL; Stable"
+        " Diffusion 3 and 3.5; FLUX.1; InstructPix2Pix: .*InpaintPipeline.*or register a model of",
     ),
     "of no class": (
         lambda p: change(p / "model_index.json", _class_name=["a"]), r"is a \['a'\]; known are"
@@ -179,12 +180,12 @@ def hub(tmp_path, monkeypatch):
 def test_nothing_more_is_fetched_of_an_unknown_family(hub, tmp_path, monkeypatch):
     """The index alone, by which its pipeline is known."""
     index = tmp_path / "model_index.json"
-    index.write_text('{"_class_name": "FluxPipeline"}')
+    index.write_text('{"_class_name": "FluxFillPipeline"}')
     asked = []
     monkeypatch.setattr(
         huggingface_hub, "hf_hub_download", lambda *names, **_: asked.append(names) or str(index)
     )
-    with pytest.raises(PluginError, match="is a FluxPipeline; known are Stable Diffusion 1"):
+    with pytest.raises(PluginError, match="is a FluxFillPipeline; known are Stable Diffusion 1"):
         load_model("painter/large")
     assert asked == [("painter/large", "model_index.json")]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from impress_bench.benchmark.models.families.layout import settings
-from impress_bench.benchmark.models.hub import weights_in
+from impress_bench.benchmark.models.families.parts import without
 
 #: What the family is called.
 NAME = "Stable Diffusion 1 and 2 and their inpainting versions"
@@ -31,11 +31,8 @@ def unsuitable(place: Path) -> str:
     """Why the model in a folder or file cannot be used, and the way out; empty if it can."""
     if place.is_file():
         return _of_file(place)
-    for part in PARTS:
-        if settings(place / part / "config.json") is None:
-            return f"has no {part}/config.json; is it there in full?"
-        if not weights_in(place / part):
-            return f"has no safetensors weights for its {part}; convert them, or fetch them too"
+    if problem := without(place, PARTS):
+        return problem
     unet, vae = (settings(place / part / "config.json") or {} for part in ("unet", "vae"))
     if (channels := unet.get("in_channels", 4)) not in CHANNELS:
         return f"has a U-Net of {channels} input channels; {KNOWN}, of 4 and 9"
@@ -87,7 +84,7 @@ def _of_file(path: Path) -> str:
     except (OSError, ValueError, RecursionError):
         return "is no safetensors file that can be read"
     if any(name.startswith(XL) for name in header):
-        return f"is Stable Diffusion XL; {KNOWN}"
+        return "is Stable Diffusion XL in a single file; name its folder in diffusers layout"
     try:
         channels = header[INPUT]["shape"][1]
     except (KeyError, IndexError, TypeError):

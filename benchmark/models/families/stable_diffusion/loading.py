@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
-from impress_bench.benchmark.junk import is_junk
-from impress_bench.benchmark.models.families.layout import UnusableModelError
+from impress_bench.benchmark.models.families.folders import (
+    UNCHECKED,
+    freeze,
+    frozen,
+    pipeline_in,
+    silence,
+    variant_of,
+)
 from impress_bench.benchmark.models.families.stable_diffusion.check import PARTS, square_size
 from impress_bench.benchmark.models.families.stable_diffusion.model import StableDiffusion
 from impress_bench.benchmark.models.families.stable_diffusion.whole_mask import paint_everything
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline, UNet2DConditionModel
-
-#: Blackens images, and what serves it; neither is loaded.
-UNCHECKED = {
-    "safety_checker": None, "feature_extractor": None, "requires_safety_checker": False
-}  # fmt: skip
 
 
 def load(
@@ -35,20 +34,18 @@ def load(
     weights. Raises OSError, as diffusers does, where they cannot be read.
     """
     pipeline, inpainting = _pipeline(place, device, dtype)
-    return StableDiffusion(pipeline, digest, inpainting)
+    return StableDiffusion(pipeline, digest, inpainting_unet=inpainting)
 
 
 def _pipeline(
     place: Path, device: str, dtype: torch.dtype
 ) -> tuple[StableDiffusionPipeline, UNet2DConditionModel | None]:
-    import diffusers.utils.logging
-    import transformers.utils.logging
     from diffusers import AutoencoderTiny
 
-    for library in (diffusers, transformers):  # their bars tear up the run's own
-        library.utils.logging.disable_progress_bar()
-    pipeline = _of_file(place) if place.is_file() else _of_folder(place)
-    pipeline.set_progress_bar_config(disable=True)
+    if place.is_file():
+        pipeline = _of_file(place)
+    else:
+        pipeline = pipeline_in(place, "StableDiffusionPipeline", PARTS, **UNCHECKED)
     unet, vae = pipeline.unet, pipeline.vae
     size = square_size(
         unet.config.sample_size, vae.config.get("sample_size"), pipeline.vae_scale_factor
@@ -63,48 +60,10 @@ def _pipeline(
     if unet.config.in_channels == 9:
         paint_everything(unet, pipeline.vae)
     inpainting = _inpainting_unet(place)
-    for module in (pipeline.vae, pipeline.text_encoder, unet, inpainting):
-        if module is None:
-            continue
-        if module.dtype != dtype:
-            module.to(dtype)
-        module.requires_grad_(False).eval()
-    pipeline.to(device)
     if inpainting is not None:
+        freeze(inpainting, dtype)
         inpainting.to(device)
-    return pipeline, inpainting
-
-
-def variant_of(folder: Path, part: str = "unet") -> str | None:
-    """The variant of a part of a model to ask diffusers for: None where it is there in full, else
-    what its files are called, "fp16" in `unet/diffusion_pytorch_model.fp16.safetensors`."""
-    found = (folder / part).glob("*.safetensors")
-    names = [path.name.split(".") for path in found if not is_junk(path.name)]
-    variants = {parts[1].partition("-")[0] if len(parts) > 2 else "" for parts in names}
-    return min(variants, default="") or None
-
-
-def _of_folder(folder: Path) -> StableDiffusionPipeline:
-    """Each part in full where it is, else by its only variant."""
-    from diffusers import StableDiffusionPipeline
-
-    parts = {
-        part: _part(folder, part, variant)
-        for part in PARTS
-        if (variant := variant_of(folder, part)) is not None
-    }
-    return StableDiffusionPipeline.from_pretrained(
-        folder, use_safetensors=True, **UNCHECKED, **parts
-    )
-
-
-def _part(folder: Path, part: str, variant: str) -> Any:
-    """A part whose files are called so, of the class that the folder's index names."""
-    library, kind = json.loads((folder / "model_index.json").read_bytes())[part]
-    if library not in ("diffusers", "transformers"):
-        raise UnusableModelError(f"its {part} comes from {library}; known: diffusers, transformers")
-    loaded = getattr(import_module(library), kind)
-    return loaded.from_pretrained(folder / part, variant=variant, use_safetensors=True)
+    return frozen(pipeline, dtype, device), inpainting
 
 
 def _of_file(path: Path) -> StableDiffusionPipeline:
@@ -112,9 +71,12 @@ def _of_file(path: Path) -> StableDiffusionPipeline:
     name without the suffix, or else from the hub's folder that diffusers takes for such weights."""
     from diffusers import StableDiffusionPipeline
 
+    silence()
     beside = path.with_suffix("")
     settings = {"config": str(beside)} if (beside / "model_index.json").is_file() else {}
-    return StableDiffusionPipeline.from_single_file(str(path), **UNCHECKED, **settings)
+    made = StableDiffusionPipeline.from_single_file(str(path), **UNCHECKED, **settings)
+    made.set_progress_bar_config(disable=True)
+    return made
 
 
 def _inpainting_unet(folder: Path) -> UNet2DConditionModel | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,18 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from impress_bench.benchmark.models.conditioning import Conditioning
+from impress_bench.benchmark.models.families.pipeline_model import TEXT, per_prompt
 from impress_bench.benchmark.models.families.stable_diffusion.objective import (
-    TEXT,
     nearest_timestep,
     target,
 )
-from impress_bench.benchmark.models.families.stable_diffusion.pipelines import rebuilt
 from impress_bench.benchmark.models.families.stable_diffusion.sampling import PipelineSampling
-from impress_bench.benchmark.models.numerics import PLAIN, Numerics, compute
-from impress_bench.benchmark.models.posterior import Posterior
 
 if TYPE_CHECKING:
-    from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+    from diffusers import DDIMScheduler, UNet2DConditionModel
 
 
 @dataclass(frozen=True)
@@ -36,76 +33,21 @@ class StableDiffusion(PipelineSampling):
     `numerics` is how its networks compute. Levels are timesteps, counted from 0.
     """
 
-    pipeline: StableDiffusionPipeline
-    digest: str
     inpainting_unet: UNet2DConditionModel | None = None
-    numerics: Numerics = PLAIN
 
     def to(self, device: str) -> None:
-        self.pipeline.to(device)
+        super().to(device)
         if self.inpainting_unet is not None:
             self.inpainting_unet.to(device)
 
-    def with_numerics(self, numerics: Numerics) -> StableDiffusion:
-        """Changes its networks; on a GPU their weights become channels last, which convolutions
-        there are fastest with."""
-        vae, unets = self.pipeline.vae, self.networks()["unet"]
-        for network in (vae.encoder, vae.decoder):
-            compute(network, "float32", numerics.compiled)
-        for network in unets:
-            compute(network, numerics.precision, numerics.compiled)
-        if self.device.type == "cuda":
-            for network in (vae, *unets):
-                network.to(memory_format=torch.channels_last)
-        return replace(self, numerics=numerics)
-
     def networks(self) -> Mapping[str, Sequence[nn.Module]]:
-        vae, unets = self.pipeline.vae, (self.pipeline.unet, self.inpainting_unet)
-        there = tuple(unet for unet in unets if unet is not None)
-        return {"encoder": (vae.encoder,), "decoder": (vae.decoder,), "unet": there}
-
-    @property
-    def autoencoder(self) -> nn.Module:
-        return self.pipeline.vae
-
-    @property
-    def device(self) -> torch.device:
-        return self.pipeline.vae.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.pipeline.vae.dtype
-
-    @property
-    def latent_channels(self) -> int:
-        return int(self.pipeline.vae.config.latent_channels)
-
-    @property
-    def downsampling(self) -> int:
-        return int(self.pipeline.vae_scale_factor)
-
-    @property
-    def latent_scale(self) -> float:
-        return float(self.pipeline.vae.config.scaling_factor)
+        inpainting = self.inpainting_unet
+        own = super().networks()
+        return own if inpainting is None else {**own, "unet": (*own["unet"], inpainting)}
 
     @property
     def image_size(self) -> int:
         return int(self.pipeline.unet.config.sample_size * self.downsampling)
-
-    def posterior(self, images: Tensor) -> Posterior:
-        pixels = 2 * images.to(self.device, self.dtype) - 1
-        found = self.checkpointed(self.pipeline.vae.encode, pixels).latent_dist
-        return Posterior(found.mean, found.std)
-
-    def decode(self, latents: Tensor) -> Tensor:
-        return self.checkpointed(self.pipeline.vae.decode, latents).sample / 2 + 0.5
-
-    @property
-    def denoiser(self) -> nn.Module:
-        return self.pipeline.unet
-
-    def with_denoiser(self, denoiser: nn.Module) -> StableDiffusion:
-        return replace(self, pipeline=rebuilt(self.pipeline, unet=denoiser))
 
     @property
     def lora_targets(self) -> Sequence[str]:
@@ -128,14 +70,10 @@ class StableDiffusion(PipelineSampling):
 
     def embed(self, prompts: Sequence[str]) -> Conditioning:
         """Text embeddings "text" (B, length, width)."""
-        unlike = {prompt: row for row, prompt in enumerate(dict.fromkeys(prompts))}
         embeddings, _ = self.pipeline.encode_prompt(
-            list(unlike), self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
+            list(dict.fromkeys(prompts)), self.device, 1, do_classifier_free_guidance=False
         )
-        return Conditioning({TEXT: embeddings[[unlike[prompt] for prompt in prompts]]})
-
-    def tokenize(self, word: str) -> Sequence[str]:
-        return self.pipeline.tokenizer.tokenize(word)
+        return per_prompt(prompts, {TEXT: embeddings})
 
     @cached_property
     def noise_schedule(self) -> DDIMScheduler:

@@ -11,9 +11,6 @@ from torch import Tensor
 if TYPE_CHECKING:
     from diffusers import DDIMScheduler
 
-#: Name of the text embeddings in the conditioning.
-TEXT = "text"
-
 
 def target(scheduler: DDIMScheduler, clean: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
     """What a U-Net on this schedule is to predict: the noise, or the velocity (Salimans and Ho

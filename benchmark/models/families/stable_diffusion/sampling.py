@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from impress_bench.benchmark.models.conditioning import Conditioning
-from impress_bench.benchmark.models.families.stable_diffusion.objective import TEXT, DdimSampler
-from impress_bench.benchmark.models.families.stable_diffusion.pipelines import rebuilt
-from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+from impress_bench.benchmark.models.families.pipeline_model import TEXT, PipelineModel
+from impress_bench.benchmark.models.families.pipelines import rebuilt
+from impress_bench.benchmark.models.families.stable_diffusion.objective import DdimSampler
 from impress_bench.benchmark.seeds import Generators, as_generators, randn_per_image
 
 if TYPE_CHECKING:
-    from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+    from diffusers import DDIMScheduler, UNet2DConditionModel
 
 
-class PipelineSampling(LatentDiffusion):
+class PipelineSampling(PipelineModel):
     """A model whose pictures are painted by a pipeline and its relatives."""
 
-    pipeline: StableDiffusionPipeline
+    #: The pipeline that redraws images.
+    REDRAWS: ClassVar[str] = "StableDiffusionImg2ImgPipeline"
+
     inpainting_unet: UNet2DConditionModel | None
 
     def ddim(self, timestep_spacing: str = "") -> DDIMScheduler:
@@ -58,15 +60,12 @@ class PipelineSampling(LatentDiffusion):
     ) -> Tensor:
         """By DDIM whatever sampler the folder names: multistep ones (PNDM) count on beginning at
         the start. `timestep_spacing` is DDIM's, "" for the folder's or diffusers' default."""
-        from diffusers import StableDiffusionImg2ImgPipeline
+        import diffusers
 
-        pipeline = rebuilt(
-            self.pipeline, StableDiffusionImg2ImgPipeline, scheduler=self.ddim(timestep_spacing)
-        )
-        guided = guidance_scale > 1
+        kind = getattr(diffusers, self.REDRAWS)
+        pipeline = rebuilt(self.pipeline, kind, scheduler=self.ddim(timestep_spacing))
         made = pipeline(
-            prompt_embeds=self._text(prompts),
-            negative_prompt_embeds=self._text([""] * len(prompts)) if guided else None,
+            **self.told(prompts, guidance_scale > 1),
             image=images.to(self.device, self.dtype),
             strength=strength,
             num_inference_steps=steps,
@@ -105,7 +104,7 @@ class PipelineSampling(LatentDiffusion):
         side = self.pipeline.unet.config.sample_size
         shape = (len(generators), self.latent_channels, side, side)
         like = torch.empty(shape, device=self.device, dtype=self.dtype)
-        return self._sampling_with(sampler)(
+        return self.sampling_with(sampler)(
             list(prompts),
             num_inference_steps=steps,
             guidance_scale=guidance_scale,
@@ -115,7 +114,7 @@ class PipelineSampling(LatentDiffusion):
             output_type="pt",
         ).images
 
-    def _sampling_with(self, sampler: str) -> Any:
+    def sampling_with(self, sampler: str) -> Any:
         """The pipeline with that sampler. Raises ValueError for one that is not known."""
         if sampler == "model":
             return self.pipeline
@@ -196,9 +195,6 @@ class PipelineSampling(LatentDiffusion):
             output_type="pt",
         ).images
         return made.to(images.dtype).clamp(0, 1)
-
-    def _text(self, prompts: Sequence[str]) -> Tensor:
-        return self.embed(prompts).tensors[TEXT]
 
     def _required_inpainter(self) -> UNet2DConditionModel:
         if (unet := self.inpainter) is None:

@@ -120,7 +120,7 @@ def test_a_small_gpu_is_told(complete, tmp_path, monkeypatch):
     assert "the GPU has 8 GiB and the preset needs 24" in finding.problem
 
 
-@pytest.mark.parametrize("preset", ["sd21", "sd15"])
+@pytest.mark.parametrize("preset", ["sd21", "sd15", "flux", "ip2p"])
 def test_the_command_tells_of_stable_diffusion(preset, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", MAIN, "doctor", "--preset", preset, "--json"],

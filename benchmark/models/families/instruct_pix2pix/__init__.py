@@ -1,0 +1,1 @@
+"""InstructPix2Pix (Brooks et al. 2023)."""

@@ -1,0 +1,1 @@
+"""Stable Diffusion XL (Podell et al. 2024)."""
