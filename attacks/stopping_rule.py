@@ -100,7 +100,7 @@ _MEASURED: WeakKeyDictionary[nn.Module, Clean] = WeakKeyDictionary()
 def inconsistency(model: LatentDiffusion, images: Tensor) -> Tensor:
     """Mean over values of |x - D(E(x))|^2, (B,)."""
     found = []
-    for part in images.split(BATCH):
+    for part in _parts(images):
         decoded = model.reconstruct(part).to(part).clamp(0, 1)
         found.append((part - decoded).square().mean((1, 2, 3)))
     return torch.cat(found)
@@ -111,7 +111,7 @@ def measure_clean(model: LatentDiffusion, images: Tensor) -> Clean:
     """The figures of clean images (B, 3, H, W) for a surrogate, in its own precision."""
     images = images.to(model.device)
     with torch.autocast(model.device.type, enabled=False):
-        parts = [model.reconstruct(part).to(part).clamp(0, 1) for part in images.split(BATCH)]
+        parts = [model.reconstruct(part).to(part).clamp(0, 1) for part in _parts(images)]
         decoded = round_to_8bit(torch.cat(parts)).to(images)
         before = (images - torch.cat(parts)).square().mean((1, 2, 3)).clamp(min=TINY)
         left = inconsistency(model, decoded) / before
@@ -136,5 +136,10 @@ def paintings(side: int) -> Tensor:
 
 @torch.no_grad()
 def _lpips(images: Tensor, reference: Tensor) -> Tensor:
-    pairs = zip(images.split(BATCH), reference.split(BATCH), strict=True)
+    pairs = zip(_parts(images), _parts(reference), strict=True)
     return torch.cat([lpips_budget(one, other) for one, other in pairs])
+
+
+def _parts(images: Tensor) -> list[Tensor]:
+    """Images by batches."""
+    return [images[start : start + BATCH] for start in range(0, len(images), BATCH)]

@@ -100,7 +100,8 @@ class PipelineModel(LatentDiffusion):
         return network
 
     def with_denoiser(self: Self, denoiser: nn.Module) -> Self:
-        return replace(self, pipeline=rebuilt(self.pipeline, **{self.PART: denoiser}))
+        changed: dict[str, Any] = {self.PART: denoiser}
+        return replace(self, pipeline=rebuilt(self.pipeline, **changed))
 
     def told(self, prompts: Sequence[str], guided: bool) -> dict[str, Tensor]:
         """What a pipeline is told of the prompts and, if it is guided, of the empty prompt that it
