@@ -330,7 +330,8 @@ def test_flux_keeps_its_weights_in_bfloat16_if_asked(model, name, folder_of, smo
     with torch.no_grad():
         expected, got = (m.predict(noisy, levels, m.embed([PROMPT, ""])) for m in (model, short))
     assert got.dtype == torch.float32
-    assert (got - expected).norm() < 0.05 * expected.norm()
+    # bfloat16 rounds by up to 2^-9 of a value, at some dozens of places one after the other.
+    assert (got - expected).norm() < 0.1 * expected.norm()
     options = {"steps": 1, "lr": 1e-2, "batch_size": 2, "generator": seeded()}
     for rank, kept in ((2, torch.bfloat16), (None, torch.float32)):
         learned = fine_tune(short, smooth_images(2, 64), ["", ""], lora_rank=rank, **options)
