@@ -76,6 +76,12 @@ PURIFIERS = {
 }
 #: Those that need an inpainting U-Net.
 INPAINTING = ("photoguard-diffusion", "diffusion-guard", "adv-paint")
+#: Those that read layers of Stable Diffusion's U-Net, and where there is none of the name.
+NEEDS_LAYERS = {
+    *(("style-protect", kind) for kind in ("sdxl", "sd-3.5", "flux", "instruct-pix2pix")),
+    *(("simac", kind) for kind in ("sd-3.5", "flux")),
+}
+NO_LAYERS = "no cross-attention up_blocks|needs a model that names feature_layers"
 #: What has to skip, and in which words.
 NEEDS_UPSCALER = "needs an upscaler: noisy-upscaling[upscaler=FOLDER], with diffusers' x4 upscaler"
 NO_INPAINTING = "no inpainting U-Net|cannot inpaint|sees no mask"
@@ -125,6 +131,10 @@ def test_a_protection_protects(name, any_model, kind, create, tmp_path):
         with pytest.raises(PluginError, match=NO_INPAINTING) as skipped:
             plugin(photos.images, context())
         assert skipped.value.state is State.SKIPPED
+        return
+    if (name, kind) in NEEDS_LAYERS:
+        with pytest.raises(PluginError, match=NO_LAYERS):
+            plugin(photos.images, context())
         return
     if name == "partial":
         with pytest.raises(PluginError, match="a single image cannot be partly protected"):

@@ -1,6 +1,7 @@
 """Counts the images that pass through a model's networks, forward and backward.
 
-The cost of an attack that does not depend on the machine, as seconds do.
+The cost of an attack that does not depend on the machine, as seconds do. A pass back counts if it
+begins at a network's output; one that begins at activations inside it, as AdvPaint's, does not.
 """
 
 from __future__ import annotations
