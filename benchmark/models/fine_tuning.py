@@ -56,8 +56,9 @@ def fine_tune(
         learning = list(denoiser.parameters())
     else:
         learning = add_adapters(denoiser, model.lora_targets, lora_rank, generator)
-    for parameter in learning:  # what learns is float32, whatever precision the rest is kept in
-        parameter.data = parameter.data.float()
+    for parameter in learning:  # what learns is float32 at least, whatever the rest is kept in
+        if parameter.dtype in (torch.float16, torch.bfloat16):
+            parameter.data = parameter.data.float()
     learner = model.with_denoiser(denoiser)
     with torch.no_grad():
         encoded = model.posterior(images)
