@@ -90,6 +90,7 @@ def test_a_search_ends_with_a_hundred_timesteps(images):
             return latents * (1 + levels[:, None, None, None])
 
         wanted = staticmethod(lambda latents, levels, noise: torch.zeros_like(latents))
+        loss_weights = staticmethod(lambda levels: torch.ones(len(levels)))
         predict = staticmethod(lambda noisy, levels, prompts: noisy)
 
     class Rows:
