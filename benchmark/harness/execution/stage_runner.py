@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from impress_bench.benchmark import signals
 from impress_bench.benchmark.contract import PluginError, State
 from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.execution.isolation import Isolation
@@ -102,6 +103,7 @@ class StageRunner:
                 result = perform(stage, inputs, self._env)
                 passes, peak = self._env.passes, self._env.peak_bytes
         except PluginError as error:
+            signals.check()  # in a library that is being imported, a signal turns into its error
             trace = traceback.format_exc()
             failure = {"state": error.state, "reason": str(error), "traceback": trace}
             self._store.fail(stage.key, stage.document, failure)

@@ -8,6 +8,7 @@ import torch
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.models import fine_tuning
 from impress_bench.benchmark.models.fine_tuning import fine_tune
+from impress_bench.benchmark.models.posterior import Posterior
 from impress_bench.benchmark.tasks.style_mimicry import StyleMimicry, StyleMimicrySettings
 
 
@@ -24,11 +25,9 @@ def test_means_are_the_encoder_s_without_its_noise(smooth_images, monkeypatch):
 
     means, sampled = weights(posterior_means=True), weights()
     assert not torch.equal(means, sampled)
-    encode = model.encode(images)
-    noiseless = fine_tuning.posterior(model, images)._replace(
-        mean=encode, std=torch.zeros_like(encode)
-    )
-    monkeypatch.setattr(fine_tuning, "posterior", lambda model, images: noiseless)
+    encoded = model.encode(images)
+    noiseless = Posterior(mean=encoded, std=torch.zeros_like(encoded))
+    monkeypatch.setattr(type(model), "posterior", lambda model, images: noiseless)
     assert (weights() - means).abs().max() < 1e-6
 
 
