@@ -106,7 +106,10 @@ def boards(tmp_path, name, text):
     result = run(load_preset(path), tmp_path / name, tmp_path / "store", workers=1)
     assert result.exit_code == 0, result.failures
     return {
-        file.name: json.loads(file.read_text()) for file in (result.out / "boards").glob("*.json")
+        file.name: json.loads(file.read_text())
+        for file in (result.out / "boards").glob("*.json")
+        # The paper's rows are known by the names that its methods have here.
+        if file.stem != "against-the-paper"
     }
 
 
