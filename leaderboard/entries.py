@@ -80,10 +80,16 @@ class Entry:
 
     def summary_of(self, metric: MetricInfo) -> Summary:
         """Statistics over subjects, with the interval that fits the metric."""
-        if not (metric.percent and metric.images and self.values):
-            return self.summary
-        seeds = min(len(values) for values in self.values.values())
-        return summarize_shares(list(self.by_subject.values()), seeds * metric.images)
+        seeds = min((len(values) for values in self.values.values()), default=1)
+        return summary_of(list(self.by_subject.values()), metric, seeds)
+
+
+def summary_of(values: Sequence[float], metric: MetricInfo, seeds: int = 1) -> Summary:
+    """Statistics of one value per subject, the mean of `seeds` scores, with the interval that fits
+    the metric: of shares the one that keeps to their scale."""
+    if metric.percent and metric.images:
+        return summarize_shares(values, seeds * metric.images)
+    return summarize(values)
 
 
 #: What `collect` reads of a table whose values are scores or were given that form.

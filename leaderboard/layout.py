@@ -69,6 +69,12 @@ class Layout:
             return str(parsed(str(named)))
         return self.meta.reference_protection if noise == base(noise) else None
 
+    def matches(self, name: str, protection: str) -> bool:
+        """Whether a row is noise that is as visible as a protection, or as what that adapts."""
+        if self.kind(name) != "noise":
+            return False
+        return self.matched(name) in (protection, base(protection))
+
     def title(self, name: str) -> str:
         """What a reader sees of a spec, a task, a control or a measure.
 

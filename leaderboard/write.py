@@ -60,10 +60,10 @@ def write_boards(
     twice, and for a `meta` with unknown keys.
     """
     meta = BoardMeta.of(meta)
-    boards = build_boards(cells, protections, inspections, meta, notes)
-    cells, protections, inspections, notes = _checked(cells, protections, inspections, notes)
     layout = Layout(meta)
-    cells = with_scaled(cells, layout)
+    tables = _prepared(cells, protections, inspections, notes, layout)
+    boards = _built(*tables, layout)
+    cells, protections, inspections, _ = tables
     folder, pictures = Path(out_dir) / "boards", Path(out_dir) / "figures"
     paths = [path for board in boards for path in write_board(board, folder, formats)]
     figures = {}
@@ -93,10 +93,18 @@ def build_boards(
     notes: pd.DataFrame | None = None,
 ) -> list[Board]:
     """Every board that the tables of `write_boards` can fill; parameters and errors as there."""
-    meta = BoardMeta.of(meta)
-    cells, protections, inspections, notes = _checked(cells, protections, inspections, notes)
-    layout = Layout(meta)
-    cells = with_scaled(cells, layout)
+    layout = Layout(BoardMeta.of(meta))
+    return _built(*_prepared(cells, protections, inspections, notes, layout), layout)
+
+
+def _built(
+    cells: pd.DataFrame,
+    protections: pd.DataFrame,
+    inspections: pd.DataFrame,
+    notes: pd.DataFrame,
+    layout: Layout,
+) -> list[Board]:
+    """Every board that prepared tables can fill."""
     built = [
         glance.build(cells, protections, layout),
         *[task_table.build(table, cells, layout) for table in (table_1.TABLE, table_2.TABLE)],
@@ -113,22 +121,29 @@ def build_boards(
     return [
         replace(board, caution=caution(cells, layout, {one["task"] for one in board.records}))
         for board in built
-        if board and _wanted(board, meta)
+        if board and _wanted(board, layout.meta)
     ]
 
 
-def _checked(
+def _prepared(
     cells: pd.DataFrame,
     protections: pd.DataFrame,
     inspections: pd.DataFrame,
     notes: pd.DataFrame | None,
-) -> list[pd.DataFrame]:
-    """The tables with all their columns; one may be empty or left out."""
+    layout: Layout,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """The tables with all their columns, and cells with the metrics that are computed from them;
+    one may be empty or left out."""
     given = (cells, protections, inspections, pd.DataFrame() if notes is None else notes)
     frames = dict(zip(TABLES, given, strict=True))
     for name, frame in frames.items():
         _check(name, frame)
-    return [frame if len(frame.columns) else TABLES[name].frame() for name, frame in frames.items()]
+    full = {
+        name: frame if len(frame.columns) else TABLES[name].frame()
+        for name, frame in frames.items()
+    }
+    cells = with_scaled(full["cells"], layout)
+    return cells, full["protections"], full["inspections"], full["notes"]
 
 
 def _wanted(board: Board, meta: BoardMeta) -> bool:

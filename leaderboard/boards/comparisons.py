@@ -150,10 +150,7 @@ def _tested(
     found: dict[int, float] = {}
     for at, (one, other) in enumerate(pairs):
         kind = layout.kind(one[0])
-        unmatched = kind == "noise" and layout.matched(one[0]) not in (
-            protected[0],
-            base(protected[0]),
-        )
+        unmatched = kind == "noise" and not layout.matches(one[0], protected[0])
         if other != protected or kind == "clean" or unmatched:
             continue
         name = metrics[place].name

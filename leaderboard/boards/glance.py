@@ -24,7 +24,14 @@ from impress_bench.leaderboard.entries import (
     record,
 )
 from impress_bench.leaderboard.layout import Layout, base
-from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text, interval_text
+from impress_bench.leaderboard.render import (
+    Block,
+    Board,
+    Footnotes,
+    entry_text,
+    interval_text,
+    numbers,
+)
 from impress_bench.leaderboard.statistics import Summary, paired_difference
 
 NAME = "glance"
@@ -123,7 +130,7 @@ def _taken(
     if layout.kind(name) != "protection":
         return None
     for noise in protections:
-        if layout.kind(noise) != "noise" or layout.matched(noise) not in (name, base(name)):
+        if not layout.matches(noise, name):
             continue
         with_noise = entries.get(Key(noise, purifier, metric.name))
         with_protection = entries.get(Key(name, purifier, metric.name))
@@ -154,7 +161,7 @@ def _strongest(entries: Mapping[Key, Entry], name: str, metric: MetricInfo, layo
     if not means:
         return ""
     best = (max if metric.higher_is_better else min)(means, key=lambda one: means[one])
-    return f"{layout.title(best)} {interval_text(Summary(1, means[best]), metric.percent, False)}"
+    return f"{layout.title(best)} {numbers([means[best]], metric.percent)[0]}"
 
 
 def _marked(summary: Summary, metric: MetricInfo) -> str:

@@ -16,7 +16,7 @@ from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.boards import comparisons
 from impress_bench.leaderboard.boards.paper import Reported
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, collect, entry_records
-from impress_bench.leaderboard.layout import Layout, base, parsed
+from impress_bench.leaderboard.layout import Layout, parsed
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text, numbers
 
 
@@ -106,7 +106,7 @@ def _noise_title(layout: Layout, name: str, protection: str) -> str:
     reference = layout.matched(name)
     if reference is None:
         return layout.title(name)
-    if reference in (protection, base(protection)):
+    if layout.matches(name, protection):
         return "Matched noise"
     return f"Noise matched to {layout.title(reference)}"
 

@@ -16,14 +16,12 @@ import pandas as pd
 
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.entries import Key, Record, record
-from impress_bench.leaderboard.layout import Layout, base
+from impress_bench.leaderboard.entries import Key, Record, record, summary_of
+from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, interval_text, numbers
 from impress_bench.leaderboard.statistics import (
     Summary,
     paired_difference,
-    summarize,
-    summarize_shares,
 )
 
 NAME = "worst-case"
@@ -100,11 +98,10 @@ def _block(
     lines, records = [], []
     for name in names:
         scores = list(found[name].scores.values())
-        shares = metric.percent and metric.images
-        summary = summarize_shares(scores, metric.images or 1) if shares else summarize(scores)
+        summary = summary_of(scores, metric)
         records.append(record(NAME, task, Key(name, "", metric.name), summary, upward))
         survival, verdict = Summary(0), ""
-        noise = _noise(name, names, layout)
+        noise = next((other for other in names if layout.matches(other, name)), None)
         if noise is not None and layout.kind(name) == "protection":
             pair = (found[noise].scores, found[name].scores)
             survival = paired_difference(*(pair if upward else pair[::-1]))
@@ -123,14 +120,6 @@ def _block(
         )  # fmt: skip
     headers = ["Protection", "Worst case", "n", "Purifiers chosen", "Noise − protection", ""]
     return Block(f"{layout.title(task)}: {metric.title}", headers, lines), records
-
-
-def _noise(protection: str, names: list[str], layout: Layout) -> str | None:
-    """The noise matched to a protection, if the run has it."""
-    for name in names:
-        if layout.kind(name) == "noise" and layout.matched(name) in (protection, base(protection)):
-            return name
-    return None
 
 
 def _verdict(survival: Summary) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key
@@ -13,7 +14,8 @@ from impress_bench.leaderboard.statistics import Summary, paired_difference
 Condition = tuple[str, str]
 
 
-class Evidence(NamedTuple):
+@dataclass(frozen=True)
+class Evidence:
     """What checks read of one task; `metric` is its headline metric."""
 
     task: str
@@ -44,9 +46,17 @@ class Evidence(NamedTuple):
 
     def purifiers(self, protection: str) -> list[str]:
         """The purifiers run on a protection, but for none."""
-        skipped = ("", self.layout.roles.no_purifier)
-        names = (key.purifier for key in self.entries if key.protection == protection)
-        return [name for name in dict.fromkeys(names) if name not in skipped]
+        return list(self._purifiers.get(protection, ()))
+
+    @cached_property
+    def _purifiers(self) -> dict[str, dict[str, None]]:
+        """By protection, in the order of the entries, which are too many to be gone through for
+        every protection."""
+        found: dict[str, dict[str, None]] = {}
+        for key in self.entries:
+            if key.purifier not in ("", self.layout.roles.no_purifier):
+                found.setdefault(key.protection, {})[key.purifier] = None
+        return found
 
     def reference_purifiers(self, protection: str) -> list[str]:
         """Those of them that are the reference purifier, with any parameters."""
@@ -55,8 +65,7 @@ class Evidence(NamedTuple):
 
     def noise(self, protection: str) -> str | None:
         """The noise that is as visible as a protection."""
-        wanted = (protection, base(protection))
-        found = (name for name in self.of_kind("noise") if self.layout.matched(name) in wanted)
+        found = (name for name in self.protections if self.layout.matches(name, protection))
         return next(found, None)
 
 

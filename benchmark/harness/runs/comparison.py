@@ -10,11 +10,11 @@ import pandas as pd
 
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.runs.folder import Part, difference, read_part
+from impress_bench.benchmark.harness.runs.merge import united
 from impress_bench.leaderboard.boards import glance
 from impress_bench.leaderboard.boards.variants import measured_task
 from impress_bench.leaderboard.entries import ABSENT, Key, Record, differing, record
 from impress_bench.leaderboard.layout import Layout, base
-from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.render import Block, Board, interval_text
 from impress_bench.leaderboard.scaling import with_scaled
 from impress_bench.leaderboard.schema import CELLS, PROTECTIONS
@@ -53,8 +53,7 @@ def compare(run: Path, published: Sequence[Path]) -> Board:
 
 def _board(own: Part, published: Part) -> Board:
     """Both at a glance, and the differences between their protections."""
-    meta = _united(published.meta, own.meta)
-    layout = Layout(meta)
+    layout = Layout(united([published.meta, own.meta]))
     cells = with_scaled(_rows("cells", published, own), layout)
     shown = glance.build(cells, _rows("protections", published, own), layout)
     blocks = list(shown.blocks) if shown else []
@@ -113,15 +112,3 @@ def _rows(table: str, published: Part, own: Part) -> pd.DataFrame:
     place = list({"cells": CELLS, "protections": PROTECTIONS}[table].place)
     both = pd.concat(frames)
     return both.drop_duplicates(place).reset_index(drop=True)
-
-
-def _united(published: BoardMeta, own: BoardMeta) -> BoardMeta:
-    """What boards need to know of both."""
-    return published.model_copy(
-        update={
-            "protections": list(dict.fromkeys([*published.protections, *own.protections])),
-            "purifiers": list(dict.fromkeys([*published.purifiers, *own.purifiers])),
-            "titles": {**own.titles, **published.titles},
-            "passes": {**own.passes, **published.passes},
-        }
-    )

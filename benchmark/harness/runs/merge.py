@@ -38,7 +38,7 @@ def merge(folders: Sequence[str | Path], out: str | Path) -> list[Path]:
         part = read_part(Path(folder))
         _agree(parts, part)
         parts.append(part)
-    meta = _united([part.meta for part in parts])
+    meta = united([part.meta for part in parts])
     frames = Frames(*(_frame(name, parts) for name in Frames._fields))
     costs = load_costs([part.folder for part in _uncovered(parts)])
     target = make_folder(Path(out), "--out")
@@ -79,13 +79,13 @@ def _uncovered(parts: Sequence[Part]) -> list[Part]:
     ]
 
 
-def _united(metas: Sequence[BoardMeta]) -> BoardMeta:
+def united(metas: Sequence[BoardMeta]) -> BoardMeta:
     """The meta of all parts together, rows in the order of the parts."""
     united: dict[str, Any] = {
         name: list(dict.fromkeys(value for meta in metas for value in getattr(meta, name)))
         for name in ("protections", "purifiers", "inspections")
     }
-    for name in ("chance", "titles"):
+    for name in ("chance", "titles", "passes"):
         united[name] = {key: value for meta in metas for key, value in getattr(meta, name).items()}
     for name in ("metrics", "controls"):
         tasks = dict.fromkeys(task for meta in metas for task in getattr(meta, name))

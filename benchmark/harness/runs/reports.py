@@ -13,12 +13,10 @@ from impress_bench.benchmark.harness.execution.forecast import Forecast, forecas
 from impress_bench.benchmark.harness.execution.timings import Timings
 from impress_bench.benchmark.harness.execution.workers import default_workers
 from impress_bench.benchmark.harness.planning.planner import plan_run
-from impress_bench.benchmark.harness.runs.board_meta import board_meta, read_meta
-from impress_bench.benchmark.harness.runs.costs import with_passes
+from impress_bench.benchmark.harness.runs.board_meta import board_meta
 from impress_bench.benchmark.harness.runs.folder import read_part
 from impress_bench.benchmark.harness.runs.pages import about_plugins, source_of, write_pictures
 from impress_bench.benchmark.harness.runs.strips import write_figures
-from impress_bench.benchmark.harness.runs.tables import load_frames
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder
 from impress_bench.benchmark.harness.storage.store import Store, default_root
 from impress_bench.leaderboard import write_boards
@@ -46,15 +44,8 @@ def forecast_run(
 
 def report(folder: str | Path) -> list[Path]:
     """Write the boards of a run again, from the tables in its folder. Raises ConfigError."""
-    folder = Path(folder)
-    try:
-        meta = read_meta(json.loads((folder / "provenance.json").read_bytes()))
-        frames = load_frames(folder)
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(
-            f"{folder} holds no results of a run ({error}); name the folder given to run as --out"
-        ) from None
-    return write_boards(*frames[:3], with_passes(meta, folder), folder, notes=frames.notes)
+    part = read_part(Path(folder))
+    return write_boards(*part.frames[:3], part.meta, part.folder, notes=part.frames.notes)
 
 
 def write_page(
