@@ -133,8 +133,9 @@ def test_a_protection_protects(name, any_model, kind, create, tmp_path):
         assert skipped.value.state is State.SKIPPED
         return
     if (name, kind) in NEEDS_LAYERS:
-        with pytest.raises(PluginError, match=NO_LAYERS):
+        with pytest.raises(PluginError, match=NO_LAYERS) as skipped:
             plugin(photos.images, context())
+        assert skipped.value.state is State.SKIPPED
         return
     if name == "partial":
         with pytest.raises(PluginError, match="a single image cannot be partly protected"):

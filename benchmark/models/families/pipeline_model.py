@@ -14,6 +14,7 @@ from impress_bench.benchmark.models.families.pipelines import rebuilt
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 from impress_bench.benchmark.models.numerics import PLAIN, Numerics, compute
 from impress_bench.benchmark.models.posterior import Posterior
+from impress_bench.benchmark.seeds import Generators, as_generators
 
 Self = TypeVar("Self", bound="PipelineModel")
 
@@ -102,6 +103,19 @@ class PipelineModel(LatentDiffusion):
     def with_denoiser(self: Self, denoiser: nn.Module) -> Self:
         changed: dict[str, Any] = {self.PART: denoiser}
         return replace(self, pipeline=rebuilt(self.pipeline, **changed))
+
+    def made_of(
+        self, images: Tensor, pipeline: Any, generator: Generators, **settings: Any
+    ) -> Tensor:
+        """What a pipeline of this model makes of `images`, clamped, in their precision. Image i has
+        noise of its own derived from `generator`; `settings` are the pipeline's arguments."""
+        made: Tensor = pipeline(
+            image=images.to(self.device, self.dtype),
+            generator=as_generators(generator, len(images)),
+            output_type="pt",
+            **settings,
+        ).images
+        return made.to(images.dtype).clamp(0, 1)
 
     def told(self, prompts: Sequence[str], guided: bool) -> dict[str, Tensor]:
         """What a pipeline is told of the prompts and, if it is guided, of the empty prompt that it

@@ -19,7 +19,7 @@ from torch import Tensor
 from impress_bench.benchmark.models.families.euler import EulerSampler
 from impress_bench.benchmark.models.families.pipeline_model import PipelineModel
 from impress_bench.benchmark.models.families.pipelines import rebuilt
-from impress_bench.benchmark.seeds import Generators, as_generators, randn_per_image
+from impress_bench.benchmark.seeds import Generators, randn_per_image
 
 if TYPE_CHECKING:
     from diffusers import FlowMatchEulerDiscreteScheduler
@@ -139,18 +139,17 @@ class RectifiedFlow(PipelineModel):
     ) -> Tensor:
         import diffusers
 
-        made: Tensor = rebuilt(self.pipeline, getattr(diffusers, self.REDRAWS))(
+        return self.made_of(
+            images,
+            rebuilt(self.pipeline, getattr(diffusers, self.REDRAWS)),
+            generator,
             **self.told(prompts, guidance_scale > 1),
-            image=images.to(self.device, self.dtype),
             height=images.shape[-2],
             width=images.shape[-1],
             strength=strength,
             num_inference_steps=steps,
             guidance_scale=guidance_scale,
-            generator=as_generators(generator, len(images)),
-            output_type="pt",
-        ).images
-        return made.to(images.dtype).clamp(0, 1)
+        )
 
     @torch.no_grad()
     def sample(

@@ -20,7 +20,7 @@ from impress_bench.benchmark.models.conditioning import Conditioning
 from impress_bench.benchmark.models.families.pipeline_model import TEXT
 from impress_bench.benchmark.models.families.pipelines import rebuilt
 from impress_bench.benchmark.models.families.stable_diffusion.model import StableDiffusion
-from impress_bench.benchmark.seeds import Generators, as_generators
+from impress_bench.benchmark.seeds import Generators
 
 if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel
@@ -79,17 +79,16 @@ class InstructPix2Pix(StableDiffusion):
         pipeline = rebuilt(
             self.pipeline, StableDiffusionInstructPix2PixPipeline, scheduler=self.ddim()
         )
-        made: Tensor = pipeline(
-            list(prompts),
-            image=images.to(self.device, self.dtype),
+        return self.made_of(
+            images,
+            pipeline,
+            generator,
+            prompt=list(prompts),
             num_inference_steps=steps,
             guidance_scale=guidance_scale,
             image_guidance_scale=IMAGE_GUIDANCE,
             eta=eta,
-            generator=as_generators(generator, len(images)),
-            output_type="pt",
-        ).images
-        return made.to(images.dtype).clamp(0, 1)
+        )
 
 
 def see_nothing(unet: UNet2DConditionModel) -> None:

@@ -12,7 +12,7 @@ from impress_bench.benchmark.models.conditioning import Conditioning
 from impress_bench.benchmark.models.families.pipeline_model import TEXT, PipelineModel
 from impress_bench.benchmark.models.families.pipelines import rebuilt
 from impress_bench.benchmark.models.families.stable_diffusion.objective import DdimSampler
-from impress_bench.benchmark.seeds import Generators, as_generators, randn_per_image
+from impress_bench.benchmark.seeds import Generators, randn_per_image
 
 if TYPE_CHECKING:
     from diffusers import DDIMScheduler, UNet2DConditionModel
@@ -64,16 +64,15 @@ class PipelineSampling(PipelineModel):
 
         kind = getattr(diffusers, self.REDRAWS)
         pipeline = rebuilt(self.pipeline, kind, scheduler=self.ddim(timestep_spacing))
-        made = pipeline(
+        return self.made_of(
+            images,
+            pipeline,
+            generator,
             **self.told(prompts, guidance_scale > 1),
-            image=images.to(self.device, self.dtype),
             strength=strength,
             num_inference_steps=steps,
             guidance_scale=guidance_scale,
-            generator=as_generators(generator, len(images)),
-            output_type="pt",
-        ).images
-        return made.to(images.dtype).clamp(0, 1)
+        )
 
     def redraw(self, images: Tensor, *, taken: int, steps: int, generator: Generators) -> Tensor:
         """With T training timesteps, the noise is that of timestep t* - 1, counted from 0, where t*
@@ -182,19 +181,18 @@ class PipelineSampling(PipelineModel):
             unet=self._required_inpainter(),
             scheduler=self.ddim(),
         )
-        made = pipeline(
-            list(prompts),
-            image=images.to(self.device, self.dtype),
+        return self.made_of(
+            images,
+            pipeline,
+            generator,
+            prompt=list(prompts),
             mask_image=1 - keep[:, None].to(self.device, self.dtype),
             height=images.shape[-2],
             width=images.shape[-1],
             num_inference_steps=steps,
             guidance_scale=guidance_scale,
             eta=eta,
-            generator=as_generators(generator, len(images)),
-            output_type="pt",
-        ).images
-        return made.to(images.dtype).clamp(0, 1)
+        )
 
     def _required_inpainter(self) -> UNet2DConditionModel:
         if (unet := self.inpainter) is None:
