@@ -40,13 +40,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--pack", type=Path, required=True, help="where weights are written")
     parser.add_argument("--steps", type=int, help="optimizer steps (default: the recipe's)")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps")
+    parser.add_argument(
+        "--onward", action="store_true", help="denoiser: --steps more, from the weights in --pack"
+    )
     given = parser.parse_args(arguments)
     steps = card.RECIPES.get(given.part, 1) if given.steps is None else given.steps
     if steps < 1:
         parser.error(f"--steps must be at least 1, not {steps}")
     try:
         device = usable_device(given.device)
-        job = Job(given.work, given.pack, steps, MODELS[given.model], device)
+        onward = card.trained_steps(given.part, given.pack) if given.onward else 0
+        job = Job(given.work, given.pack, steps, MODELS[given.model], device, onward)
         if given.part == "figures":
             card.measure(given.model, job)
         else:

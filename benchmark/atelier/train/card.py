@@ -112,6 +112,19 @@ def check(part: str, model: str, pack: Path) -> None:
         )
 
 
+def trained_steps(part: str, pack: Path) -> int:
+    """Steps that `part` of `pack` has had, for a job that goes on from there.
+
+    Raises ConfigError for a part whose recipe cannot go on, and for one that the pack lacks.
+    """
+    if part != "denoiser":
+        raise ConfigError(f"only the denoiser can go on from its weights, not {part}")
+    steps = _read(pack).get(part, {}).get("steps")
+    if steps is None or not (pack / WRITES[part]).exists():
+        raise ConfigError(f"{pack} has no {part} to go on from; leave out --onward")
+    return int(steps)
+
+
 def record(part: str, model: str, job: Job) -> None:
     """Train `part` of `model` as `job` says and record commit, seed, device, hours and held-out
     figures in the pack's model_card.json and README.md.
@@ -125,6 +138,7 @@ def record(part: str, model: str, job: Job) -> None:
     recipe = getattr(importlib.import_module(f"{__package__}.{part}"), f"train_{part}")
     commit = _commit()  # of what was imported, not of a checkout that changes while it trains
     job.pack.mkdir(parents=True, exist_ok=True)
+    before = _read(job.pack).get(part, {})
     figures = recipe(job)
     cards = _read(job.pack)
     cards[part] = {
@@ -133,6 +147,12 @@ def record(part: str, model: str, job: Job) -> None:
         "device": description(job.device),
         **figures,
     }
+    if job.onward:
+        cards[part] |= {
+            "steps": job.onward + job.steps,
+            "hours": before["hours"] + figures["hours"],
+            "went_on_after_steps": job.onward,
+        }
     if part == "vae":
         cards.pop("encoder", None)  # what it had calibrated is gone
     for later, sources in LEARNS_FROM.items():

@@ -7,6 +7,7 @@ min-SNR-5 (Hang et al. 2023), which reaches recognisable samples in far fewer st
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,27 +52,14 @@ def train_denoiser(job: Job) -> dict[str, Any]:
     """Train, write `pack`/{unet,text_encoder,tokenizer,scheduler}, return hours and steps.
 
     It learns on latents of the encoder in `pack`/vae, the calibrated one: whoever uses the pack
-    encodes with that. `figures.denoiser_figures` measures it.
+    encodes with that. With `job.onward` it goes on from the weights in `pack`, in half precision
+    and without the optimizer's moments, and keeps their tokenizer; so the classifiers, who use
+    that, need not be trained again. `figures.denoiser_figures` measures it.
     """
     pack, device = job.pack, job.device
     torch.manual_seed(job.sizes.seed)
     vae = AutoencoderKL.from_pretrained(pack / "vae").eval().to(device)
-    tokenizer = build_tokenizer(pack / "tokenizer")
-    text_encoder = CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=WIDTH,
-            intermediate_size=4 * WIDTH,
-            projection_dim=WIDTH,
-            num_hidden_layers=3,
-            num_attention_heads=4,
-            max_position_embeddings=MAX_LENGTH,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    )
-    unet = UNet2DConditionModel(**CONFIG, block_out_channels=job.sizes.unet)
+    tokenizer, text_encoder, unet = _stored(pack) if job.onward else _new(job)
     scheduler = DDIMScheduler(**SCHEDULER)
     paintings = job.painted("pretrain", "pretrain", 400)
     latents = encode_all(vae, paintings.images)
@@ -91,8 +79,10 @@ def train_denoiser(job: Job) -> dict[str, Any]:
         error = (predicted.float() - noise).square().mean((1, 2, 3))
         return (weight[timesteps] * error).mean()
 
-    schedule = Schedule(steps=job.steps, lr=1e-3, ema=0.999, seed=job.sizes.seed)
-    outcome = train(modules, loss, schedule, job.work / "denoiser", job.digest("vae"))
+    seed = job.sizes.seed + job.onward  # other draws than the steps before had
+    schedule = Schedule(job.steps, lr=6e-4 if job.onward else 1e-3, ema=0.999, seed=seed)
+    origin = job.digest("vae", "unet", "text_encoder") if job.onward else job.digest("vae")
+    outcome = train(modules, loss, schedule, job.work / "denoiser", origin)
     load_ema(modules, outcome.ema)
     unet.half().cpu().save_pretrained(pack / "unet")
     text_encoder.half().cpu().save_pretrained(pack / "text_encoder")
@@ -100,6 +90,39 @@ def train_denoiser(job: Job) -> dict[str, Any]:
     if not (pack / "model_index.json").exists():
         shutil.copy(PACK / "model_index.json", pack)
     return {"hours": outcome.hours, "steps": job.steps}
+
+
+def _new(job: Job) -> tuple[CLIPTokenizer, CLIPTextModel, UNet2DConditionModel]:
+    """A tokenizer, written into the pack, and networks of random weights."""
+    tokenizer = build_tokenizer(job.pack / "tokenizer")
+    text_encoder = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=WIDTH,
+            intermediate_size=4 * WIDTH,
+            projection_dim=WIDTH,
+            num_hidden_layers=3,
+            num_attention_heads=4,
+            max_position_embeddings=MAX_LENGTH,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+    return (
+        tokenizer,
+        text_encoder,
+        UNet2DConditionModel(**CONFIG, block_out_channels=job.sizes.unet),
+    )
+
+
+def _stored(pack: Path) -> tuple[CLIPTokenizer, CLIPTextModel, UNet2DConditionModel]:
+    """The pack's own, in float32 and in training mode."""
+    return (
+        CLIPTokenizer.from_pretrained(pack / "tokenizer"),
+        CLIPTextModel.from_pretrained(pack / "text_encoder").float().train(),
+        UNet2DConditionModel.from_pretrained(pack / "unet").float().train(),
+    )
 
 
 class Captions:

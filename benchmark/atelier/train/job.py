@@ -28,6 +28,8 @@ class Job:
         sizes: Widths and seed of the model.
         device: Where networks are trained. Weights are initialised and everything random is drawn
             on the CPU, so that a seed means the same on every device.
+        onward: Steps that the pack's part has had already and from whose weights it goes on; 0
+            starts from nothing.
     """
 
     work: Path
@@ -35,6 +37,7 @@ class Job:
     steps: int
     sizes: Sizes
     device: torch.device = CPU
+    onward: int = 0
 
     def painted(
         self,
