@@ -159,6 +159,7 @@ def as_html(board: Board) -> str:
     parts += [f"<p>{html.escape(text)}</p>" for text in (board.caution, board.text) if text]
     for block in board.blocks:
         parts.append(f"<h2>{html.escape(block.heading)}</h2>")
+        parts += [f"<p>{html.escape(block.text)}</p>"] if block.text else []
         parts.append(_grid(block.headers, block.rows, "html"))
         parts += [f"<p>[{i}] {html.escape(t)}</p>" for i, t in enumerate(block.footnotes.texts, 1)]
     return "\n".join(parts) + "\n"

@@ -13,6 +13,7 @@ import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.boards import comparisons
+from impress_bench.leaderboard.boards.findings import adaptation_findings
 from impress_bench.leaderboard.boards.paper import (
     ADAPTIVE_SOURCE,
     TABLE_4,
@@ -105,7 +106,9 @@ def _pairs(table: AdaptiveTable, task: Task, layout: Layout) -> Board | None:
                 rows += _reported_row(table, metric, name, layout, footnotes)
             heads = ["Metric", *["Clean" for _ in clean], "Without adaptation", ""]
             heads += [f"With {layout.title(name)}", ""]
-            text = f"In brackets: {layout.title(other)}." if other else ""
+            found = adaptation_findings(task.entries, layout, plain, name, purifier, task.metrics)
+            brackets = f"In brackets: {layout.title(other)}." if other else ""
+            text = " ".join(filter(None, [found, brackets]))
             blocks.append(Block(layout.title(name), heads, rows, text, footnotes, name))
             titles = {condition: layout.condition(*condition) for condition in conditions}
             lines = comparisons.compare(

@@ -14,6 +14,7 @@ import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.boards import comparisons
+from impress_bench.leaderboard.boards.findings import protection_findings
 from impress_bench.leaderboard.boards.paper import Reported
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, collect, entry_records
 from impress_bench.leaderboard.layout import Layout, parsed
@@ -139,7 +140,8 @@ def _scores(
             printed = [_printed(theirs.get(_families(one)), table.decimals) for one in columns]
             rows.append([f"{metric.title}, the paper {footnotes.mark(table.source)}", *printed])
     heading = f"{layout.title(protected[0])}: {subjects} subject{'s' * (subjects != 1)}"
-    return Block(heading, headers, rows, footnotes=footnotes, protection=protected[0])
+    text = protection_findings(entries, layout, columns, protected, metrics)
+    return Block(heading, headers, rows, text, footnotes, protected[0])
 
 
 def _families(condition: Condition) -> Condition:

@@ -1,0 +1,181 @@
+"""What a table shows, in sentences that rules write from its numbers.
+
+Every sentence rests on one paired difference of the primary metric and carries its 95 % interval. A
+difference whose interval contains 0 is called open, never equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.entries import ABSENT, Entry, Key
+from impress_bench.leaderboard.layout import Layout, base
+from impress_bench.leaderboard.render import interval_text
+from impress_bench.leaderboard.statistics import Summary, paired_difference
+
+Condition = tuple[str, str]
+Entries = Mapping[Key, Entry]
+
+
+def protection_findings(
+    entries: Entries,
+    layout: Layout,
+    columns: Iterable[Condition],
+    protected: Condition,
+    metrics: Sequence[MetricInfo],
+) -> str:
+    """What a protection takes beyond its matched noise, what the reference purifier gives back, and
+    how that compares with the other purifiers and with clean images.
+
+    `columns` are the conditions of the table. Returns "" without a primary metric of known
+    direction, and leaves out what has no interval.
+    """
+    metric = _primary(metrics)
+    if metric is None:
+        return ""
+    shown, name = list(columns), layout.title(protected[0])
+    sentences = []
+    for column in shown:
+        if layout.matches(column[0], protected[0]):
+            took = _gain(entries, column, protected, metric)
+            sentences.append(
+                _said(
+                    took,
+                    metric,
+                    f"{name} takes {{}} more than noise that is as visible.",
+                    f"Noise that is as visible takes {{}} more than {name}.",
+                    f"Whether {name} takes more than noise that is as visible is open: {{}}.",
+                )
+            )
+    purified = [one for one in shown if one[0] == protected[0] and one != protected]
+    for ours in [one for one in purified if base(one[1]) == layout.roles.purifier]:
+        title = layout.title(ours[1])
+        sentences.append(
+            _said(
+                _gain(entries, ours, protected, metric),
+                metric,
+                f"{title} gives {{}} back to the exploit.",
+                f"{title} takes another {{}}.",
+                f"Whether {title} gives anything back is open: {{}}.",
+            )
+        )
+        sentences.append(_beside(entries, layout, ours, purified, metric))
+        for clean in [one for one in shown if layout.kind(one[0]) == "clean"]:
+            sentences.append(
+                _said(
+                    _gain(entries, clean, ours, metric),
+                    metric,
+                    "Clean images are still worth {} more to the exploit.",
+                    f"After {title} the exploit is {{}} better than on clean images.",
+                    f"Whether clean images are worth more than those after {title} is open: {{}}.",
+                )
+            )
+    return _paragraph(sentences, metric)
+
+
+def adaptation_findings(
+    entries: Entries,
+    layout: Layout,
+    plain: str,
+    adapted: str,
+    purifier: str,
+    metrics: Sequence[MetricInfo],
+) -> str:
+    """What an adaptation costs a protection, and whether it pays after `purifier`; "" as above."""
+    metric = _primary(metrics)
+    if metric is None:
+        return ""
+    none, name = layout.roles.no_purifier, layout.title(purifier)
+    bare = _gain(entries, (plain, none), (adapted, none), metric)
+    after = _gain(entries, (plain, purifier), (adapted, purifier), metric)
+    sentences = [
+        _said(
+            bare,
+            metric,
+            "Unpurified, the adapted protection takes {} more than the plain one.",
+            "Unpurified, the adapted protection takes {} less than the plain one.",
+            "Whether the adaptation costs protection is open: {}.",
+        ),
+        _said(
+            after,
+            metric,
+            f"After {name} it takes {{}} more.",
+            f"After {name} it takes {{}} less.",
+            f"Whether it takes more after {name} is open: {{}}.",
+        ),
+    ]
+    return _paragraph(sentences, metric)
+
+
+def _primary(metrics: Sequence[MetricInfo]) -> MetricInfo | None:
+    known = (one for one in metrics if one.primary and one.higher_is_better is not None)
+    return next(known, None)
+
+
+def _gain(entries: Entries, one: Condition, other: Condition, metric: MetricInfo) -> Summary:
+    """How much better the exploit fares in `one` than in `other`, by the metric's units."""
+    sides = [entries.get(Key(*side, metric.name), ABSENT).by_subject for side in (one, other)]
+    if not metric.higher_is_better:
+        sides.reverse()
+    return paired_difference(*sides)
+
+
+def _side(gain: Summary) -> int | None:
+    """1 or -1 if the interval lies beyond 0 on that side, 0 if it holds 0, None without one."""
+    if gain.low is None or gain.high is None:
+        return None
+    return 1 if gain.low > 0 else -1 if gain.high < 0 else 0
+
+
+def _said(gain: Summary, metric: MetricInfo, above: str, below: str, unsure: str) -> str:
+    """The sentence that fits the side of 0 on which the interval lies; "" without one."""
+    side = _side(gain)
+    if side is None:
+        return ""
+    if side < 0:
+        gain = _negated(gain)
+    text = interval_text(gain, metric.percent, signed=side == 0)
+    return (unsure, above, below)[side].format(text)
+
+
+def _negated(gain: Summary) -> Summary:
+    assert gain.mean is not None
+    assert gain.low is not None
+    assert gain.high is not None
+    return gain._replace(mean=-gain.mean, low=-gain.high, high=-gain.low)
+
+
+def _beside(
+    entries: Entries,
+    layout: Layout,
+    ours: Condition,
+    purified: Iterable[Condition],
+    metric: MetricInfo,
+) -> str:
+    """Which other purifiers give less, more, or cannot be told apart."""
+    groups: dict[int, list[str]] = {1: [], -1: [], 0: []}
+    for other in purified:
+        side = _side(_gain(entries, ours, other, metric)) if other != ours else None
+        if side is not None:
+            groups[side].append(layout.title(other[1]))
+    parts = [
+        f"{verb} {_listed(groups[side])}"
+        for side, verb in ((1, "more than"), (-1, "less than"))
+        if groups[side]
+    ]
+    sentence = f"That is {' and '.join(parts)}." if parts else ""
+    if groups[0]:
+        sentence += f" Against {_listed(groups[0])} it is open."
+    return sentence.strip()
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _paragraph(sentences: Iterable[str], metric: MetricInfo) -> str:
+    said = [sentence for sentence in sentences if sentence]
+    unit = "percentage points" if metric.percent else metric.unit
+    unit = f", in {unit}" if unit else ""
+    return f"{metric.title}{unit}: " + " ".join(said) if said else ""

@@ -1,0 +1,103 @@
+"""Sentences under tables: each side of each rule, on differences that are known."""
+
+import pytest
+
+from impress_bench.benchmark.metric import SHARE, MetricInfo
+from impress_bench.leaderboard.boards.findings import adaptation_findings, protection_findings
+from impress_bench.leaderboard.entries import collect
+from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.meta import BoardMeta
+from impress_bench.leaderboard.schema import CELLS
+
+TASK, SCORE = "style-mimicry", MetricInfo("score", "Score", True, primary=True)
+LAYOUT = Layout(
+    BoardMeta(reference_protection="glaze", titles={"glaze": "GLAZE", "impress": "IMPRESS"})
+)
+BASE = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+WAVE = [0.1, -0.1] * 3  # a difference of mean 0, whose interval is [-.115, .115]
+CLEAN, NOISE, GLAZE = ("identity", "none"), ("random-noise", "none"), ("glaze", "none")
+IMPRESS, JPEG, HALF = ("glaze", "impress"), ("glaze", "jpeg"), ("glaze", "half")
+
+
+def entries(shifts, scale=1.0, waves=()):
+    """Subjects' values: `BASE` and the shift of their condition."""
+    frame = CELLS.frame(
+        (TASK, f"artist-{i}", *condition, 0, "score", scale * (value + shift + wave), "done", None)
+        for condition, shift in shifts.items()
+        for i, (value, wave) in enumerate(
+            zip(BASE, WAVE if condition in waves else [0] * 6, strict=True)
+        )
+    )
+    return collect(frame, TASK, ["score"])
+
+
+def found(shifts, metric=SCORE, **more):
+    return protection_findings(entries(shifts, **more), LAYOUT, list(shifts), GLAZE, [metric])
+
+
+def test_each_sentence_says_on_which_side_of_zero_the_interval_lies():
+    shifts = {CLEAN: 0.5, NOISE: 0.4, GLAZE: 0.0, IMPRESS: 0.3, JPEG: 0.1, HALF: 0.35}
+    assert found(shifts) == (
+        "Score: GLAZE takes 0.400 [0.400, 0.400] more than noise that is as visible."
+        " IMPRESS gives 0.300 [0.300, 0.300] back to the exploit."
+        " That is more than jpeg and less than half."
+        " Clean images are still worth 0.200 [0.200, 0.200] more to the exploit."
+    )
+    shifts = {CLEAN: -0.2, NOISE: -0.1, GLAZE: 0.0, IMPRESS: -0.1}
+    assert found(shifts) == (
+        "Score: Noise that is as visible takes 0.100 [0.100, 0.100] more than GLAZE."
+        " IMPRESS takes another 0.100 [0.100, 0.100]."
+        " After IMPRESS the exploit is 0.100 [0.100, 0.100] better than on clean images."
+    )
+
+
+def test_an_interval_around_zero_leaves_the_question_open():
+    shifts = {CLEAN: 0.0, NOISE: 0.0, GLAZE: 0.0, IMPRESS: 0.0, JPEG: 0.0}
+    assert found(shifts, waves=[CLEAN, NOISE, IMPRESS]).split(": ", 1)[1] == (
+        "Whether GLAZE takes more than noise that is as visible is open: +0.000 [-0.115, +0.115]."
+        " Whether IMPRESS gives anything back is open: +0.000 [-0.115, +0.115]."
+        " Against jpeg it is open."
+        " Whether clean images are worth more than those after IMPRESS is open:"
+        " +0.00 [+0.00, +0.00]."
+    )
+
+
+def test_directions_turn_with_the_metric_and_shares_are_points():
+    shifts = {NOISE: 0.4, GLAZE: 0.0}
+    lower = MetricInfo("score", "Distance", False, primary=True)
+    assert "GLAZE takes 0.400" in found(shifts, lower, scale=-1.0)
+    assert "Noise that is as visible takes 0.400" in found(shifts, lower)
+    share = MetricInfo("score", "Top-1", True, SHARE, primary=True)
+    decibel = MetricInfo("score", "PSNR", True, "dB", primary=True)
+    assert found(shifts, decibel).startswith("PSNR, in dB: GLAZE")
+    assert found(shifts, share).startswith("Top-1, in percentage points: GLAZE takes 40.0 [40.0,")
+
+
+def test_what_has_no_interval_is_not_spoken_of():
+    frame = CELLS.frame(
+        (TASK, "artist", *key, 0, "score", value, "done", None)
+        for key, value in {NOISE: 0.4, GLAZE: 0.0}.items()
+    )
+    one = collect(frame, TASK, ["score"])
+    assert protection_findings(one, LAYOUT, [NOISE, GLAZE], GLAZE, [SCORE]) == ""
+    assert protection_findings({}, LAYOUT, [NOISE, GLAZE], GLAZE, [SCORE]) == ""
+    secondary = MetricInfo("score", "Score", True)
+    assert found({NOISE: 0.4, GLAZE: 0.0}, secondary) == ""
+
+
+@pytest.mark.parametrize(
+    ("bare", "after", "said"),
+    [
+        (-0.1, -0.2, ("takes 0.100 [0.100, 0.100] more than", "After IMPRESS it takes 0.200 [0.")),
+        (0.1, 0.3, ("takes 0.100 [0.100, 0.100] less than", "0.300] less.")),
+        (None, None, ("costs protection is open", "more after IMPRESS is open")),
+    ],
+)
+def test_what_an_adaptation_costs_and_whether_it_pays(bare, after, said):
+    adapted, purified = ("glaze+o-pgd", "none"), ("glaze+o-pgd", "impress")
+    shifts = {GLAZE: 0.0, IMPRESS: 0.3, adapted: bare or 0.0, purified: 0.3 + (after or 0.0)}
+    waves = [adapted, purified] if bare is None else []
+    text = adaptation_findings(
+        entries(shifts, waves=waves), LAYOUT, "glaze", "glaze+o-pgd", "impress", [SCORE]
+    )
+    assert all(part in text for part in said), text
