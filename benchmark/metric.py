@@ -21,7 +21,7 @@ class Scale:
     Parameters:
         of: The metric of the same task whose values are scaled.
         zero: The control whose score becomes 0.
-        one: The control whose score becomes 1.
+        one: The control whose score becomes 1 in the mean over subjects.
         higher_is_better: Whether higher values of `of` mean a more successful exploit.
     """
 

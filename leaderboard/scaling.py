@@ -1,13 +1,17 @@
 """Metrics on the scale of two controls: 0 is the score of one, 1 that of the other.
 
-What a raw score is worth depends on the model and the subject. On the scale between what the
-exploit gets without the subject's images and what the subject's own images get, subjects and models
-can be compared. Such a metric is no measurement of its own: boards compute it from cells.
+What a raw score is worth depends on the model. On the scale between what the exploit gets without
+a subject's images and what the subject's own images get, models can be compared. Each subject has
+its own 0; the distance from 0 to 1 is the mean over subjects. Were it each subject's own, one whose
+works are close to what the model makes untrained would outweigh all others: of five validation
+artists one had a thirtieth of another's distance. Such a metric is no measurement of its own:
+boards compute it from cells.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -15,6 +19,10 @@ from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.metric import MetricInfo, Scale
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.schema import control
+from impress_bench.leaderboard.statistics import subject_means, summarize
+
+#: Subject and seed.
+Place = tuple[str, int]
 
 
 def with_scaled(cells: pd.DataFrame, layout: Layout) -> pd.DataFrame:
@@ -33,7 +41,7 @@ def _scaled(cells: pd.DataFrame, metric: MetricInfo, scale: Scale) -> pd.DataFra
     """The rows of `metric` from the cells of one task.
 
     A row is done where its own cell and those of both controls are, of the same subject and seed,
-    and where the control that stands for 1 is the better one.
+    and where the control that stands for 1 is the better one in the mean.
     """
     rows = cells[cells["metric"] == scale.of].copy()
     rows["metric"] = metric.name
@@ -48,8 +56,9 @@ def _scaled(cells: pd.DataFrame, metric: MetricInfo, scale: Scale) -> pd.DataFra
     known = {
         place: [end[place] for end in by_place] for place in by_place[0].keys() & by_place[1].keys()
     }
+    width = _width(known)
     results = [
-        _result(str(state), value, reason, known.get(place), scale)
+        _result(str(state), value, reason, known.get(place), width, scale)
         for state, value, reason, place in zip(
             rows["state"], rows["value"], rows["reason"],
             zip(rows["subject"], rows["seed"], strict=True), strict=True,
@@ -61,11 +70,24 @@ def _scaled(cells: pd.DataFrame, metric: MetricInfo, scale: Scale) -> pd.DataFra
     return rows
 
 
+def _width(known: Mapping[Place, list[tuple[str, float]]]) -> float:
+    """The mean over subjects, after averaging each one's seeds, of the score of the control that
+    stands for 1 less that of the other; NaN if nowhere both are done."""
+    differences = [
+        (subject, one - zero)
+        for (subject, _), ((zero_state, zero), (one_state, one)) in known.items()
+        if {zero_state, one_state} == {State.DONE.value}
+    ]
+    mean = summarize(list(subject_means(differences).values())).mean
+    return math.nan if mean is None else mean
+
+
 def _result(
     state: str,
     value: float,
     reason: object,
     ends: list[tuple[str, float]] | None,
+    width: float,
     scale: Scale,
 ) -> tuple[float, str, object]:
     """Value, state and reason of one row on the scale whose `ends` are the controls' states and
@@ -75,13 +97,13 @@ def _result(
     names = f"the controls {scale.zero} and {scale.one}"
     if ends is None:
         return math.nan, State.MISSING.value, f"not run: {names}, between which it is scaled"
-    (zero_state, zero), (one_state, one) = ends
+    (zero_state, zero), (one_state, _) = ends
     if {zero_state, one_state} != {State.DONE.value}:
         return math.nan, State.MISSING.value, f"not scored: {names}, between which it is scaled"
-    if (one <= zero) if scale.higher_is_better else (one >= zero):
+    if width <= 0 if scale.higher_is_better else width >= 0:
         return (
             math.nan,
             State.FAILED.value,
             f"no scale: {scale.one} scores no better than {scale.zero}",
         )
-    return (value - zero) / (one - zero), State.DONE.value, reason
+    return (value - zero) / width, State.DONE.value, reason

@@ -52,6 +52,7 @@ def run(
 
     chosen = select(load_preset(preset), flags)
     from impress_bench.benchmark.harness.execution.progress import Reporter, reporter_for
+    from impress_bench.benchmark.harness.runs.reports import summary_of
     from impress_bench.benchmark.harness.runs.run import run as run_preset
 
     reporter = Reporter() if quiet else reporter_for(sys.stderr)
@@ -72,6 +73,8 @@ def run(
         if result.saved:
             size = sum(path.stat().st_size for path in result.saved) / 1e6
             click.echo(f"{len(result.saved) - 1} images, {size:.1f} MB, in {save_images}")
+        for line in summary_of(result.out):
+            click.echo(one_line(line))
         for reason in dict.fromkeys(failure["reason"] for failure in result.failures):
             click.echo(one_line(f"  {reason}"), err=True)
     context.exit(result.exit_code)

@@ -40,7 +40,7 @@ def scaled(conditions):
     }
 
 
-def test_each_subject_and_seed_has_its_own_scale():
+def test_each_subject_and_seed_has_its_own_zero_and_all_have_one_unit():
     found = scaled(
         {
             ("control:zero", ""): [10.0, [20.0, 30.0]],
@@ -49,13 +49,32 @@ def test_each_subject_and_seed_has_its_own_scale():
             ("glaze", "impress"): [-1.0, [4.0, 25.0]],
         }
     )
+    unit = (10 + (16 + 20) / 2) / 2
     assert found["artist-0", "control:zero", "", 0] == 0
-    assert found["artist-0", "control:one", "", 0] == 1
+    assert found["artist-1", "control:zero", "", 1] == 0
+    ones = [found["artist-0", "control:one", "", 0]]
+    ones.append(
+        (found["artist-1", "control:one", "", 0] + found["artist-1", "control:one", "", 1]) / 2
+    )
+    assert sum(ones) / 2 == pytest.approx(1)
     # Further away than a model that learned nothing of the artist, and nearer than his own works.
-    assert found["artist-0", "glaze", "none", 0] == pytest.approx(-0.2)
-    assert found["artist-0", "glaze", "impress", 0] == pytest.approx(1.1)
-    assert found["artist-1", "glaze", "none", 0] == pytest.approx((20 - 12) / (20 - 4))
-    assert found["artist-1", "glaze", "impress", 1] == pytest.approx((30 - 25) / (30 - 10))
+    assert found["artist-0", "glaze", "none", 0] == pytest.approx(-2 / unit)
+    assert found["artist-0", "glaze", "impress", 0] == pytest.approx(11 / unit)
+    assert found["artist-1", "glaze", "none", 0] == pytest.approx(8 / unit)
+    assert found["artist-1", "glaze", "impress", 1] == pytest.approx(5 / unit)
+
+
+def test_a_subject_whose_controls_are_close_does_not_outweigh_the_others():
+    """On a scale of its own, the first artist's loss of 6 would be 60 of its units."""
+    found = scaled(
+        {
+            ("control:zero", ""): [0.1, 10.0],
+            ("control:one", ""): [0.0, 0.0],
+            ("glaze", "none"): [6.1, 16.0],
+        }
+    )
+    first, second = (found[f"artist-{i}", "glaze", "none", 0] for i in range(2))
+    assert first == pytest.approx(second) == pytest.approx(-6 / 5.05)
 
 
 @pytest.mark.parametrize(

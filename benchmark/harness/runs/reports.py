@@ -23,6 +23,7 @@ from impress_bench.leaderboard import write_boards
 from impress_bench.leaderboard.html import write_site
 from impress_bench.leaderboard.html.pictures import Picture
 from impress_bench.leaderboard.html.texts import slug
+from impress_bench.leaderboard.summary import summary
 
 
 def forecast_run(
@@ -46,6 +47,12 @@ def report(folder: str | Path) -> list[Path]:
     """Write the boards of a run again, from the tables in its folder. Raises ConfigError."""
     part = read_part(Path(folder))
     return write_boards(*part.frames[:3], part.meta, part.folder, notes=part.frames.notes)
+
+
+def summary_of(folder: str | Path) -> list[str]:
+    """A few lines that say what a run shows, from the tables in its folder. Raises ConfigError."""
+    part = read_part(Path(folder))
+    return summary(part.frames.cells, part.meta)
 
 
 def write_page(
