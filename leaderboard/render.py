@@ -58,7 +58,8 @@ class Block:
 class Board:
     """What a reader sees (blocks) and what a program reads (records).
 
-    `name` is that of its files; `text` explains it; `caution` warns of too few subjects.
+    `name` is that of its files; `text` explains it; `caution` warns of too few subjects; `note` is
+    what a reader must know of the run's model.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Board:
     blocks: Sequence[Block]
     records: Sequence[Record]
     caution: str = ""
+    note: str = ""
 
 
 def numbers(values: Sequence[float], percent: bool, signed: bool = False) -> list[str]:
@@ -116,6 +118,7 @@ def markdown(board: Board) -> str:
     parts = [f"# {board.title}", board.caution, board.text]
     for block in board.blocks:
         parts.append(markdown_block(block))
+    parts.append(board.note)
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -162,6 +165,7 @@ def as_html(board: Board) -> str:
         parts += [f"<p>{html.escape(block.text)}</p>"] if block.text else []
         parts.append(_grid(block.headers, block.rows, "html"))
         parts += [f"<p>[{i}] {html.escape(t)}</p>" for i, t in enumerate(block.footnotes.texts, 1)]
+    parts += [f"<p>{html.escape(board.note)}</p>"] if board.note else []
     return "\n".join(parts) + "\n"
 
 

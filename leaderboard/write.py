@@ -119,7 +119,11 @@ def _built(
         flags.build(cells, protections, inspections, layout),
     ]
     return [
-        replace(board, caution=caution(cells, layout, {one["task"] for one in board.records}))
+        replace(
+            board,
+            caution=caution(cells, layout, {one["task"] for one in board.records}),
+            note=layout.meta.model_note,
+        )
         for board in built
         if board and _wanted(board, layout.meta)
     ]

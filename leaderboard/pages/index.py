@@ -42,6 +42,7 @@ def index(sections: Sequence[Section]) -> str:
         meta, place = section.layout.meta, section.place
         parts.append(f"## {meta.title or 'Results'}")
         parts.append("\n".join(f"- {fact}" for fact in section.facts))
+        parts += filter(None, [meta.model_note])
         for board in section.boards:
             if board.name == glance.NAME:
                 parts += filter(None, [f"### {board.title}", board.caution, board.text])

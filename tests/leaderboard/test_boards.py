@@ -321,7 +321,7 @@ def test_leaderboard_says_what_it_is(
         assert expected in board
     for name in ("table-1", "matrix-style-mimicry", "visibility", "inconsistency"):
         assert f"({name}.md)" in board
-        assert (tmp_path / "boards" / f"{name}.md").exists()
+        assert text(tmp_path, name).endswith("\n\nIt was trained on Sundays.\n")
     write_boards(cells, EMPTY, EMPTY, meta | {"model_is_miniature": False}, tmp_path)
     assert "miniature" not in text(tmp_path, "LEADERBOARD").split("## Boards")[0]
 
