@@ -91,6 +91,17 @@ def test_recipes_make_a_pack_in_their_order(device, train, tmp_path, capsys):
     train("inpainter", "--device", device, "--steps", "3")
     assert "inpainter: resumed at step 2" in capsys.readouterr().out
 
+    tokenizer = (pack / "tokenizer" / "vocab.json").read_bytes()
+    unet = (pack / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
+    train("denoiser", "--device", device, "--onward")
+    assert (pack / "tokenizer" / "vocab.json").read_bytes() == tokenizer
+    assert (pack / "unet" / "diffusion_pytorch_model.safetensors").read_bytes() != unet
+    cards = json.loads((pack / "model_card.json").read_text())
+    assert cards["denoiser"]["steps"] == 4
+    assert cards["denoiser"]["went_on_after_steps"] == 2
+    assert cards["inpainter"]["older_than"] == ["denoiser"]
+    assert "older_than" not in cards["clip"]
+
     before = (pack / UNCALIBRATED).read_bytes()
     train("vae", "--device", device, "--steps", "3")
     assert not (pack / UNCALIBRATED).exists()
@@ -114,6 +125,8 @@ def test_recipes_make_a_pack_in_their_order(device, train, tmp_path, capsys):
         (("clip", "--model", "atelier-second"), "its parts are vae, encoder, denoiser"),
         (("vae", "--device", "tpu"), "unknown device 'tpu'; known: cpu, cuda, mps"),
         (("vae", "--device", "cuda:99"), "device 'cuda:99' is not there"),
+        (("inpainter", "--onward"), "only the denoiser can go on from its weights, not inpainter"),
+        (("denoiser", "--onward"), "has no denoiser to go on from; leave out --onward"),
         (("vae", "--steps", "0"), "--steps must be at least 1"),
     ],
 )
