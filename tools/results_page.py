@@ -9,7 +9,7 @@ the next `<!--/-->`:
 The first is a mean over subjects; the second a paired difference with its 95 % interval. A
 condition is a protection and, after a comma and a space, a purifier (`none` if it is left out).
 `paper` is a folder in leaderboard/results. Shares of images are printed in per cent, without the
-sign.
+sign. Metrics that boards compute, such as the style score, are computed as they do.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from impress_bench.benchmark.harness.runs.folder import read_part
+from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.scaling import with_scaled
 from impress_bench.leaderboard.statistics import paired_difference, subject_means, summarize
 
 RESULTS = Path(__file__).parents[1] / "leaderboard" / "results"
@@ -38,7 +41,7 @@ def filled(page: str) -> str:
 def _marked(run: str, metric: str, what: str) -> str:
     sides = [_values(run, metric, condition) for condition in what.split(" - ")]
     scale = 100 if _is_share(metric) else 1
-    digits = 1 if _is_share(metric) else 2 if metric.startswith("psnr") else 3
+    digits = 1 if _is_share(metric) else 2 if metric.startswith(("psnr", "style-score")) else 3
     if len(sides) == 1:
         mean = summarize(list(sides[0].values())).mean
         assert mean is not None
@@ -58,7 +61,8 @@ def _is_share(metric: str) -> bool:
 
 @cache
 def _cells(run: str) -> pd.DataFrame:
-    cells = pd.read_parquet(RESULTS / run / "cells.parquet")
+    part = read_part(RESULTS / run)
+    cells = with_scaled(part.frames.cells, Layout(part.meta))
     return cells[cells["state"] == "done"]
 
 

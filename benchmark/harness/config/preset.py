@@ -42,6 +42,7 @@ titles = { glaze = "GLAZE" }
 [[matrix]]                        # default: every protection with every purifier
 protections = ["identity"]
 purifiers = ["none"]
+subjects = 3                      # the first three of each task; default: all
 ```
 """
 
@@ -114,10 +115,12 @@ class Preset(Table):
         """The specs in a field such as "purifiers", each once, in order. Raises ConfigError."""
         return list(dict.fromkeys(self._parse(field, getattr(self, field))))
 
-    def crossed(self, task: Spec, protection: Spec, purifier: Spec) -> bool:
-        """Whether the matrix contains this combination."""
+    def crossed(self, task: Spec, protection: Spec, purifier: Spec, place: int = 0) -> bool:
+        """Whether the matrix contains this combination for the subject at a place of its task's,
+        from 0."""
         return not self.matrix or any(
-            protection in self._parse("matrix", block.protections)
+            block.covers(place)
+            and protection in self._parse("matrix", block.protections)
             and purifier in self._parse("matrix", block.purifiers)
             and (block.tasks is None or task in self._parse("matrix", block.tasks))
             for block in self.matrix

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveInt
 
 from impress_bench.benchmark.models.numerics import Numerics
 from impress_bench.benchmark.spec import Spec, Value, parse_spec
@@ -67,11 +67,17 @@ class Needs(Table):
 
 
 class Block(Table):
-    """A block of the matrix: each of its protections with each of its purifiers."""
+    """A block of the matrix: each of its protections with each of its purifiers, for the first
+    `subjects` of each task; for all of them where it gives no number."""
 
     protections: list[str]
     purifiers: list[str]
     tasks: list[str] | None = None
+    subjects: PositiveInt | None = None
+
+    def covers(self, place: int) -> bool:
+        """Whether the block applies to the subject at a place of its task's, from 0."""
+        return self.subjects is None or place < self.subjects
 
     def about(self, tasks: Sequence[Spec]) -> Block | None:
         """This block for these tasks alone; None if it applies to none of them."""

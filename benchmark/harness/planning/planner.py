@@ -14,7 +14,7 @@ from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.planning.expand_all import expanded
 from impress_bench.benchmark.harness.planning.plan import Plan, PlannedTask
 from impress_bench.benchmark.harness.planning.resolver import Resolver
-from impress_bench.benchmark.harness.planning.subject import SubjectPlanner, rows_of
+from impress_bench.benchmark.harness.planning.subject import Row, SubjectPlanner, rows_of
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.plugins.plugin_process import PluginProcess
 from impress_bench.benchmark.harness.plugins.registry import Registry
@@ -69,9 +69,14 @@ class Planner:
         self._check_metrics()
         chosen = self._choose_subjects()
         for planned in plan.tasks:
-            rows = rows_of(self.resolver, planned.spec)
-            for subject in chosen[planned.name]:
-                SubjectPlanner(self.resolver, plan, planned, subject).add(rows)
+            rows: dict[
+                tuple[bool, ...], list[Row]
+            ] = {}  # subjects under the same blocks share them
+            for place, subject in enumerate(chosen[planned.name]):
+                blocks = tuple(block.covers(place) for block in preset.matrix)
+                if blocks not in rows:
+                    rows[blocks] = rows_of(self.resolver, planned.spec, place)
+                SubjectPlanner(self.resolver, plan, planned, subject).add(rows[blocks])
         if not plan.cells:
             raise ConfigError(f"{preset.where('subjects')}: nothing to run: no cell is left")
         return plan

@@ -34,26 +34,32 @@ class Column(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A protection and the purifiers that the matrix crosses it with: the same for all subjects."""
+    """A protection and the purifiers that the matrix crosses it with."""
 
     protection: Spec
     columns: tuple[Column, ...]
 
 
-def rows_of(resolver: Resolver, task: Spec) -> list[Row]:
-    """The rows of a task, in order."""
+def rows_of(resolver: Resolver, task: Spec, place: int) -> list[Row]:
+    """The rows of the subject at a place of a task's, from 0, in order; a protection that is
+    crossed with nothing has none."""
     preset = resolver.preset
     purifiers = [
         (spec, Column(str(spec), resolver.resolve("purifiers", spec)))
         for spec in preset.specs("purifiers")
     ]
-    return [
+    rows = [
         Row(
             protection,
-            tuple(column for spec, column in purifiers if preset.crossed(task, protection, spec)),
+            tuple(
+                column
+                for spec, column in purifiers
+                if preset.crossed(task, protection, spec, place)
+            ),
         )
         for protection in preset.specs("protections")
     ]
+    return [row for row in rows if row.columns]
 
 
 class SubjectPlanner:

@@ -175,6 +175,27 @@ def test_subjects_may_be_counted_by_task(tmp_path):
     assert load_preset(path).subjects == 3
 
 
+def test_a_block_may_be_for_the_first_subjects_alone(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'tasks = ["style-mimicry"]\nprotections = ["identity", "glaze"]\n'
+        'purifiers = ["none", "jpeg"]\nsubjects = 3\n'
+        '[[matrix]]\nprotections = ["identity"]\npurifiers = ["none"]\n'
+        '[[matrix]]\nprotections = ["glaze"]\npurifiers = ["none", "jpeg"]\nsubjects = 2\n'
+    )
+    plan = make_plan(load_preset(path), Registry())
+    found: dict[tuple[str, str], list[str]] = {}
+    for cell in plan.cells:
+        found.setdefault(cell.place.parts, []).append(cell.place.subject)
+    first, second, third = found["identity", "none"]
+    assert found["glaze", "none"] == found["glaze", "jpeg"] == [first, second]
+    assert ("identity", "jpeg") not in found
+    assert {cell.place.subject for cell in plan.protections} == {first, second, third}
+    path.write_text(path.read_text().replace("subjects = 2", "subjects = 0"))
+    with pytest.raises(ConfigError, match=r"subjects: .*greater than 0, not 0"):
+        load_preset(path)
+
+
 def test_only_shipped_presets_are_extended(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('extends = "papr"\n')
