@@ -35,7 +35,7 @@ from impress_bench.benchmark.harness.plugins.messages import (
 )
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.stages.asking import Answer, Moved, Question, ask, ask_metric
-from impress_bench.benchmark.harness.stages.environment import Environment
+from impress_bench.benchmark.harness.stages.environment import WARN, Environment, set_deterministic
 from impress_bench.benchmark.models.numerics import Numerics
 
 #: What a plugin's stage is called in messages.
@@ -80,7 +80,7 @@ def _apply(folder: Path, job: Mapping[str, Any], component: Component) -> dict[s
         {role: job["model"]}, device=job["device"], numerics=Numerics(**job["numerics"])
     )
     torch.set_num_threads(job["threads"])
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    set_deterministic(WARN)
     model = None if role == "metric" else env.model(role, component.surrogate)
     torch.manual_seed(job["global_seed"])
     np.random.seed(job["global_seed"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from impress_bench.benchmark import signals
 from impress_bench.benchmark.harness.plugins.component import Component
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
 
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
     from impress_bench.benchmark.tasks.base import Task
+
+
+#: Deterministic algorithms where torch has them, and a warning where it has none.
+WARN = 1
+#: Read by torch's compiler when it is imported: whether its choices must not depend on timings.
+COMPILER = "TORCHINDUCTOR_DETERMINISTIC"
 
 
 class TimeLimitExceeded(Exception):
@@ -100,12 +108,11 @@ class Environment:
         self._deadline = time.monotonic() + limit if limit else float("inf")
         seed = derive_seed("global", *coordinates)
         saved = (torch.get_num_threads(), random.getstate(), np.random.get_state())
-        deterministic = torch.are_deterministic_algorithms_enabled()
-        warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+        deterministic = torch.get_deterministic_debug_mode()
         with torch.random.fork_rng():
             try:
                 torch.set_num_threads(threads)
-                torch.use_deterministic_algorithms(True, warn_only=True)
+                set_deterministic(WARN)
                 torch.manual_seed(seed)
                 np.random.seed(seed)
                 random.seed(seed)
@@ -113,13 +120,28 @@ class Environment:
                 self._check_time()
             finally:
                 torch.set_num_threads(saved[0])
-                torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+                set_deterministic(deterministic)
                 random.setstate(saved[1])
                 np.random.set_state(saved[2])
 
     def _check_time(self) -> None:
         if time.monotonic() > self._deadline:
             raise TimeLimitExceeded(f"ran past its time limit of {self._time_limit_s:g} s")
+
+
+def set_deterministic(mode: int) -> None:
+    """What `torch.use_deterministic_algorithms` does, by torch's number of the mode.
+
+    That function imports torch's compiler, which takes a process about as long as torch does. Here
+    the compiler is told where it is imported already, and reads a variable where it is later on.
+    """
+    import torch
+
+    torch.set_deterministic_debug_mode(mode)
+    os.environ[COMPILER] = str(int(mode != 0))
+    compiler: Any = sys.modules.get("torch._inductor.config")
+    if hasattr(compiler, "deterministic"):  # torch 2.4 has no such setting
+        compiler.deterministic = mode != 0
 
 
 def generator(role: str, task: str, subject: str, seed: int = 0) -> torch.Generator:
