@@ -5,15 +5,39 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from diffusers import AutoencoderKL
+from forks import Forks, forking
 from torch import Tensor
 
 from impress_bench.benchmark.models.posterior import Posterior
+
+#: Files that take minutes, the longest first. Processes that share the suite's files begin with
+#: these, so that none is left with one at the end; by itself xdist would leave those of few tests.
+LONGEST = (
+    "test_isolation.py", "test_recipes.py", "test_readme.py", "test_kills.py", "test_ray.py",
+    "test_processes.py", "fidelity/test_plugins.py", "test_other_interpreter.py",
+    "test_confine.py", "test_prune.py", "test_external.py", "test_scaffold.py",
+)  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """xdist keeps the order of the files."""
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; the rest as it was."""
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.as_posix()
+        return next((at for at, name in enumerate(LONGEST) if path.endswith(name)), len(LONGEST))
+
+    items.sort(key=place)
 
 
 class TinyModel:
@@ -87,6 +111,13 @@ def _smooth_images(n: int, side: int, seed: int = 0) -> Tensor:
 def smooth_images() -> Callable[..., Tensor]:
     """`smooth_images(n, side, seed=0)`: 8-bit float32 images with large soft shapes."""
     return _smooth_images
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """A process that has imported what a run does, and forks for each command."""
+    with forking() as process:
+        yield process
 
 
 @pytest.fixture(scope="session")

@@ -30,8 +30,8 @@ def _fixtures_of(path: Path):
 
 
 _harness = _fixtures_of(Path(__file__).parents[1] / "benchmark" / "harness" / "conftest.py")
-site, preset_file, command, bench = (
-    _harness.site, _harness.preset_file, _harness.command, _harness.bench
+site, preset_file, command, distances, bench = (
+    _harness.site, _harness.preset_file, _harness.command, _harness.distances, _harness.bench
 )  # fmt: skip
 
 

@@ -69,8 +69,9 @@ def test_plan(benchmark, command, tmp_path, full_scale):
 
     def plan():
         process = command(
-            "plan", "--preset", preset, "--store", tmp_path / "store", "--probe", 0, "--json"
-        )
+            "plan", "--preset", preset, "--store", tmp_path / "store", "--probe", 0, "--json",
+            forked=False,
+        )  # fmt: skip
         watch = threading.Thread(target=lambda: found.update(peak=peak_of(process.pid)))
         watch.start()
         with process.stdout, process.stderr:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -80,16 +78,16 @@ def test_no_tree_is_named(tmp_path):
         candidates(tmp_path, 4)
 
 
-def prepare(*arguments):
-    return subprocess.run(
-        [sys.executable, "-c", MAIN, *map(str, arguments)],
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+@pytest.fixture
+def prepare(forks, tmp_path):
+    return lambda *arguments: forks.run(MAIN, ["prepare-wikiart", *arguments], tmp_path)
 
 
-def test_the_command_writes_what_artworks_takes(tree, tmp_path, captioner, open_clip_folder):
+def test_the_command_writes_what_artworks_takes(
+    prepare, tree, tmp_path, captioner, open_clip_folder
+):
     options = ("--artists", 2, "--works", 4, "--clip", open_clip_folder, "--captioner", captioner)
-    done = prepare("prepare-wikiart", tree, tmp_path / "made", *options, "--recognised", 0)
+    done = prepare(tree, tmp_path / "made", *options, "--recognised", 0)
     assert done.returncode == 0, done.stderr
     artists = ArtworkFolder(tmp_path / "made" / "artists", 3, 32, "nobody/nothing")
     assert artists.names() == ("anna", "berta")
@@ -97,14 +95,14 @@ def test_the_command_writes_what_artworks_takes(tree, tmp_path, captioner, open_
     assert [path.name for path in (tmp_path / "made" / "validation").iterdir()] == ["carl"]
     said = [json.loads(line) for line in (tmp_path / "made/artists/anna/metadata.jsonl").open()]
     assert all(entry["title"] for entry in said)
-    again = prepare("prepare-wikiart", tree, tmp_path / "made", *options)
+    again = prepare(tree, tmp_path / "made", *options)
     assert again.returncode == 2
     assert "is there already" in again.stderr
 
 
-def test_too_few_artists_leave_nothing_behind(tree, tmp_path, captioner, open_clip_folder):
+def test_too_few_artists_leave_nothing_behind(prepare, tree, tmp_path, captioner, open_clip_folder):
     done = prepare(
-        "prepare-wikiart", tree, tmp_path / "made", "--artists", 3, "--works", 4,
+        tree, tmp_path / "made", "--artists", 3, "--works", 4,
         "--clip", open_clip_folder, "--captioner", captioner, "--recognised", 0,
     )  # fmt: skip
     assert done.returncode == 2
@@ -113,7 +111,7 @@ def test_too_few_artists_leave_nothing_behind(tree, tmp_path, captioner, open_cl
     assert not list(tmp_path.glob(".made-*"))
 
 
-def test_without_the_captioner_nothing_begins(tree, tmp_path):
-    done = prepare("prepare-wikiart", tree, tmp_path / "made")
+def test_without_the_captioner_nothing_begins(prepare, tree, tmp_path):
+    done = prepare(tree, tmp_path / "made")
     assert done.returncode == 2
     assert "hf download nlpconnect/vit-gpt2-image-captioning" in done.stderr

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from forks import FORKING, Forked
 
 from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.runs.run import run
+from impress_bench.benchmark.harness.stages import protect
 
 SOURCE = Path(__file__).parent / "site"
 
@@ -149,8 +151,24 @@ class Bench:
         return log_lines(self.tmp_path / out)
 
 
+@pytest.fixture(scope="session")
+def distances():
+    """LPIPS by the images that it was measured of: most tests protect the same ones alike."""
+    known, measure = {}, protect._lpips
+
+    def measured(clean, images):
+        pair = clean.images, images.images
+        key = tuple((one.shape, one.tobytes()) for one in pair)
+        if key not in known:
+            known[key] = measure(clean, images)
+        return list(known[key])
+
+    return measured
+
+
 @pytest.fixture
-def bench(site, preset_file, tmp_path):
+def bench(site, preset_file, tmp_path, distances, monkeypatch):
+    monkeypatch.setattr(protect, "_lpips", distances)
     return Bench(preset_file, tmp_path)
 
 
@@ -179,17 +197,22 @@ def distribution():
 
 
 @pytest.fixture
-def command(site, tmp_path):
-    """Start `impress-bench …` in another process that sees the pretended distribution."""
+def command(site, tmp_path, forks):
+    """Start `impress-bench …` in another process that sees the pretended distribution: a fork
+    or, as is asked for, on a terminal and on macOS, an interpreter."""
 
     def start(
         *arguments: object,
         ignored: Sequence[int] = (),
         terminal: int | None = None,
+        forked: bool = True,
         **environment: str,
-    ) -> subprocess.Popen:
+    ) -> subprocess.Popen | Forked:
         """With some signals `ignored`, and in a session of its own on a `terminal`."""
         main = "from impress_bench.benchmark.cli import main; main()"
+        whole = {**os.environ, "PYTHONPATH": str(site), "OMP_NUM_THREADS": "1", **environment}
+        if FORKING and forked and terminal is None:
+            return forks.start(main, arguments, tmp_path, whole, ignored)
 
         def signals() -> None:
             """As a terminal has them: what a shell starts in the background ignores SIGINT."""
@@ -207,7 +230,7 @@ def command(site, tmp_path):
             text=True,
             cwd=tmp_path,
             preexec_fn=signals,
-            env={**os.environ, "PYTHONPATH": str(site), "OMP_NUM_THREADS": "1", **environment},
+            env=whole,
         )
 
     return start

@@ -203,10 +203,8 @@ def _text(path):
 
 def test_two_processes_share_the_work(command, logged, preset_file, tmp_path):
     outs = [tmp_path / "one", tmp_path / "two"]
-    processes = [
-        command("run", "--preset", preset_file, "--out", out, "--store", tmp_path / "s", **SLOW)
-        for out in outs
-    ]
+    words = ("run", "--preset", preset_file, "--workers", 1)
+    processes = [command(*words, "--out", out, "--store", tmp_path / "s", **SLOW) for out in outs]
     for process in processes:
         finish(process)
     done = [executed(logged(out)) for out in outs]
@@ -266,15 +264,15 @@ def test_workers_end_with_their_run(command, logged, preset_file, tmp_path):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     before = executed(logged(out))
-    finish(command(*arguments))
+    finish(command(*arguments, "--workers", "1"))
     assert not set(before) & set(executed(logged(out))[len(before) :])
 
 
 def test_rerun_imports_no_torch(command, preset_file, tmp_path):
     """Names, parameters, keys and subjects are known without importing protections or purifiers."""
     arguments = ("run", "--preset", preset_file, "--store", tmp_path / "s", "--out", tmp_path / "o")
-    finish(command(*arguments))
-    process = command(*arguments, PYTHONPROFILEIMPORTTIME="1")
+    finish(command(*arguments, "--workers", 1))
+    process = command(*arguments, forked=False, PYTHONPROFILEIMPORTTIME="1")
     _, errors = finish(process)
     imported = {line.rpartition("|")[2].strip() for line in errors.splitlines() if "|" in line}
     assert "pandas" in imported
@@ -284,7 +282,7 @@ def test_rerun_imports_no_torch(command, preset_file, tmp_path):
 def test_json_summary_and_exit_code(command, preset_file, tmp_path):
     arguments = ("run", "--preset", preset_file, "--out", tmp_path / "o", "--store", tmp_path / "s")
     chosen = ("--protections", "raising,shift[step=4/255]", "--subjects", "ada", "--seeds", "0,1")
-    output, errors = finish(command(*arguments, *chosen, "--json", "--quiet"), 1)
+    output, errors = finish(command(*arguments, *chosen, "--json", "--quiet", "--workers", 1), 1)
     summary = json.loads(output)
     assert summary["cells"] == {"done": 6, "failed": 4}
     assert {failure["protection"] for failure in summary["failures"]} == {"raising"}
@@ -295,7 +293,8 @@ def test_json_summary_and_exit_code(command, preset_file, tmp_path):
 
 
 def test_lines_tell_the_progress(command, preset_file, tmp_path):
-    _, errors = finish(command("run", "--preset", preset_file, "--store", tmp_path / "s"))
+    words = ("run", "--preset", preset_file, "--store", tmp_path / "s", "--workers", 1)
+    _, errors = finish(command(*words))
     lines = [line for line in errors.splitlines() if line.startswith("[")]
     total = len(lines)
     assert lines[0].startswith(f"[1/{total}] executed original copying/ada")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 
 import pytest
@@ -121,11 +120,8 @@ def test_a_small_gpu_is_told(complete, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("preset", ["sd21", "sd15", "flux", "ip2p"])
-def test_the_command_tells_of_stable_diffusion(preset, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", MAIN, "doctor", "--preset", preset, "--json"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+def test_the_command_tells_of_stable_diffusion(preset, tmp_path, forks):
+    done = forks.run(MAIN, ["doctor", "--preset", preset, "--json"], tmp_path)
     assert done.returncode == 1, done.stderr
     found = {one["what"]: one["problem"] for one in json.loads(done.stdout)}
     (subjects,) = (told for what, told in found.items() if what.startswith("subjects"))

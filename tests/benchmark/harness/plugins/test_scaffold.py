@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -37,14 +35,11 @@ def installed(folder: Path, name: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("kind", "name"), [("protection", "my-cloak"), ("purifier", "softener")])
-def test_a_new_package_conforms_untouched(tmp_path, kind, name):
+def test_a_new_package_conforms_untouched(tmp_path, kind, name, forks):
     written = scaffold(kind, name, tmp_path)
     assert len(written) == 5
     environment = installed(tmp_path, name)
-    checked = subprocess.run(
-        [sys.executable, "-c", MAIN, "check", name, "--json"],
-        env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    checked = forks.run(MAIN, ["check", name, "--json"], tmp_path, environment)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     verdicts = json.loads(checked.stdout)
     assert len(verdicts) >= 7
@@ -52,23 +47,18 @@ def test_a_new_package_conforms_untouched(tmp_path, kind, name):
     # The model alone is more than a tenth of a GiB; a peak never falls.
     peaks = [verdict["peak_gb"] for verdict in verdicts]
     assert 0.1 < peaks[0] <= peaks[-1] < 24
-    tested = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-         "-k", "valid_images or more_than_noise or leaves_a_picture", str(tmp_path / name)],
-        env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    chosen = "valid_images or more_than_noise or leaves_a_picture"
+    words = ["-q", "-p", "no:cacheprovider", "-k", chosen, str(tmp_path / name)]
+    code = "import pytest, sys; sys.exit(pytest.main(sys.argv[1:]))"
+    tested = forks.run(code, words, tmp_path, environment)
     assert tested.returncode == 0, tested.stdout
 
 
-def test_a_plugin_that_does_not_conform_is_told_why(tmp_path):
+def test_a_plugin_that_does_not_conform_is_told_why(tmp_path, forks):
     scaffold("protection", "my-cloak", tmp_path)
     source = tmp_path / "my-cloak/src/my_cloak/__init__.py"
     source.write_text(source.read_text().replace("return -(", "return ("))
-    checked = subprocess.run(
-        [sys.executable, "-c", MAIN, "check", "my-cloak"],
-        env=installed(tmp_path, "my-cloak"), cwd=tmp_path,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    checked = forks.run(MAIN, ["check", "my-cloak"], tmp_path, installed(tmp_path, "my-cloak"))
     assert checked.returncode == 1
     assert "FAILED does more than noise" in checked.stdout
     assert "passed is deterministic" in checked.stdout
