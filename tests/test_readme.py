@@ -7,8 +7,6 @@ import json
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -58,17 +56,14 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize("command", [c for c in commands() if c not in MAKE])
-def test_shell_command(command, folder):
+def test_shell_command(command, folder, forks):
     words = shlex.split(command)
     assert words[0] == "impress-bench"
     # CI has run quick before: what its store holds is not computed again.
     store = os.environ.get("IMPRESS_BENCH_STORE", str(folder / "store"))
     environment = os.environ | {"IMPRESS_BENCH_STORE": store}
     code = "from impress_bench.benchmark.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, *words[1:]],
-        cwd=folder, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = forks.run(code, words[1:], folder, environment)
     assert done.returncode == 0, done.stderr
 
 

@@ -128,7 +128,7 @@ class Forks:
         arguments: Sequence[object],
         folder: Path,
         environment: Mapping[str, str] | None = None,
-        timeout: float | None = 600,
+        timeout: float | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """The same to its end; with this process's own environment if none is given."""
         whole = dict(os.environ) if environment is None else environment
