@@ -1,4 +1,7 @@
-"""Fixtures that several packages' tests share."""
+"""Fixtures that several packages' tests share.
+
+The process that hands out the suite's files to others loads this module too: it imports no torch.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
-from diffusers import AutoencoderKL
 from forks import Forks, forking
-from torch import Tensor
 
-from impress_bench.benchmark.models.posterior import Posterior
+if TYPE_CHECKING:
+    import torch
+    from tiny import TinyModel
+    from torch import Tensor
 
 #: Files that take minutes, the longest first. Processes that share the suite's files begin with
 #: these, so that none is left with one at the end; by itself xdist would leave those of few tests.
@@ -40,77 +44,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
-class TinyModel:
-    """A random autoencoder behind the part of LatentDiffusion's interface that plugins use.
-
-    img2img just inverts the image and adds a little of each image's own noise.
-    """
-
-    def __init__(self, dtype: torch.dtype) -> None:
-        torch.manual_seed(0)
-        blocks = ("DownEncoderBlock2D",) * 2, ("UpDecoderBlock2D",) * 2
-        self.vae = AutoencoderKL(
-            down_block_types=blocks[0],
-            up_block_types=blocks[1],
-            block_out_channels=(8, 16),
-            norm_num_groups=4,
-            mid_block_add_attention=False,
-        ).to(dtype)
-        self.dtype, self.device, self.prompts = dtype, torch.device("cpu"), []
-
-    def encode(
-        self,
-        images: Tensor,
-        sample: bool = False,
-        generator: list[torch.Generator] | None = None,
-    ) -> Tensor:
-        found = self.posterior(images)
-        return found.sample(generator) if sample else found.mean
-
-    def posterior(self, images: Tensor) -> Posterior:
-        found = self.vae.encode(2 * images - 1).latent_dist
-        return Posterior(found.mean, found.std)
-
-    def decode(self, latents: Tensor) -> Tensor:
-        return (self.vae.decode(latents).sample + 1) / 2
-
-    def tokenize(self, word: str) -> list[str]:
-        return [word]
-
-    def reconstruct(self, images: Tensor) -> Tensor:
-        return self.decode(self.encode(images))
-
-    def img2img(
-        self,
-        images: Tensor,
-        prompts: list[str],
-        strength: float,
-        steps: int,
-        guidance_scale: float,
-        generator: list[torch.Generator],
-    ) -> Tensor:
-        self.prompts = prompts
-        noise = torch.stack([torch.randn(images.shape[1:], generator=g) for g in generator])
-        return (1 - images + 0.05 * noise.to(images)).clamp(0, 1)
-
-
 @pytest.fixture(scope="session")
 def tiny_model() -> Callable[[torch.dtype], TinyModel]:
     """Builds the tiny model in a dtype, with equal weights each time."""
+    from tiny import TinyModel
+
     return TinyModel
-
-
-def _smooth_images(n: int, side: int, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    coarse = torch.rand(n, 3, 6, 6, generator=generator)
-    images = torch.nn.functional.interpolate(coarse, (side, side), mode="bicubic").clamp(0, 1)
-    return (images * 255).round() / 255
 
 
 @pytest.fixture(scope="session")
 def smooth_images() -> Callable[..., Tensor]:
     """`smooth_images(n, side, seed=0)`: 8-bit float32 images with large soft shapes."""
-    return _smooth_images
+    from tiny import smooth_images
+
+    return smooth_images
 
 
 @pytest.fixture(scope="session")
