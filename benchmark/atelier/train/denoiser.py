@@ -118,10 +118,15 @@ def _new(job: Job) -> tuple[CLIPTokenizer, CLIPTextModel, UNet2DConditionModel]:
 
 def _stored(pack: Path) -> tuple[CLIPTokenizer, CLIPTextModel, UNet2DConditionModel]:
     """The pack's own, in float32 and in training mode."""
+    stored = UNet2DConditionModel.from_pretrained(pack / "unet").float()
+    config = {**stored.config}
+    config.pop("_name_or_path")  # a folder of the machine that trains
+    unet = UNet2DConditionModel.from_config(config)
+    unet.load_state_dict(stored.state_dict())
     return (
         CLIPTokenizer.from_pretrained(pack / "tokenizer"),
         CLIPTextModel.from_pretrained(pack / "text_encoder").float().train(),
-        UNet2DConditionModel.from_pretrained(pack / "unet").float().train(),
+        unet,
     )
 
 

@@ -95,6 +95,8 @@ def test_recipes_make_a_pack_in_their_order(device, train, tmp_path, capsys):
     unet = (pack / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
     train("denoiser", "--device", device, "--onward")
     assert (pack / "tokenizer" / "vocab.json").read_bytes() == tokenizer
+    for config in pack.rglob("config.json"):
+        assert "_name_or_path" not in json.loads(config.read_text()), config
     assert (pack / "unet" / "diffusion_pytorch_model.safetensors").read_bytes() != unet
     cards = json.loads((pack / "model_card.json").read_text())
     assert cards["denoiser"]["steps"] == 4
