@@ -23,12 +23,15 @@ class Scale:
         zero: The control whose score becomes 0.
         one: The control whose score becomes 1 in the mean over subjects.
         higher_is_better: Whether higher values of `of` mean a more successful exploit.
+        squared: Whether `of` is a squared distance, so that its root is scaled. Of an unbiased
+            estimate below 0 that is the negative root of its size.
     """
 
     of: str
     zero: str
     one: str
     higher_is_better: bool
+    squared: bool = False
 
 
 @dataclass(frozen=True)

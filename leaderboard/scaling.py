@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from impress_bench.benchmark.contract import State
@@ -45,6 +46,8 @@ def _scaled(cells: pd.DataFrame, metric: MetricInfo, scale: Scale) -> pd.DataFra
     """
     rows = cells[cells["metric"] == scale.of].copy()
     rows["metric"] = metric.name
+    if scale.squared:
+        rows["value"] = np.sign(rows["value"]) * rows["value"].abs() ** 0.5
     ends = [
         rows[rows["protection"] == control(name)].set_index(["subject", "seed"])
         for name in (scale.zero, scale.one)

@@ -112,7 +112,9 @@ class StyleMimicry(Task):
             "Style score",
             higher_is_better=True,
             over="set",
-            scale=Scale("clip-distance", "no-fine-tuning", "own-works", higher_is_better=False),
+            scale=Scale(
+                "clip-distance", "no-fine-tuning", "own-works", higher_is_better=False, squared=True
+            ),
             primary=True,
         ),
     )

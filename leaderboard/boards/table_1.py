@@ -11,9 +11,9 @@ TEXT = (
     "subject's own style. CLIP margin and CLIP centroid: cosine to the subject's own style or "
     "works less the largest to another's. CMMD: distance between the new images and the subject's "
     "held-out works, which also grows when a style is overdriven rather than lost. Style score: "
-    "CMMD on a scale on which a model that learned nothing of the subject has 0 and the held-out "
-    "works of all subjects have 1 in the mean. Mean ± standard deviation over subjects, after "
-    "averaging each subject's seeds. "
+    "the root of CMMD, a squared distance, on a scale on which a model that learned nothing of the "
+    "subject has 0 and the held-out works of all subjects have 1 in the mean. Mean ± standard "
+    "deviation over subjects, after averaging each subject's seeds. "
     "Protections aim at low values and purifiers at high ones; with CMMD it is the other way round."
 )
 CONTROLS = (

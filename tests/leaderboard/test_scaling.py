@@ -1,6 +1,7 @@
 """Metrics between two controls, against values worked out by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -29,9 +30,9 @@ def cells_of(conditions):
     return CELLS.frame(rows)
 
 
-def scaled(conditions):
+def scaled(conditions, score=SCORE):
     """Value, or state and reason, of each row of the scaled metric."""
-    frame = with_scaled(cells_of(conditions), Layout(BoardMeta(metrics={TASK: [SCORE]})))
+    frame = with_scaled(cells_of(conditions), Layout(BoardMeta(metrics={TASK: [score]})))
     return {
         (row.subject, row.protection, row.purifier, row.seed): (
             row.value if row.state == "done" else (row.state, row.reason)
@@ -75,6 +76,22 @@ def test_a_subject_whose_controls_are_close_does_not_outweigh_the_others():
     )
     first, second = (found[f"artist-{i}", "glaze", "none", 0] for i in range(2))
     assert first == pytest.approx(second) == pytest.approx(-6 / 5.05)
+
+
+def test_of_squared_distances_the_roots_are_scaled():
+    """Unbiased estimates may be below 0: their roots are, too."""
+    assert SCORE.scale is not None
+    root = replace(SCORE, scale=replace(SCORE.scale, squared=True))
+    found = scaled(
+        {
+            ("control:zero", ""): [9.0],
+            ("control:one", ""): [-1.0],
+            ("glaze", "none"): [16.0],
+        },
+        root,
+    )
+    assert found["artist-0", "control:one", "", 0] == 1
+    assert found["artist-0", "glaze", "none", 0] == pytest.approx((4 - 3) / (-1 - 3))
 
 
 @pytest.mark.parametrize(
