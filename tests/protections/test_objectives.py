@@ -41,7 +41,7 @@ BUILDERS = {
     ),
     "photoguard-encoder": lambda: PhotoGuardEncoder(steps=25, **PGD),
     "photoguard-diffusion": lambda: PhotoGuardDiffusion(
-        radius=3.0, step=0.5, steps=20, repeats=1, diffusion_steps=2
+        radius=1.0, step=0.1, steps=20, repeats=1, diffusion_steps=2
     ),
     "advdm": lambda: AdvDM(steps=30, **PGD),
     "mist": lambda: Mist(steps=25, **PGD),
