@@ -4,7 +4,7 @@ What a raw score is worth depends on the model. On the scale between what the ex
 a subject's images and what the subject's own images get, models can be compared. Each subject has
 its own 0; the distance from 0 to 1 is the mean over subjects. Were it each subject's own, one whose
 works are close to what the model makes untrained would outweigh all others: of five validation
-artists one had a thirtieth of another's distance. Such a metric is no measurement of its own:
+artists one had an eleventh of another's distance. Such a metric is no measurement of its own:
 boards compute it from cells.
 """
 

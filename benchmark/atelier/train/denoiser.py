@@ -119,15 +119,18 @@ def _new(job: Job) -> tuple[CLIPTokenizer, CLIPTextModel, UNet2DConditionModel]:
 def _stored(pack: Path) -> tuple[CLIPTokenizer, CLIPTextModel, UNet2DConditionModel]:
     """The pack's own, in float32 and in training mode."""
     stored = UNet2DConditionModel.from_pretrained(pack / "unet").float()
-    config = {**stored.config}
-    config.pop("_name_or_path")  # a folder of the machine that trains
-    unet = UNet2DConditionModel.from_config(config)
+    unet = UNet2DConditionModel.from_config(portable_config(stored))
     unet.load_state_dict(stored.state_dict())
     return (
         CLIPTokenizer.from_pretrained(pack / "tokenizer"),
         CLIPTextModel.from_pretrained(pack / "text_encoder").float().train(),
         unet,
     )
+
+
+def portable_config(unet: UNet2DConditionModel) -> dict[str, Any]:
+    """Its configuration without `_name_or_path`, a folder of the machine that trains."""
+    return {key: value for key, value in unet.config.items() if key != "_name_or_path"}
 
 
 class Captions:

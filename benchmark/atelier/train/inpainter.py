@@ -18,6 +18,7 @@ from impress_bench.benchmark.atelier.train.denoiser import (
     Captions,
     encode_all,
     min_snr_weight,
+    portable_config,
     sample_latents,
 )
 from impress_bench.benchmark.atelier.train.job import Job
@@ -79,9 +80,7 @@ def train_inpainter(job: Job) -> dict[str, Any]:
 
 def _widened(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     """The same U-Net with 9 input channels, the new five at zero weight."""
-    config = {**unet.config, "in_channels": 9}
-    config.pop("_name_or_path")  # a folder of the machine that trains
-    wide = UNet2DConditionModel.from_config(config)
+    wide = UNet2DConditionModel.from_config({**portable_config(unet), "in_channels": 9})
     weights = unet.state_dict()
     first = weights["conv_in.weight"]
     weights["conv_in.weight"] = torch.cat([first, first.new_zeros(len(first), 5, 3, 3)], dim=1)
