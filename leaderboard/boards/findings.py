@@ -38,7 +38,7 @@ def protection_findings(
     sentences = []
     for column in shown:
         if layout.matches(column[0], protected[0]):
-            took = _gain(entries, column, protected, metric)
+            took = gain(entries, column, protected, metric)
             sentences.append(
                 _said(
                     took,
@@ -53,7 +53,7 @@ def protection_findings(
         title = layout.title(ours[1])
         sentences.append(
             _said(
-                _gain(entries, ours, protected, metric),
+                gain(entries, ours, protected, metric),
                 metric,
                 f"{title} gives {{}} back to the exploit.",
                 f"{title} takes another {{}}.",
@@ -64,7 +64,7 @@ def protection_findings(
         for clean in [one for one in shown if layout.kind(one[0]) == "clean"]:
             sentences.append(
                 _said(
-                    _gain(entries, clean, ours, metric),
+                    gain(entries, clean, ours, metric),
                     metric,
                     "Clean images are still worth {} more to the exploit.",
                     f"After {title} the exploit is {{}} better than on clean images.",
@@ -87,8 +87,8 @@ def adaptation_findings(
     if metric is None:
         return ""
     none, name = layout.roles.no_purifier, layout.title(purifier)
-    bare = _gain(entries, (plain, none), (adapted, none), metric)
-    after = _gain(entries, (plain, purifier), (adapted, purifier), metric)
+    bare = gain(entries, (plain, none), (adapted, none), metric)
+    after = gain(entries, (plain, purifier), (adapted, purifier), metric)
     sentences = [
         _said(
             bare,
@@ -113,7 +113,7 @@ def _primary(metrics: Sequence[MetricInfo]) -> MetricInfo | None:
     return next(known, None)
 
 
-def _gain(entries: Entries, one: Condition, other: Condition, metric: MetricInfo) -> Summary:
+def gain(entries: Entries, one: Condition, other: Condition, metric: MetricInfo) -> Summary:
     """How much better the exploit fares in `one` than in `other`, by the metric's units."""
     sides = [entries.get(Key(*side, metric.name), ABSENT).by_subject for side in (one, other)]
     if not metric.higher_is_better:
@@ -156,7 +156,7 @@ def _beside(
     """Which other purifiers give less, more, or cannot be told apart."""
     groups: dict[int, list[str]] = {1: [], -1: [], 0: []}
     for other in purified:
-        side = _side(_gain(entries, ours, other, metric)) if other != ours else None
+        side = _side(gain(entries, ours, other, metric)) if other != ours else None
         if side is not None:
             groups[side].append(layout.title(other[1]))
     parts = [

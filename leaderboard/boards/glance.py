@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.boards.findings import gain
 from impress_bench.leaderboard.boards.variants import measured_task
 from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.entries import (
@@ -32,7 +33,7 @@ from impress_bench.leaderboard.render import (
     interval_text,
     numbers,
 )
-from impress_bench.leaderboard.statistics import Summary, paired_difference
+from impress_bench.leaderboard.statistics import Summary
 
 NAME = "glance"
 TEXT = (
@@ -136,10 +137,8 @@ def _taken(
         with_protection = entries.get(Key(name, purifier, metric.name))
         if with_noise is None or with_protection is None:
             continue
-        sides = [with_noise.by_subject, with_protection.by_subject]
-        if not metric.higher_is_better:
-            sides.reverse()
-        return noise, (paired_difference(*sides), *differing(with_noise, with_protection))
+        took = gain(entries, (noise, purifier), (name, purifier), metric)
+        return noise, (took, *differing(with_noise, with_protection))
     return None
 
 
