@@ -165,5 +165,5 @@ def _settings(preset: Preset | str | Path | None) -> Mapping[str, Mapping[str, A
     if preset is None:
         return {}
     loaded = preset if isinstance(preset, Preset) else load_preset(preset)
-    settings: Mapping[str, Mapping[str, Any]] = loaded.settings.model_dump()
+    settings: Mapping[str, Mapping[str, Any]] = loaded.settings.of("")
     return settings

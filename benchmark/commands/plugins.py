@@ -47,7 +47,7 @@ def check(context: click.Context, /, name: str, preset: str, control: bool, as_j
     from impress_bench.benchmark.harness.plugins.conformance_run import resolve
     from impress_bench.benchmark.harness.plugins.registry import Registry
 
-    component = resolve(name, load_preset(preset).settings.model_dump(), Registry())
+    component = resolve(name, load_preset(preset).settings.of(""), Registry())
     found = []
     for verdict in verdicts(component, control):
         found.append(verdict)

@@ -47,7 +47,7 @@ def run_job(
     if masks is not None and kind == "purifier":
         raise ConfigError("--masks: a purifier sees no masks; leave it out")
     files = find_files(source, target, masks)
-    settings = load_preset(preset).settings.model_dump()
+    settings = load_preset(preset).settings.of("")
     registry = Registry()
     try:
         component, required = resolve(registry, kind, spec, settings)

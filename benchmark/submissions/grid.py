@@ -106,7 +106,7 @@ def _without_data(preset: Preset, registry: Registry) -> Plan:
     plan = Plan(preset)
     for spec in preset.specs("tasks"):
         try:
-            component = registry.resolve("tasks", spec, preset.settings.model_dump())
+            component = registry.resolve("tasks", spec, preset.settings.of(""))
             plan.tasks.append(PlannedTask(spec, component, component, component.create(), ()))
         except PluginError as error:
             raise ConfigError(f"preset {preset.name}: {error}") from None

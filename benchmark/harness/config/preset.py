@@ -29,6 +29,9 @@ checkpointing = false             # recompute activations in the backward pass
 [settings.purifiers.jpeg]         # parameters wherever the purifier is used
 quality = 75
 
+[settings.within.style-mimicry.purifiers.jpeg]    # but in this task; one parameter or more
+quality = 85
+
 [resources]                       # of one stage on a cluster, by kind of stage
 exploit = { gpus = 0.5, memory_gb = 16 }
 
@@ -59,6 +62,7 @@ from impress_bench.benchmark.harness.config.tables import (
     Models,
     Needs,
     NumericsTable,
+    Parameters,
     Resources,
     Settings,
     Table,
@@ -216,6 +220,8 @@ def unknown_key(location: Sequence[int | str]) -> str:
         "matrix": Block,
     }
     table = tables.get(str(location[0]), Preset) if len(location) > 1 else Preset
+    if location[:2] == ("settings", "within") and len(location) > 3:
+        table = Parameters
     known = [name for name in table.model_fields if name not in ("origin", "overrides")]
     within = ".".join(map(str, location[:-1]))
     return unknown(f"key in {within}:" if within else "key", str(location[-1]), known)

@@ -41,14 +41,29 @@ class NumericsTable(Table):
         return Numerics(**self.model_dump())
 
 
-class Settings(Table):
+class Parameters(Table):
     """Parameters by registered name, for components whose spec does not give them."""
 
     protections: dict[str, dict[str, Value]] = {}
     purifiers: dict[str, dict[str, Value]] = {}
     metrics: dict[str, dict[str, Value]] = {}
     adaptations: dict[str, dict[str, Value]] = {}
+
+
+class Settings(Parameters):
+    """Parameters of all components, those of tasks, and by task what is otherwise `within` it."""
+
     tasks: dict[str, dict[str, Any]] = {}
+    within: dict[str, Parameters] = {}
+
+    def of(self, task: str) -> dict[str, dict[str, dict[str, Any]]]:
+        """Parameters by kind and name for one task: `within` it, else in general."""
+        general = self.model_dump(exclude={"within"})
+        own = self.within.get(task, Parameters()).model_dump()
+        for kind, named in own.items():
+            for name, parameters in named.items():
+                general[kind][name] = {**general[kind].get(name, {}), **parameters}
+        return general
 
 
 class Resources(Table):

@@ -28,17 +28,20 @@ def examine(preset: Preset, store: Path, registry: Registry) -> Iterator[Finding
     """Findings on a preset: its device, disk, models, plugins, data and judges."""
     yield Finding(f"device {preset.device}", _device(preset))
     yield Finding(f"disk for {store}", _disk(preset.needs.disk_gb, store))
-    components = []
+    components: list[Component] = []
     for field in ("tasks", "protections", "purifiers"):
         for spec in preset.specs(field):
-            try:
-                component = registry.resolve(field, spec, preset.settings.model_dump())
-            except (PluginError, ConfigError) as error:
-                skipped = isinstance(error, PluginError) and error.state is State.SKIPPED
-                yield Finding(f"{field.removesuffix('s')} {spec}", "" if skipped else str(error))
-            else:
-                components.append(component)
-                yield Finding(f"{component.kind} {spec}", "")
+            for task in ["", *(preset.settings.within if field != "tasks" else [])]:
+                label = f"{field.removesuffix('s')} {spec}" + (f" in {task}" if task else "")
+                try:
+                    component = registry.resolve(field, spec, preset.settings.of(task))
+                except (PluginError, ConfigError) as error:
+                    skipped = isinstance(error, PluginError) and error.state is State.SKIPPED
+                    yield Finding(label, "" if skipped else str(error))
+                else:
+                    if component not in components:  # as everywhere
+                        components.append(component)
+                        yield Finding(label, "")
     for source, problem in dict(_sources(preset, components)).items():
         yield Finding(f"model {source}", problem(source))
     for net in dict.fromkeys(_lpips_nets(components)):

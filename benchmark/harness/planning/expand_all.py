@@ -53,7 +53,7 @@ def _with_all(preset: Preset, registry: Registry, field: str) -> list[Spec]:
 def _applies(preset: Preset, registry: Registry, field: str, spec: Spec) -> bool:
     """Whether the spec is valid, broken plugins included."""
     try:
-        registry.resolve(field, spec, preset.settings.model_dump())
+        registry.resolve(field, spec, preset.settings.of(""))
     except PluginError as error:
         return error.state is not State.SKIPPED
     except ConfigError:

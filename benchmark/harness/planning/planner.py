@@ -109,7 +109,7 @@ class Planner:
             parameters={k: v for k, v in component.parameters.items() if k != JUDGING},
             files={k: v for k, v in component.files.items() if not k.startswith(f"{JUDGING}.")},
         )
-        return PlannedTask(spec, component, judge, task, subjects, self._further(task))
+        return PlannedTask(spec, component, judge, task, subjects, self._further(spec, task))
 
     def _check_metrics(self) -> None:
         """Raise ConfigError for a metric of the preset that applies to none of the tasks."""
@@ -122,11 +122,11 @@ class Planner:
                     f" {tasks} does not make; leave the metric out"
                 )
 
-    def _further(self, task: Task) -> dict[str, Component | PluginError]:
+    def _further(self, used_in: Spec, task: Task) -> dict[str, Component | PluginError]:
         """The preset's metrics that apply to a task."""
         metrics = {}
         for spec in self.preset.specs("metrics"):
-            name, metric = str(spec), self.resolver.resolve("metrics", spec)
+            name, metric = str(spec), self.resolver.resolve("metrics", spec, used_in.name)
             if name in [known.name for known in (*task.scaled, *task.metrics)]:
                 where = self.preset.where("metrics")
                 raise ConfigError(f"{where}: task {task.name} has a metric {name!r} of its own")

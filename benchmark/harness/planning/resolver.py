@@ -28,8 +28,7 @@ class Resolver:
         self.preset = preset
         self.registry = registry
         self.components: dict[str, Component] = {}
-        self._settings = preset.settings.model_dump()
-        self._resolved: dict[tuple[str, str], Component | PluginError] = {}
+        self._resolved: dict[tuple[str, str, str], Component | PluginError] = {}
         self._digests: dict[str, str] = {}
         self._codes: dict[str, str] = {}
         self._check_settings()
@@ -39,25 +38,34 @@ class Resolver:
             for role, name in preset.models.roles().items()
         }
 
-    def resolve(self, field: str, spec: Spec) -> Component | PluginError:
+    def resolve(self, field: str, spec: Spec, task: str = "") -> Component | PluginError:
         """A component, or the error that becomes the reason of its cells if its plugin is broken.
 
-        `field` is the preset's: "tasks", "protections", "purifiers" or "metrics". Raises
-        ConfigError for what the user has to correct.
+        `field` is the preset's: "tasks", "protections", "purifiers" or "metrics". `task` is the
+        name of the one that it is used in, within which the preset may set parameters otherwise.
+        Raises ConfigError for what the user has to correct.
         """
-        name = (field, str(spec))
+        task = task if task in self.preset.settings.within else ""
+        name = (field, str(spec), task)
         if name not in self._resolved:
-            try:
-                component = self.registry.resolve(field, spec, self._settings)
-            except PluginError as error:
-                self._resolved[name] = error
-            else:
-                if component.surrogate:
-                    digest = self._model_digest(f"{spec}: surrogate", component.surrogate)
-                    component = replace(component, surrogate_digest=digest)
-                self._resolved[name] = component
-                self.components[f"{component.kind} {spec}"] = component
+            found = self._resolve(field, spec, task)
+            if task and found == (general := self.resolve(field, spec)):
+                found = general
+            elif isinstance(found, Component):
+                label = f"{found.kind} {spec}"
+                self.components[f"{label} in {task}" if task else label] = found
+            self._resolved[name] = found
         return self._resolved[name]
+
+    def _resolve(self, field: str, spec: Spec, task: str) -> Component | PluginError:
+        try:
+            component = self.registry.resolve(field, spec, self.preset.settings.of(task))
+        except PluginError as error:
+            return error
+        if component.surrogate:
+            digest = self._model_digest(f"{spec}: surrogate", component.surrogate)
+            component = replace(component, surrogate_digest=digest)
+        return component
 
     def model_of(self, role: str, component: Component | None = None) -> str:
         """What identifies the model that a component holds, its own surrogate or its role's: the
@@ -72,19 +80,31 @@ class Resolver:
         return self.registry.index.digest(INCONSISTENCY)
 
     def _check_settings(self) -> None:
-        for field, named in self._settings.items():
-            known = sorted(self.registry.entries[field])
-            for name in named:
-                if name not in known:
-                    what = f"name in settings.{field}:"
-                    raise ConfigError(f"{self.preset.origin}: {unknown(what, name, known)}")
+        """Raise ConfigError for names in the preset's settings that are not registered."""
+        settings = self.preset.settings
+        tables = {"settings": settings.model_dump(exclude={"within"})}
+        for task, own in settings.within.items():
+            self._check_name("settings.within", "tasks", task)
+            tables[f"settings.within.{task}"] = own.model_dump()
+        for place, table in tables.items():
+            for field, named in table.items():
+                for name in named:
+                    self._check_name(f"{place}.{field}", field, name)
+
+    def _check_name(self, place: str, field: str, name: str) -> None:
+        known = sorted(self.registry.entries[field])
+        if name not in known:
+            message = unknown(f"name in {place}:", name, known)
+            raise ConfigError(f"{self.preset.origin}: {message}")
 
     def _resolve_listed(self) -> None:
         """An unknown name or parameter is reported before any work is done."""
+        tasks = [spec.name for spec in self.preset.specs("tasks")]
         for field in ("tasks", "protections", "purifiers", "metrics"):
             for spec in self.preset.specs(field):
                 try:
-                    self.resolve(field, spec)
+                    for task in tasks if field != "tasks" else [""]:
+                        self.resolve(field, spec, task)
                 except ConfigError as error:
                     raise ConfigError(f"{self.preset.where(field)}: {error}") from None
 

@@ -45,7 +45,7 @@ def rows_of(resolver: Resolver, task: Spec, place: int) -> list[Row]:
     crossed with nothing has none."""
     preset = resolver.preset
     purifiers = [
-        (spec, Column(str(spec), resolver.resolve("purifiers", spec)))
+        (spec, Column(str(spec), resolver.resolve("purifiers", spec, task.name)))
         for spec in preset.specs("purifiers")
     ]
     rows = [
@@ -106,7 +106,7 @@ class SubjectPlanner:
         if name in requiring:
             raise PluginError(f"protection {name}", f"requires itself: {' > '.join(requiring)}")
         if name not in self._protects:
-            component = _sound(self.resolver.resolve("protections", spec))
+            component = _sound(self.resolver.resolve("protections", spec, self.planned.spec.name))
             required = {}
             for other in component.requires:
                 try:

@@ -19,11 +19,17 @@ function commandOf(task, protection, purifier) {
   return parts.join(" ");
 }
 
+// The label of a component, or of what it is within a task that has settings of its own for it.
+function within(label, task) {
+  const own = `${label} in ${task.name}`;
+  return own in data.components ? own : label;
+}
+
 function provenance(labels, task, protection, purifier) {
   const command = commandOf(task, protection, purifier);
   return [
     make("h3", {}, "Settings and digests"),
-    ...labels.flatMap(settings),
+    ...labels.map((label) => within(label, task)).flatMap(settings),
     ...(command ? [make("h3", {}, "Measured again by"), make("pre", { tabindex: "0", class: "command" }, command),
       make("p", { class: "note" }, "It has the same result with the same version, settings and models.")] : []),
   ];

@@ -32,9 +32,11 @@ def test_file_is_named_after_itself(preset_file):
         ("threads = 1", 'origin = "x"', "Unknown key 'origin'"),
         ('["clean", "shift"]', '["clean["]', "protections: .*bracket"),
         ('tasks = ["copying"]', "", "tasks: Field required"),
+        ("[models]", "[settings.within.copying.purifers]\n[models]",
+         "Unknown key in settings.within.copying: 'purifers'. Did you mean: purifiers"),
         ("title =", "title", "not a TOML file"),
     ],
-)
+)  # fmt: skip
 def test_errors_name_file_and_key(preset_file, old, new, complaint):
     preset_file.write_text(preset_file.read_text().replace(old, new))
     with pytest.raises(ConfigError, match=complaint) as caught:
@@ -213,3 +215,19 @@ def test_validation_differs_from_the_frozen_preset_in_its_subjects_alone():
     paper["display"].pop("settings_frozen")
     assert not validation["display"].pop("settings_frozen")
     assert paper == validation
+
+
+@pytest.mark.parametrize(
+    ("table", "complaint"),
+    [
+        ("within.coping.purifiers.smooth", r"settings\.within: 'coping'. Did you mean: copying"),
+        ("within.copying.purifiers.smoth", r"copying\.purifiers: 'smoth'. Did you mean: smooth"),
+        ("within.copying.purifiers.smooth", r"purifiers: .*smooth.*'radus'"),
+    ],
+)
+def test_settings_within_a_task_are_checked_before_anything_runs(bench, table, complaint):
+    values = {"radus": 2}
+    for name in reversed(table.split(".")):
+        values = {name: values}
+    with pytest.raises(ConfigError, match=complaint):
+        make_plan(bench.preset(settings=values), Registry())

@@ -64,6 +64,8 @@ def drop_titles(artworks):
          "get it by: hf download org/gone --revision abc"),
         ({"models": {"target": "./nowhere/at/all"}}, "model ./nowhere/at/all", "neither a folder"),
         ({"protections": ["glaze[lpips_net=vgg]"]}, "LPIPS vgg", "tools/convert_lpips.py"),
+        ({"settings": {"within": {"style-mimicry": {"purifiers": {"jpeg": {"quality": 101}}}}}},
+         "purifier jpeg in style-mimicry", "quality"),
     ],
 )  # fmt: skip
 def test_what_a_preset_asks_for(complete, tmp_path, monkeypatch, changes, what, problem):

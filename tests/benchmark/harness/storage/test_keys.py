@@ -79,6 +79,21 @@ def test_parameter_changes_its_own_stages(bench):
     assert before["purify", "copying/ada shift keep"] == after["purify", "copying/ada shift keep"]
 
 
+def test_settings_within_a_task_change_its_stages_alone(bench):
+    tasks, general = ["copying", "crowded"], {"purifiers": {"smooth": {"radius": 3}}}
+    own = {**general, "within": {"crowded": {"purifiers": {"smooth": {"radius": 2}}}}}
+    before = stage_keys(bench, tasks=tasks, settings=general)
+    after = stage_keys(bench, tasks=tasks, settings=own)
+    moved = {place for (kind, place), key in before.items() if after[kind, place] != key}
+    assert moved
+    assert all(place.startswith("crowded/") and "smooth" in place for place in moved)
+    plan = make_plan(bench.preset(tasks=tasks, settings=own), Registry())
+    radii = {name: part.parameters for name, part in plan.components.items() if "smooth" in name}
+    assert radii == {
+        "purifier smooth": {"radius": 3}, "purifier smooth in crowded": {"radius": 2}
+    }  # fmt: skip
+
+
 def test_source_of_a_helper_changes_its_users(bench, site):
     before = stage_keys(bench)
     (site / "fake_helper.py").write_text("SCALE = 2.0\n")
