@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from impress_bench.benchmark.contract import PluginError, State
 from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.config.devices import device_problem
 from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.plugins.registry import Registry
@@ -26,7 +27,9 @@ class Finding(NamedTuple):
 
 def examine(preset: Preset, store: Path, registry: Registry) -> Iterator[Finding]:
     """Findings on a preset: its device, disk, models, plugins, data and judges."""
-    yield Finding(f"device {preset.device}", _device(preset))
+    yield Finding(
+        f"device {preset.device}", device_problem(preset.device, preset.needs.gpu_memory_gb)
+    )
     yield Finding(f"disk for {store}", _disk(preset.needs.disk_gb, store))
     components: list[Component] = []
     for field in ("tasks", "protections", "purifiers"):
@@ -49,22 +52,6 @@ def examine(preset: Preset, store: Path, registry: Registry) -> Iterator[Finding
     for component in components:
         if component.kind == "task":
             yield Finding(f"subjects of {component.label}", _subjects(component))
-
-
-def _device(preset: Preset) -> str:
-    if preset.device == "cpu":
-        return ""
-    import torch
-
-    if not torch.cuda.is_available():
-        return 'torch sees no GPU; run on a machine with one, or set device = "cpu"'
-    has = torch.cuda.get_device_properties(0).total_memory / 2**30
-    if has < preset.needs.gpu_memory_gb:
-        return (
-            f"the GPU has {has:.0f} GiB and the preset needs {preset.needs.gpu_memory_gb:g};"
-            " lower fine_tuning_microbatch and sampling_batch, or use a larger GPU"
-        )
-    return ""
 
 
 def _disk(wanted_gb: float, store: Path) -> str:

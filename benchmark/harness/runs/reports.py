@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.config.devices import device_problem
 from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.execution.forecast import Forecast, forecast
 from impress_bench.benchmark.harness.execution.timings import Timings
@@ -35,11 +36,15 @@ def forecast_run(
 ) -> Forecast:
     """What `run` would do with the same preset and store, and how long it would take.
 
-    One stage per kind of work of unknown duration is run for its first `patience` seconds.
+    One stage per kind of work of unknown duration is run for its first `patience` seconds, but none
+    on a machine without the preset's device.
     """
     root = make_folder(Path(store) if store is not None else default_root(), "--store")
     plan = plan_run(preset, root)
     count = workers or default_workers(preset)
+    if patience > 0 and (problem := device_problem(preset.device)):
+        notify(f"nothing is timed: {problem}")
+        patience = 0.0
     return forecast(plan, Store(root, notify), Timings(root), patience, notify, count)
 
 

@@ -20,6 +20,8 @@ import pandas as pd
 
 from impress_bench.benchmark import signals
 from impress_bench.benchmark.contract import State
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.config.devices import device_problem
 from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.config.selection import Selection, select
@@ -116,9 +118,9 @@ def run(
         preset's, as on the command line; see `Selection`. Protections or purifiers are combined
         with everything else listed, whatever the preset's matrix says.
 
-    Raises ConfigError for a mistake in the preset and for a `save_images` that holds anything else,
-    StoreError if the store or that folder cannot be written. An interrupt writes the boards of what
-    is done, and is raised again.
+    Raises ConfigError for a mistake in the preset, for a GPU that is not there and for a
+    `save_images` that holds anything else, StoreError if the store or that folder cannot be
+    written. An interrupt writes the boards of what is done, and is raised again.
     """
     preset = select(preset if isinstance(preset, Preset) else load_preset(preset), **selection)
     reporter = reporter or Reporter()
@@ -211,6 +213,8 @@ class _Run:
             return
         count = min(self._workers, self._missing()) - 1
         preset, root = self.plan.preset, self._store.root
+        if self._missing() and (problem := device_problem(preset.device)):
+            raise ConfigError(f"{preset.where('device')}: {problem}")
         with worker_processes(preset, root, str(self._store.run), count, self._warn):
             self._executor.run(self.plan)
 

@@ -153,6 +153,15 @@ def test_gpu_hours_leave_out_what_nobody_knows(bench):
     assert last.endswith("for 1 worker, 24.00 GPU-hours, and 24 stages of unknown duration.")
 
 
+def test_without_the_gpu_of_a_preset_nothing_is_timed(bench, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    notes = []
+    told = forecast_run(bench.preset(device="cuda"), bench.store, notify=notes.append)
+    assert told.unknown == sum(item.stages for item in told.work)
+    (note,) = notes
+    assert note.startswith("nothing is timed: torch sees no GPU")
+
+
 def test_on_the_cpu_there_are_no_gpu_hours(bench):
     preset = timed(bench, ON_GPU, resources=RESOURCES)
     told = forecast_run(preset, bench.store, patience=0, workers=1)

@@ -78,6 +78,13 @@ def test_run_holds_what_it_promises(bench):
     assert "protect: protection shift" in costs["components"]
 
 
+def test_a_gpu_that_is_not_there_is_named_before_anything_runs(bench, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ConfigError, match=r"device: torch sees no GPU; run on a machine with one"):
+        bench.run(device="cuda")
+    assert "executed" not in bench.log()
+
+
 def test_again_executes_nothing_and_changes_no_byte(bench):
     first = bench.run()
     again = bench.run("again")
