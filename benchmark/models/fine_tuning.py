@@ -66,7 +66,7 @@ def fine_tune(
     if posterior_means:
         encoded = encoded._replace(std=torch.zeros_like(encoded.std))
     optimizer = torch.optim.AdamW(learning, lr=lr, weight_decay=1e-2, fused=True)
-    average = EMAModel(learning)
+    average = EMAModel(learning, foreach=True)
     for step in range(steps):
         index = torch.randint(len(images), (batch_size,), generator=generator)
         draw = torch.randn((2, batch_size, *encoded.mean.shape[1:]), generator=generator)
