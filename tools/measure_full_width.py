@@ -33,6 +33,12 @@ from impress_bench.benchmark.models.numerics import Numerics
 
 #: Steps of the shorter and the longer run.
 STEPS = (2, 6)
+#: Ways to compute: the U-Nets' precision, and whether convolutions round to TF32.
+KINDS = {
+    "float32": ("float32", False),
+    "float32, TF32 convolutions": ("float32", True),
+    "bfloat16 U-Nets, TF32 convolutions": ("bfloat16", True),
+}
 #: Specs whose step is measured.
 GLAZE = "glaze[steps={},transfer_steps=4,linf=16/255]"
 CHAIN = "photoguard-diffusion[steps={},repeats=1,radius=8]"
@@ -147,43 +153,50 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--side", type=int, default=512)
+    parser.add_argument("--only", choices=list(KINDS), help="one way to compute (default: all)")
     parser.add_argument("--compiled", action="store_true", help="also with torch.compile: minutes")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    rows: list[dict[str, Any]] = []
-    errors: list[dict[str, Any]] = []
     torch.manual_seed(1)
     photos = torch.rand(4, 3, given.side, given.side)
+    name = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU"
+    report = Report({"device": name, "torch": torch.__version__}, given.out)
     exact: dict[str, Tensor] = {}
-    kinds = [("float32", False), ("float32", True), ("bfloat16", True)]
-    for precision, rounded in kinds:
+    for kind in [given.only] if given.only else KINDS:
+        precision, rounded = KINDS[kind]
         sd = model(given.device, given.side, Numerics(precision))
-        label = precision + (", TF32 convolutions" if rounded else ", strict")
         with tf32(rounded):
             found = gradients(sd, photos[:1].to(given.device))
             exact = exact or found
-            for name, got in found.items():
-                error = float((got - exact[name]).norm() / exact[name].norm())
-                cosine = float((got * exact[name]).sum() / got.norm() / exact[name].norm())
-                errors.append({"of": name, "in": label, "error": error, "cosine": cosine})
-                print(errors[-1], flush=True)
+            for of, got in found.items():
+                error = float((got - exact[of]).norm() / exact[of].norm())
+                report.add("errors", {"in": kind, "gradient of": of, "error": error})
             for row in timed(sd, photos):
-                rows.append({**row, "in": label})
-                print(rows[-1], flush=True)
+                report.add("rows", {"in": kind, **row})
         del sd
         gc.collect()
         torch.cuda.empty_cache()
     if given.compiled:
         sd = model(given.device, given.side, Numerics("bfloat16", compiled=True))
-        begun = time.perf_counter()
-        rows.append({**impress(sd, photos[:1]), "in": "bfloat16, compiled"})
-        rows.append({**sampling(sd), "in": "bfloat16, compiled"})
-        rows[-1]["first_s"] = round(time.perf_counter() - begun, 1)
-        print(rows[-2:], flush=True)
-    name = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU"
-    text = json.dumps({"device": name, "torch": torch.__version__, "rows": rows, "errors": errors})
-    if given.out:
-        given.out.write_text(text + "\n")
+        for work in (lambda: sampling(sd), lambda: impress(sd, photos)):
+            took = time.perf_counter()
+            row = work()
+            took = time.perf_counter() - took
+            report.add("rows", {"in": "bfloat16, compiled", **row, "with compiling_s": took})
+
+
+class Report:
+    """What was measured, printed and written as it comes."""
+
+    def __init__(self, about: dict[str, str], out: Path | None) -> None:
+        self._found: dict[str, Any] = {**about, "rows": [], "errors": []}
+        self._out = out
+
+    def add(self, table: str, row: dict[str, Any]) -> None:
+        print(row, flush=True)
+        self._found[table].append(row)
+        if self._out:
+            self._out.write_text(json.dumps(self._found, indent=1) + "\n")
 
 
 def timed(sd: StableDiffusion, photos: Tensor) -> Iterator[dict[str, Any]]:
