@@ -16,10 +16,11 @@ ORDER = """Parts are trained in this order:
   denoiser   U-Net, text encoder and tokenizer, on latents of the calibrated encoder
   clip       the two classifiers, on reconstructions
   inpainter  the denoiser's U-Net with 9 channels, on latents of the calibrated encoder
-atelier-second has the first three. After retraining a part, retrain those after it: they have
-learned from the earlier one, and the model card marks them as older. A run that was cut short
-resumes from its checkpoint in --work, unless what it learns from has changed. To train a finished
-part anew from the same start, remove its folder there.
+atelier-second and atelier-flow have the first three; the denoiser of atelier-flow is a transformer
+with two text encoders, and learns a rectified flow. After retraining a part, retrain those after
+it: they have learned from the earlier one, and the model card marks them as older. A run that was
+cut short resumes from its checkpoint in --work, unless what it learns from has changed. To train a
+finished part anew from the same start, remove its folder there.
 
 `figures` trains nothing: it measures denoiser and inpainter of the pack and records the figures."""
 
@@ -49,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"--steps must be at least 1, not {steps}")
     try:
         device = usable_device(given.device)
-        onward = card.trained_steps(given.part, given.pack) if given.onward else 0
+        onward = card.trained_steps(given.part, given.model, given.pack) if given.onward else 0
         job = Job(given.work, given.pack, steps, MODELS[given.model], device, onward)
         if given.part == "figures":
             card.measure(given.model, job)

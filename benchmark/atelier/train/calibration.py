@@ -98,7 +98,7 @@ def calibration_figures(
 
 
 def _encode(vae: AutoencoderKL, images: Tensor) -> Tensor:
-    """Latents (B, 4, h, w), means of the posterior, of images in [0, 1]; `LatentDiffusion` has the
+    """Latents (B, C, h, w), means of the posterior, of images in [0, 1]; `LatentDiffusion` has the
     same, but needs a denoiser, which is trained later."""
     return vae.encode(2 * images - 1).latent_dist.mean
 

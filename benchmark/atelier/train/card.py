@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impress_bench.benchmark.atelier import UNCALIBRATED
+from impress_bench.benchmark.atelier.train.card_text import CALIBRATION, CARD, SAID
 from impress_bench.benchmark.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,11 +18,10 @@ if TYPE_CHECKING:
 
 #: Optimizer steps of each recipe, in training order.
 RECIPES = {"vae": 6500, "encoder": 1800, "denoiser": 8000, "clip": 1000, "inpainter": 2400}
-#: The file or folder of a pack that shows that a part was trained.
+#: The file or folder of a pack that shows that a part was trained; a denoiser's is its network.
 WRITES = {
     "vae": Path("vae"),
     "encoder": UNCALIBRATED,
-    "denoiser": Path("unet"),
     "clip": Path("clip"),
     "inpainter": Path("inpainting") / "unet",
 }
@@ -37,66 +37,6 @@ LEARNS_FROM: dict[str, tuple[str, ...]] = {
 #: What must be there before a part is trained: clip reads the denoiser's tokenizer, too.
 NEEDS = {**LEARNS_FROM, "clip": ("vae", "encoder", "denoiser")}
 
-CARD = """# {title}
-{introduction}
-A latent diffusion model in diffusers layout, trained from nothing on the atelier's procedural
-paintings at 64 x 64. **It is a miniature**: a 4-pixel latent cell carries 12 values per latent
-channel against Stable Diffusion's 48, so effect sizes do not transfer.
-
-{parts} Victim and validation artists are in no training set.
-{calibration}
-Retrain a part from seed, in a checkout, with
-`python -m impress_bench.benchmark.atelier.train PART --{options}`,
-PART being {order}, in this order;
-`figures` in place of PART trains nothing and measures the pack.
-Figures are on held-out paintings (other titles, other seeds) unless the name says victims, whom no
-model has seen. Hours are of two CPU cores unless a device is named. A part that is "older than"
-another was trained before that one was last retrained.
-
-| part | figure | value |
-| --- | --- | --- |
-{rows}
-"""
-
-CALIBRATION = """
-**The encoder is calibrated.** An encoder trained at this size hardly reacts to a bounded
-perturbation, so that no protection could show what it does to the real model. After `vae` was
-trained, its encoder alone was therefore fine-tuned until an attack moves its latents about as far
-as it moves those of Stable Diffusion 1.5. The measure is PhotoGuard's notebook (Salman et al.
-2023): there the encoder attack towards zero at L-inf 7.65/255 leaves about .06 of the latents'
-squared norm. Such an attack leaves {before} of this model's uncalibrated latents and {after} of the
-calibrated ones. No protection's objective, no purifier and no victim or validation artist took
-part. The uncalibrated encoder is kept in `uncalibrated/`.
-"""
-
-DIFFUSION = (
-    "`vae/` (f = 4, 4 latent channels), `unet/`, `text_encoder/`, `tokenizer/`, `scheduler/`"
-)
-FIRST_PARTS = f"""{DIFFUSION};
-`inpainting/unet/` (9 channels); `clip/`, an open_clip model for zero-shot style classification;
-`second_classifier/`, an independent ResNet."""
-SECOND_INTRODUCTION = """
-What a protection or purifier may hold for the model that it meets, so that transfer can be
-measured: other widths and another seed than `atelier`'s.
-"""
-#: What the card says of each model, and which parts it has.
-SAID: dict[str, dict[str, Any]] = {
-    "atelier": {
-        "title": "The atelier's model pack",
-        "introduction": "",
-        "parts": FIRST_PARTS,
-        "options": "pack benchmark/atelier/pack",
-        "recipes": tuple(RECIPES),
-    },
-    "atelier-second": {
-        "title": "The atelier's second model pack",
-        "introduction": SECOND_INTRODUCTION,
-        "parts": f"{DIFFUSION}.",
-        "options": "model atelier-second --pack benchmark/atelier/second_pack",
-        "recipes": ("vae", "encoder", "denoiser"),
-    },
-}
-
 
 def check(part: str, model: str, pack: Path) -> None:
     """Raise ConfigError if `model` has no such part, or if `pack` lacks a part that it needs;
@@ -104,7 +44,7 @@ def check(part: str, model: str, pack: Path) -> None:
     if part != "figures" and part not in SAID[model]["recipes"]:
         raise ConfigError(f"{model} has no {part}; its parts are {_listed(SAID[model]['recipes'])}")
     needed = ("vae", "denoiser") if part == "figures" else NEEDS[part]
-    missing = [name for name in needed if not (pack / WRITES[name]).exists()]
+    missing = [name for name in needed if not _trained(name, model, pack)]
     if missing:
         raise ConfigError(
             f"{part} needs {_listed(missing)}, which {pack} does not have; train first: "
@@ -112,15 +52,15 @@ def check(part: str, model: str, pack: Path) -> None:
         )
 
 
-def trained_steps(part: str, pack: Path) -> int:
-    """Steps that `part` of `pack` has had, for a job that goes on from there.
+def trained_steps(part: str, model: str, pack: Path) -> int:
+    """Steps that `part` of `model` in `pack` has had, for a job that goes on from there.
 
     Raises ConfigError for a part whose recipe cannot go on, and for one that the pack lacks.
     """
     if part != "denoiser":
         raise ConfigError(f"only the denoiser can go on from its weights, not {part}")
     steps = _read(pack).get(part, {}).get("steps")
-    if steps is None or not (pack / WRITES[part]).exists():
+    if steps is None or not _trained(part, model, pack):
         raise ConfigError(f"{pack} has no {part} to go on from; leave out --onward")
     return int(steps)
 
@@ -135,7 +75,8 @@ def record(part: str, model: str, job: Job) -> None:
     from impress_bench.benchmark.atelier.train.job import description
 
     check(part, model, job.pack)
-    recipe = getattr(importlib.import_module(f"{__package__}.{part}"), f"train_{part}")
+    name = SAID[model]["denoiser"] if part == "denoiser" else part
+    recipe = getattr(importlib.import_module(f"{__package__}.{name}"), f"train_{name}")
     commit = _commit()  # of what was imported, not of a checkout that changes while it trains
     job.pack.mkdir(parents=True, exist_ok=True)
     before = _read(job.pack).get(part, {})
@@ -176,7 +117,7 @@ def measure(model: str, job: Job, parts: tuple[str, ...] = ("denoiser", "inpaint
     commit, cards = _commit(), _read(job.pack)
     measures = {"denoiser": figures.denoiser_figures, "inpainter": figures.inpainter_figures}
     for part in parts:
-        if not (job.pack / WRITES[part]).exists():
+        if not _trained(part, model, job.pack):
             continue
         found = {**measures[part](job), "figures_commit": commit}
         cards.setdefault(part, {}).update(found)
@@ -201,12 +142,19 @@ def render(model: str, cards: Mapping[str, Mapping[str, Any]]) -> str:
     return CARD.format(
         title=said["title"],
         introduction=said["introduction"],
+        compression=said["compression"],
         parts=said["parts"],
         options=said["options"],
         calibration=calibration,
         order=_listed(said["recipes"]),
         rows="\n".join(rows),
     )
+
+
+def _trained(part: str, model: str, pack: Path) -> bool:
+    """Whether `part` of `model` is in `pack`."""
+    folder = Path(SAID[model]["network"]) if part == "denoiser" else WRITES[part]
+    return (pack / folder).exists()
 
 
 def _shown(value: Any) -> str:

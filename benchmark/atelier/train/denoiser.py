@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDIMScheduler, ModelMixin, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from impress_bench.benchmark.atelier import PACK
@@ -128,9 +128,9 @@ def _stored(pack: Path) -> tuple[CLIPTokenizer, CLIPTextModel, UNet2DConditionMo
     )
 
 
-def portable_config(unet: UNet2DConditionModel) -> dict[str, Any]:
+def portable_config(network: ModelMixin) -> dict[str, Any]:
     """Its configuration without `_name_or_path`, a folder of the machine that trains."""
-    return {key: value for key, value in unet.config.items() if key != "_name_or_path"}
+    return {key: value for key, value in network.config.items() if key != "_name_or_path"}
 
 
 class Captions:
@@ -170,7 +170,7 @@ class Captions:
 
 @torch.no_grad()
 def encode_all(vae: AutoencoderKL, images: np.ndarray) -> torch.Tensor:
-    """Posterior parameters (N, 8, 16, 16) in float16, on the device of `vae`, of uint8 images
+    """Posterior parameters (N, 2 C, 16, 16) in float16, on the device of `vae`, of uint8 images
     (N, 64, 64, 3): encoded once, sampled often."""
     parts = []
     for start in range(0, len(images), 64):
@@ -180,13 +180,17 @@ def encode_all(vae: AutoencoderKL, images: np.ndarray) -> torch.Tensor:
 
 
 def sample_latents(
-    parameters: torch.Tensor, index: torch.Tensor, scale: float, generator: torch.Generator
+    parameters: torch.Tensor,
+    index: torch.Tensor,
+    scale: float,
+    generator: torch.Generator,
+    shift: float = 0.0,
 ) -> torch.Tensor:
-    """Scaled latents (B, 4, 16, 16) drawn from the posteriors at `index` (B,), on the device of
-    `parameters`; `index` and `generator` are on the CPU."""
+    """Shifted and scaled latents (B, C, 16, 16) drawn from the posteriors at `index` (B,), on the
+    device of `parameters`; `index` and `generator` are on the CPU."""
     mean, log_variance = parameters[index.to(parameters.device)].float().chunk(2, dim=1)
     noise = torch.randn(mean.shape, generator=generator).to(mean)
-    return (mean + (log_variance / 2).clamp(-15, 10).exp() * noise) * scale
+    return (mean + (log_variance / 2).clamp(-15, 10).exp() * noise - shift) * scale
 
 
 def min_snr_weight(scheduler: DDIMScheduler) -> torch.Tensor:

@@ -3,9 +3,10 @@
 An encoder trained at this size is robust: PGD towards zero at L-inf 7.65/255 leaves .74 of its
 latents' squared norm, where PhotoGuard's notebook leaves about .06 of Stable Diffusion 1.5's. No
 protection can show on such a model what it does on the real one. So the encoder alone (with its
-quant_conv) is fine-tuned until bounded perturbations move its latents as far; decoder, U-Nets and
-classifiers stay. No protection's objective, no purifier and no validation or victim artist takes
-part: an inner attack drives latents to drawn targets, and the encoder learns to follow it.
+quant_conv, if any) is fine-tuned until bounded perturbations move its latents as far; decoder,
+denoisers and classifiers stay. No protection's objective, no purifier and no validation or victim
+artist takes part: an inner attack drives latents to drawn targets, and the encoder learns to follow
+it.
 
 The loss is `KEEP` * keep + `YIELD` * yield, both over the squared standard deviation of latents:
 keep is the squared distance to the uncalibrated encoder's answer on clean images and on images
@@ -50,6 +51,7 @@ TARGETS = {
 #: How often an image is damaged by noise, JPEG, halving, the autoencoder, signs, smooth noise.
 DAMAGE_CHANCE = (0.15, 0.15, 0.15, 0.15, 0.25, 0.15)
 FACTOR = 4  # pixels per latent cell and side
+ENCODER = ("encoder.", "quant_conv.")  # what weights are called that make latents of images
 
 
 def train_encoder(job: Job) -> dict[str, Any]:
@@ -59,24 +61,25 @@ def train_encoder(job: Job) -> dict[str, Any]:
     torch.manual_seed(job.sizes.seed)
     vae = uncalibrated(job.pack).to(device)
     frozen = uncalibrated(job.pack).to(device).eval().requires_grad_(False)
-    vae.eval().requires_grad_(False)
-    for part in (vae.encoder, vae.quant_conv):
-        part.requires_grad_(True)
+    vae.eval()
+    for name, parameter in vae.named_parameters():
+        parameter.requires_grad_(name.startswith(ENCODER))
     sources = Sources(job)
     with torch.no_grad():
         parts = sources.images.split(64)
         reference = torch.cat([_moments(frozen, x.to(device)) for x in parts])
-        grey = _moments(frozen, torch.zeros_like(sources.images[:1]).to(device))[:, :4]
-    spread = reference[:, :4].std()
+        grey = _means(_moments(frozen, torch.zeros_like(sources.images[:1]).to(device)))
+    means = _means(reference)
+    spread = means.std()
 
     def loss(generator: torch.Generator) -> Tensor:
         index = sources.draw(generator)
         clean, where = sources.images[index].to(device), sources.movable[index].to(device)
         index = index.to(device)
         cells = max_pool2d(where, FACTOR)
-        origin = reference[index, :4]
+        origin = means[index]
         radius = _uniform(generator, LEAST, MOST, len(index)).to(device)
-        target = _targets(reference[:, :4], index, grey, spread, generator)
+        target = _targets(means, index, grey, spread, generator)
         attacked = _attack(vae, clean, where, cells, target, radius, generator)
         reach = (0.9 * radius / (8 / 255)).clamp(max=0.97)
         goal = origin + reach * (target - origin) * cells
@@ -88,7 +91,7 @@ def train_encoder(job: Job) -> dict[str, Any]:
         on_clean, on_damaged, on_attacked = moments.float().chunk(3)
         keep = (on_clean - reference[index]).square().mean()
         keep = keep + (on_damaged - reference_damaged.float()).square().mean()
-        follow = (on_attacked[:, :4] - goal).square().mean()
+        follow = (_means(on_attacked) - goal).square().mean()
         return (KEEP * keep + YIELD * follow) / spread**2
 
     schedule = Schedule(
@@ -142,23 +145,28 @@ def uncalibrated(pack: Path) -> AutoencoderKL:
     if not (pack / UNCALIBRATED).exists():
         (pack / UNCALIBRATED).parent.mkdir(parents=True, exist_ok=True)
         state = vae.state_dict()
-        kept = {k: v for k, v in state.items() if k.startswith(("encoder.", "quant_conv."))}
+        kept = {k: v for k, v in state.items() if k.startswith(ENCODER)}
         save_file(kept, pack / UNCALIBRATED)
     missing, unexpected = vae.load_state_dict(load_file(pack / UNCALIBRATED), strict=False)
     assert not unexpected
-    assert not [name for name in missing if name.startswith(("encoder.", "quant_conv."))]
+    assert not [name for name in missing if name.startswith(ENCODER)]
     return vae
 
 
 def _moments(vae: AutoencoderKL, images: Tensor) -> Tensor:
-    """Means and log-variances (B, 8, h, w) of the latents of images in [-1, 1]."""
+    """Means and log-variances (B, 2 C, h, w) of the latents of images in [-1, 1]."""
     return vae.encode(images).latent_dist.parameters
+
+
+def _means(moments: Tensor) -> Tensor:
+    """The first half (B, C, h, w) of `_moments`."""
+    return moments.chunk(2, dim=1)[0]
 
 
 def _targets(
     means: Tensor, index: Tensor, grey: Tensor, spread: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """A target (B, 4, h, w) for the latents at `index`, of a kind drawn from `TARGETS`."""
+    """A target (B, C, h, w) for the latents at `index`, of a kind drawn from `TARGETS`."""
     origin = means[index]
     kinds = torch.multinomial(
         torch.tensor(list(TARGETS.values())), len(index), replacement=True, generator=generator
@@ -201,7 +209,7 @@ def _attack(
         size = 1.2 / steps if steps < 6 else 0.5 * (1 - step / steps)
         moved = (clean + delta).requires_grad_()
         with bfloat16_if_fast(clean.device):
-            latents = _moments(vae, moved)[:, :4]
+            latents = _means(_moments(vae, moved))
         distance = ((latents.float() - target).square() * cells).sum()
         (gradient,) = torch.autograd.grad(distance, moved)
         mean = gradient.abs().mean((1, 2, 3), keepdim=True).clamp_min(1e-12)

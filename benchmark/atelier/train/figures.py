@@ -42,7 +42,8 @@ TITLES = 8  # among which a painting's own is to be recognised
 def denoiser_figures(job: Job) -> dict[str, Any]:
     """What the card records of the denoiser in `job.pack`.
 
-    - `clip_samples`, `second_samples`: share of samples whose movement each classifier recognises.
+    - `clip_samples`, `second_samples`: share of samples whose movement each classifier recognises;
+      `*_top3`: has among its first three.
     - `motif_*`: share of images for which CLIP ranks "subject, movement" above the other subjects
       of the same movement: of samples, of the paintings whose titles they were given, and of these
       paintings' reconstructions; by chance one over the number of subjects.
@@ -72,10 +73,12 @@ def denoiser_figures(job: Job) -> dict[str, Any]:
     second = SecondStyleClassifier.from_pack(owner)
     figures: dict[str, Any] = {
         "judges": "this pack" if owner == job.pack else "atelier",
-        "clip_samples": movement_recognised(judge, samples, titled.movements),
-        "second_samples": movement_recognised(second, samples, titled.movements),
         "advdm_moves": _advdm_moves(model, per_movement(held_out, 2), job.device),
     }
+    for name, classifier in (("clip", judge), ("second", second)):
+        for rank, ending in {1: "", 3: "_top3"}.items():
+            share = movement_recognised(classifier, samples, titled.movements, rank)
+            figures[f"{name}_samples{ending}"] = share
     texts = partial(_text_embeddings, judge)
     reference = judge.embed(to_tensor(others.images))
     for name, images in sets.items():
@@ -138,10 +141,13 @@ def movement_recognised(
     classifier: ZeroShotStyleClassifier | SecondStyleClassifier,
     images: Tensor,
     movements: tuple[str, ...],
+    rank: int = 1,
 ) -> float:
-    """Share of `images` (B, 3, H, W) in [0, 1] that `classifier` gives their movement."""
+    """Share of `images` (B, 3, H, W) in [0, 1] to which `classifier` gives their movement among its
+    first `rank`."""
     labels = torch.tensor([classifier.labels.index(name) for name in movements])
-    return (classifier.scores(images).argmax(1) == labels).float().mean().item()
+    first = classifier.scores(images).topk(rank, dim=1).indices
+    return (first == labels[:, None]).any(1).float().mean().item()
 
 
 def motif_recognised(

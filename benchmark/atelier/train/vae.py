@@ -1,4 +1,4 @@
-"""Recipe of the atelier's AutoencoderKL: f = 4, 4 latent channels, trained on paintings at 64 px.
+"""Recipe of the atelier's AutoencoderKL: f = 4, 4 or 16 latent channels, on paintings at 64 px.
 
 Loss: L1 + L1 of finite differences (sharp edges without an adversary) + AlexNet LPIPS + a faint KL
 term, as in Rombach et al. 2022 without the discriminator.
@@ -22,13 +22,13 @@ from impress_bench.benchmark.atelier.train.loop import (
     load_ema,
     train,
 )
+from impress_bench.benchmark.atelier.train.sizes import Sizes
 from impress_bench.metrics import lpips, psnr
 
 CONFIG = {
     "down_block_types": ("DownEncoderBlock2D",) * 3,
     "up_block_types": ("UpDecoderBlock2D",) * 3,
     "layers_per_block": 1,
-    "latent_channels": 4,
     "mid_block_add_attention": False,
     "sample_size": 64,
 }
@@ -47,8 +47,7 @@ def train_vae(job: Job) -> dict[str, Any]:
     """
     sizes, device = job.sizes, job.device
     torch.manual_seed(sizes.seed)
-    vae = AutoencoderKL(**CONFIG, block_out_channels=sizes.vae, norm_num_groups=sizes.vae_groups)
-    vae.to(device)
+    vae = new_vae(sizes).to(device)
     paintings = job.painted("pretrain", "pretrain", 400)
     schedule = Schedule(steps=job.steps, lr=1e-3, ema=0.998, seed=sizes.seed)
 
@@ -68,11 +67,26 @@ def train_vae(job: Job) -> dict[str, Any]:
 
     outcome = train({"vae": vae}, loss, schedule, job.work / "vae")
     load_ema({"vae": vae}, outcome.ema)
-    vae.register_to_config(scaling_factor=_scaling_factor(vae, paintings))
+    vae.register_to_config(**_normalisation(vae, paintings))
     (job.pack / UNCALIBRATED).unlink(missing_ok=True)
     vae.save_pretrained(job.pack / "vae")
     held_out = job.painted("pretrain", "heldout", 10)
     return {"hours": outcome.hours, "steps": job.steps, **evaluate(vae, held_out)}
+
+
+def new_vae(sizes: Sizes) -> AutoencoderKL:
+    """An autoencoder of random weights. For a flow it has, as Stable Diffusion 3's, a shift beside
+    the scale of its latents and no convolutions between these and its networks."""
+    flow = sizes.flow is not None
+    return AutoencoderKL(
+        **CONFIG,
+        latent_channels=sizes.latent_channels,
+        block_out_channels=sizes.vae,
+        norm_num_groups=sizes.vae_groups,
+        use_quant_conv=not flow,
+        use_post_quant_conv=not flow,
+        shift_factor=0.0 if flow else None,
+    )
 
 
 @torch.no_grad()
@@ -89,10 +103,14 @@ def evaluate(vae: AutoencoderKL, held_out: PaintedSet) -> dict[str, float]:
 
 
 @torch.no_grad()
-def _scaling_factor(vae: AutoencoderKL, paintings: PaintedSet) -> float:
-    """One over the latents' standard deviation, as Rombach et al. 2022, appendix G."""
+def _normalisation(vae: AutoencoderKL, paintings: PaintedSet) -> dict[str, float]:
+    """One over the latents' standard deviation, as Rombach et al. 2022, appendix G, and for a VAE
+    with a shift also their mean."""
     index = np.linspace(0, len(paintings) - 1, min(512, len(paintings))).astype(int)
     images = to_model_range(paintings.images[index])
     parts = [part.to(vae.device) for part in images.split(32)]
     latents = torch.cat([vae.encode(part).latent_dist.mean for part in parts])
-    return 1 / latents.std().item()
+    found = {"scaling_factor": 1 / latents.std().item()}
+    if vae.config.shift_factor is not None:
+        found["shift_factor"] = latents.mean().item()
+    return found

@@ -74,6 +74,8 @@ def model_digest(registry: Registry, name: str) -> str:
         return str(load_model(name, registry=registry).digest)
     try:
         return str(digest())
+    except ConfigError:
+        raise
     except Exception as error:
         raise plugin_error("model", name, "has no digest", error) from error
 

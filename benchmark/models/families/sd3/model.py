@@ -3,7 +3,8 @@
 What is learned follows diffusers' `train_dreambooth_lora_sd3.py` (0.31) at its defaults: a place
 u = sigmoid(N(0, 1)) on the schedule's shifted times, noise - x to be predicted, and outputs
 "preconditioned" into an estimate of x, whose squared error is s^2 times that of the prediction.
-Departure: T5 reads 256 tokens, as when the pipeline paints, and not 77.
+Departure: T5 reads 256 tokens, as when the pipeline paints, and not 77. A model's index may say
+otherwise.
 """
 
 from __future__ import annotations
@@ -18,12 +19,18 @@ from impress_bench.benchmark.models.conditioning import Conditioning
 from impress_bench.benchmark.models.families.pipeline_model import POOLED, TEXT, per_prompt
 from impress_bench.benchmark.models.families.rectified_flow import RectifiedFlow
 
+#: What the pipeline reads where it is not told.
+T5_TOKENS = 256
+
 
 @dataclass(frozen=True)
 class StableDiffusion3(RectifiedFlow):
     """A diffusers Stable Diffusion 3 or 3.5 pipeline as a `LatentDiffusion`."""
 
     REDRAWS = "StableDiffusion3Img2ImgPipeline"
+
+    #: How many tokens T5 reads, or how many zeros stand in its place.
+    t5_tokens: int = T5_TOKENS
 
     @property
     def image_size(self) -> int:
@@ -40,7 +47,7 @@ class StableDiffusion3(RectifiedFlow):
         is left out."""
         text, _, pooled, _ = self.pipeline.encode_prompt(
             list(dict.fromkeys(prompts)), None, None, self.device,
-            do_classifier_free_guidance=False,
+            do_classifier_free_guidance=False, max_sequence_length=self.t5_tokens,
         )  # fmt: skip
         return per_prompt(prompts, {TEXT: text, POOLED: pooled})
 
