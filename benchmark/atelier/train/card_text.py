@@ -44,10 +44,10 @@ A generation that compresses less: a rectified flow, whose denoiser is a transfo
 16 channels. It has the layout of Stable Diffusion 3 without T5, so that the same code runs it.
 **It is not Stable Diffusion 3**, and has none of its weights.
 
-How far a bounded perturbation moves the latents of 16-channel autoencoders has, as far as we know,
-not been published. This model's encoder is therefore there twice: calibrated to the figure of
-Stable Diffusion 1.5, as `atelier`'s is, and as trained, which is the model
-`atelier-flow-uncalibrated`. What holds for both does not depend on that figure.
+No published figure was found of how far a bounded perturbation moves the latents of autoencoders
+with 16 channels. This model's encoder is therefore there twice: calibrated to the figure of Stable
+Diffusion 1.5, as `atelier`'s is, and as trained, which is the model `atelier-flow-uncalibrated`.
+What holds for both does not depend on that figure.
 
 diffusers' own pipeline loads it with `torch_dtype=torch.float32, text_encoder_3=None,
 tokenizer_3=None`. That puts 256 zeros in the place of T5's tokens unless it is called with
