@@ -356,7 +356,7 @@ FORGED = {
     ),
     "without its worst purifier": (
         without(**OWN, purifier="impress"),
-        "cells.csv: lacks 15 of 219 cells, the first style-mimicry Hugo Merriwell sample-cloak"
+        "cells.csv: lacks 15 of 219 cells, the first style-mimicry Odile Fontaine sample-cloak"
         " impress 0 clip-top1; run the preset quick as it is shipped, with --protections"
         " identity,sample-cloak",
     ),
@@ -378,7 +378,7 @@ FORGED = {
     "a share above one": (setting(TOP, value="1.1"), "clip-top1 1.1 lies outside [0, 1]"),
     "a share of no image": (
         setting(TOP, value="0.123"),
-        "clip-top1 0.123 is no multiple of 1/10, the share of one image",
+        "clip-top1 0.123 is no multiple of 1/6, the share of one image",
     ),
     "a share of half an image": (
         setting({**OWN, "metric": "diffusion-top1"}, value="0.1"),
@@ -394,11 +394,11 @@ FORGED = {
     "no distances": (without("distances.csv", **OWN), "distances.csv: lacks 2 of 4 rows"),
     "distances of fewer images": (
         without("distances.csv", **OWN, image="two"),
-        "distances.csv: style-mimicry Hugo Merriwell sample-cloak: lacks images",
+        "distances.csv: style-mimicry Odile Fontaine sample-cloak: lacks images",
     ),
     "distances of another row": (
         setting(OWN, "distances.csv", protection="sample-cloak[side=2]"),
-        "distances.csv: style-mimicry Hugo Merriwell sample-cloak[side=2]: is no row of cells.csv",
+        "distances.csv: style-mimicry Odile Fontaine sample-cloak[side=2]: is no row of cells.csv",
     ),
     "a distance in levels": (
         setting(OWN, "distances.csv", linf="8"),
@@ -418,7 +418,7 @@ FORGED = {
     ),
     "a clean image that moved": (
         setting({"protection": "identity"}, "distances.csv", linf="1", l2="1", lpips="0.1"),
-        "distances.csv: style-mimicry Hugo Merriwell identity: moves the clean images",
+        "distances.csv: style-mimicry Odile Fontaine identity: moves the clean images",
     ),
 }
 
