@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from impress_bench.protections.fsmg import Fsmg
     from impress_bench.protections.glaze import Glaze
     from impress_bench.protections.identity import Identity
+    from impress_bench.protections.immuniser import Immuniser
     from impress_bench.protections.metacloak import MetaCloak
     from impress_bench.protections.mist import Mist
     from impress_bench.protections.nightshade import Nightshade
@@ -56,6 +57,7 @@ _HOMES = {
     "Glaze": "impress_bench.protections.glaze",
     "GradientProtection": "impress_bench.protections.base",
     "Identity": "impress_bench.protections.identity",
+    "Immuniser": "impress_bench.protections.immuniser",
     "MetaCloak": "impress_bench.protections.metacloak",
     "Mist": "impress_bench.protections.mist",
     "Nightshade": "impress_bench.protections.nightshade",
@@ -94,6 +96,7 @@ __all__ = [
     "Glaze",
     "GradientProtection",
     "Identity",
+    "Immuniser",
     "MetaCloak",
     "Mist",
     "Nightshade",

@@ -7,7 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from impress_bench.benchmark.junk import is_junk
-from impress_bench.benchmark.models.hub import HubId, commit_of, missing, place_of, weights_in
+from impress_bench.benchmark.models.hub import (
+    PLUGINS,
+    HubId,
+    commit_of,
+    missing,
+    place_of,
+    weights_in,
+)
 from impress_bench.benchmark.texts import composed
 
 #: What a model consists of. Prose (model cards) is left out: it changes no result.
@@ -36,13 +43,16 @@ def source_digest(source: str) -> str:
 
 
 def folder_digest(folder: Path) -> str:
-    """SHA-256 over names and contents of the weights and settings in a model's `folder`."""
+    """SHA-256 over names and contents of the weights and settings in a model's `folder`; networks
+    of plugins, which may lie there, are not the model's."""
     return _digest(
         folder,
         (
             path
             for path in _files(folder)
-            if path.suffix in WEIGHTS_AND_SETTINGS and path.name != "model_card.json"
+            if path.suffix in WEIGHTS_AND_SETTINGS
+            and path.name != "model_card.json"
+            and path.relative_to(folder).parts[0] != PLUGINS
         ),
     )
 

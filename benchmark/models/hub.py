@@ -1,6 +1,7 @@
 """Models by name: a folder, a file, or a hub id with an optional revision, `org/name@revision`.
 
-A leading `~` in a path is the user's folder.
+A leading `~` in a path is the user's folder. `pack:NAME` is a plugin's network that comes with the
+package.
 """
 
 from __future__ import annotations
@@ -15,6 +16,12 @@ from impress_bench.benchmark.junk import is_junk
 
 #: Single files of weights: the first is read, the others would have to be unpickled.
 CHECKPOINT, PICKLED = ".safetensors", (".ckpt", ".pt", ".pth", ".bin")
+
+#: In a model's folder: networks of protections and purifiers that were trained against it. They are
+#: no part of the model, nor of its digest.
+PLUGINS = "plugins"
+#: What comes with the package, wherever it is installed: `pack:NAME` is the same on all machines.
+SHIPPED, SHIPPED_IN = "pack:", Path(__file__).parents[1] / "atelier" / "pack" / PLUGINS
 
 COMMIT = re.compile("[0-9a-f]{40}")
 
@@ -37,6 +44,8 @@ class HubId(NamedTuple):
 
 def place_of(source: str) -> Path:
     """The path that a source is, if it is one; `~` is the user's folder."""
+    if source.startswith(SHIPPED):
+        return SHIPPED_IN / source.removeprefix(SHIPPED)
     return Path(os.path.expanduser(source))  # unlike Path's, leaves a user's name it does not know
 
 

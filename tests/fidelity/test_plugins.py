@@ -13,6 +13,7 @@ import torch
 from impress_bench.attacks.testing import PurifierConformance
 from impress_bench.benchmark.contract import PluginError, State
 from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.models import pixel_unet
 from impress_bench.benchmark.pixels import check_images, round_to_8bit
 from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.benchmark.spec import parse_spec
@@ -27,6 +28,7 @@ PROTECTIONS = {
     "glaze": "glaze[steps=2,transfer_steps=3,linf=16/255]",
     "photoguard-encoder": "photoguard-encoder[steps=2]",
     "photoguard-diffusion": "photoguard-diffusion[steps=1,repeats=1,diffusion_steps=2,radius=2.0]",
+    "immuniser": "immuniser[weights={photos}]",
     "advdm": "advdm[steps=2]",
     "mist": "mist[steps=2]",
     "sds": "sds[steps=2,target=pattern]",
@@ -123,6 +125,8 @@ def test_a_protection_protects(name, any_model, kind, create, tmp_path):
     spec = {**PROTECTIONS, **ADAPTATIONS}[name]
     plugin = create("protections", spec.replace("{photos}", str(tmp_path)))
     photos, context = photos_and_context(any_model, ProtectionConformance, plugin)
+    if name == "immuniser":
+        pixel_unet.new(4, 3, (8, 8)).save_pretrained(tmp_path)
     assert plugin.skip("a", any_model) is None
     if name == "dir":
         published(photos.images, tmp_path / "a")

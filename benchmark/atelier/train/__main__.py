@@ -16,6 +16,7 @@ ORDER = """Parts are trained in this order:
   denoiser   U-Net, text encoder and tokenizer, on latents of the calibrated encoder
   clip       the two classifiers, on reconstructions
   inpainter  the denoiser's U-Net with 9 channels, on latents of the calibrated encoder
+  immuniser  the protection's network, against the calibrated encoder
 atelier-second and atelier-flow have the first three; the denoiser of atelier-flow is a transformer
 with two text encoders, and learns a rectified flow. After retraining a part, retrain those after
 it: they have learned from the earlier one, and the model card marks them as older. A run that was

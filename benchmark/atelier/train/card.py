@@ -12,18 +12,27 @@ from typing import TYPE_CHECKING, Any
 from impress_bench.benchmark.atelier import UNCALIBRATED
 from impress_bench.benchmark.atelier.train.card_text import CALIBRATION, CARD, SAID
 from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.models.hub import PLUGINS
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.atelier.train.job import Job
 
 #: Optimizer steps of each recipe, in training order.
-RECIPES = {"vae": 6500, "encoder": 1800, "denoiser": 8000, "clip": 1000, "inpainter": 2400}
+RECIPES = {
+    "vae": 6500,
+    "encoder": 1800,
+    "denoiser": 8000,
+    "clip": 1000,
+    "inpainter": 2400,
+    "immuniser": 2000,
+}
 #: The file or folder of a pack that shows that a part was trained; a denoiser's is its network.
 WRITES = {
     "vae": Path("vae"),
     "encoder": UNCALIBRATED,
     "clip": Path("clip"),
     "inpainter": Path("inpainting") / "unet",
+    "immuniser": Path(PLUGINS) / "immuniser",
 }
 #: The earlier parts that a part learns from: denoiser and inpainter from the calibrated encoder's
 #: latents, the classifiers from reconstructions.
@@ -33,6 +42,7 @@ LEARNS_FROM: dict[str, tuple[str, ...]] = {
     "denoiser": ("vae", "encoder"),
     "clip": ("vae", "encoder"),
     "inpainter": ("vae", "encoder", "denoiser"),
+    "immuniser": ("vae", "encoder"),
 }
 #: What must be there before a part is trained: clip reads the denoiser's tokenizer, too.
 NEEDS = {**LEARNS_FROM, "clip": ("vae", "encoder", "denoiser")}

@@ -1,0 +1,49 @@
+"""A small U-Net on pixels, for what makes an image in one pass; kept in diffusers layout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from diffusers import UNet2DModel
+from torch import Tensor
+from torch.nn.functional import pad
+
+GROUPS = 8
+
+
+def new(in_channels: int, out_channels: int, widths: Sequence[int]) -> UNet2DModel:
+    """An untrained network without attention and without time, for images of any size.
+
+    Args:
+        in_channels, out_channels: of what `run` is given and returns.
+        widths: channels by level, finest first; at least two levels, multiples of 8.
+    """
+    return UNet2DModel(
+        in_channels=in_channels,
+        out_channels=out_channels,
+        block_out_channels=tuple(widths),
+        down_block_types=("DownBlock2D",) * len(widths),
+        up_block_types=("UpBlock2D",) * len(widths),
+        layers_per_block=1,
+        norm_num_groups=GROUPS,
+        add_attention=False,
+    )
+
+
+def load(folder: Path, device: torch.device) -> UNet2DModel:
+    """The frozen network in `folder`, in float32. Raises OSError where there is none."""
+    network = UNet2DModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+    return network.float().to(device).eval().requires_grad_(False)
+
+
+def run(network: UNet2DModel, inputs: Tensor) -> Tensor:
+    """The network's answer (B, out_channels, H, W) to `inputs` (B, in_channels, H, W), whose sides
+    are extended by their last values to what its levels divide."""
+    height, width = inputs.shape[-2:]
+    factor = 2 ** (len(network.config.block_out_channels) - 1)
+    missing = -width % factor, -height % factor
+    if any(missing):
+        inputs = pad(inputs, (0, missing[0], 0, missing[1]), mode="replicate")
+    return network(inputs, 0).sample[..., :height, :width]
