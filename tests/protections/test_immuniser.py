@@ -122,6 +122,7 @@ def test_the_card_compares_with_an_attack_and_with_signs(trained):
     assert card["parameters"] > 0
     for levels in recipe.MEASURED:
         assert card[f"left_{levels}"] < card[f"left_signs_{levels}"]
+        assert 0 < card[f"left_shared_{levels}"] < 1
         assert card[f"left_pgd_{levels}"] < card[f"left_signs_{levels}"]
     assert card["left_16"] < card["left_4"]
     assert card["lpips_16"] > card["lpips_4"]

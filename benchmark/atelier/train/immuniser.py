@@ -24,7 +24,7 @@ from impress_bench.benchmark.models import pixel_unet
 from impress_bench.benchmark.models.hub import PLUGINS
 from impress_bench.benchmark.models.inpainting import masked_out
 from impress_bench.benchmark.models.susceptibility import drive, random_signs, share_left
-from impress_bench.benchmark.pixels import to_tensor
+from impress_bench.benchmark.pixels import round_toward, to_tensor
 from impress_bench.metrics import BUDGET_NORMS
 from impress_bench.protections.immuniser import Immuniser, immunised
 
@@ -34,6 +34,7 @@ PHOTOGRAPHS = 0.75  # of a batch: what the editing task repaints; the rest are p
 #: Bounds that are drawn, and those at which figures are taken, in 8-bit levels.
 LEAST, MOST, MEASURED = 2, 16, (4, 8, 16)
 ATTACK_STEPS = 100  # of the attack that figures compare with
+SHARED = 32  # training photographs whose mean perturbation figures compare with
 
 
 def train_immuniser(job: Job) -> dict[str, Any]:
@@ -74,8 +75,12 @@ def immuniser_figures(job: Job, encode: Callable[[Tensor], Tensor]) -> dict[str,
 
     `left_*` are shares of the squared latent distance to grey over the cells of heads, means over
     photographs: after one pass of the protection, `left_pgd_*` after an attack of many steps on
-    each photograph, `left_signs_*` after random signs. `lpips_*` is how visible they are.
+    each photograph, `left_signs_*` after random signs, and `left_shared_*` after the signs of the
+    network's mean perturbation of training photographs: one pattern for all, which shows how much
+    the network makes of the photograph. `lpips_*` is how visible they are.
     """
+    learnt = job.painted("pretrain", "pretrain", 400, ("portrait",), "photography")
+    learnt = learnt.select(np.linspace(0, len(learnt) - 1, min(SHARED, len(learnt))).astype(int))
     portraits = job.painted("pretrain", "heldout", 8, ("portrait",), "photography")
     images, masks = to_tensor(portraits.images), torch.from_numpy(portraits.masks)
     heads = masks.float()[:, None]
@@ -92,7 +97,11 @@ def immuniser_figures(job: Job, encode: Callable[[Tensor], Tensor]) -> dict[str,
         passed = immuniser(images, Context(seeded, masks=masks)).images
         signs = random_signs(shown, radius, seeded)
         driven = drive(encode, shown, grey, radius, steps=ATTACK_STEPS, movable=kept)
-        for name, moved in (("", passed.to(job.device)), ("pgd_", driven), ("signs_", signs)):
+        clean = to_tensor(learnt.images)
+        pattern = (immuniser(clean, Context(seeded)).images - clean).mean(0, keepdim=True).sign()
+        shared = round_toward((shown + radius * pattern.to(shown)).clamp(0, 1), shown)
+        ways = {"": passed.to(job.device), "pgd_": driven, "signs_": signs, "shared_": shared}
+        for name, moved in ways.items():
             left = share_left(encode, shown, masked_out(moved, kept), grey, kept)
             figures[f"left_{name}{levels}"] = left.mean().item()
             published = torch.where(heads > 0, moved.cpu(), images)
