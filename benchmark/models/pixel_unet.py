@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from diffusers import UNet2DModel
 from torch import Tensor
 from torch.nn.functional import pad
+
+if TYPE_CHECKING:
+    from diffusers import UNet2DModel
 
 GROUPS = 8
 
@@ -20,6 +23,8 @@ def new(in_channels: int, out_channels: int, widths: Sequence[int]) -> UNet2DMod
         in_channels, out_channels: of what `run` is given and returns.
         widths: channels by level, finest first; at least two levels, multiples of 8.
     """
+    from diffusers import UNet2DModel
+
     return UNet2DModel(
         in_channels=in_channels,
         out_channels=out_channels,
@@ -34,6 +39,8 @@ def new(in_channels: int, out_channels: int, widths: Sequence[int]) -> UNet2DMod
 
 def load(folder: Path, device: torch.device) -> UNet2DModel:
     """The frozen network in `folder`, in float32. Raises OSError where there is none."""
+    from diffusers import UNet2DModel
+
     network = UNet2DModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
     return network.float().to(device).eval().requires_grad_(False)
 
