@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from impress_bench.attacks.impress import Impress
     from impress_bench.attacks.impress_unrolled import UnrolledImpress
     from impress_bench.attacks.jpeg import Jpeg
+    from impress_bench.attacks.learned import Learned
     from impress_bench.attacks.noisy_upscaling import NoisyUpscaling
     from impress_bench.attacks.none import NoPurifier
     from impress_bench.attacks.resize import Resize
@@ -39,6 +40,7 @@ _HOMES = {
     "GridPure": "impress_bench.attacks.gridpure",
     "Impress": "impress_bench.attacks.impress",
     "Jpeg": "impress_bench.attacks.jpeg",
+    "Learned": "impress_bench.attacks.learned",
     "NoPurifier": "impress_bench.attacks.none",
     "NoisyUpscaling": "impress_bench.attacks.noisy_upscaling",
     "PluginError": "impress_bench.benchmark.contract",
@@ -62,6 +64,7 @@ __all__ = [
     "GridPure",
     "Impress",
     "Jpeg",
+    "Learned",
     "NoPurifier",
     "NoisyUpscaling",
     "PluginError",

@@ -13,15 +13,14 @@ from torch.nn.functional import pad
 if TYPE_CHECKING:
     from diffusers import UNet2DModel
 
-GROUPS = 8
 
-
-def new(in_channels: int, out_channels: int, widths: Sequence[int]) -> UNet2DModel:
+def new(in_channels: int, out_channels: int, widths: Sequence[int], groups: int = 8) -> UNet2DModel:
     """An untrained network without attention and without time, for images of any size.
 
     Args:
         in_channels, out_channels: of what `run` is given and returns.
-        widths: channels by level, finest first; at least two levels, multiples of 8.
+        widths: channels by level, finest first; at least two levels, multiples of `groups`.
+        groups: of channels that are normalised together.
     """
     from diffusers import UNet2DModel
 
@@ -32,7 +31,7 @@ def new(in_channels: int, out_channels: int, widths: Sequence[int]) -> UNet2DMod
         down_block_types=("DownBlock2D",) * len(widths),
         up_block_types=("UpBlock2D",) * len(widths),
         layers_per_block=1,
-        norm_num_groups=GROUPS,
+        norm_num_groups=groups,
         add_attention=False,
     )
 

@@ -67,6 +67,7 @@ PURIFIERS = {
     "diffpure": "diffpure[strength=0.15,steps=14]",
     "gridpure": "gridpure[iterations=1,strength=0.01,steps=100,tile=48]",
     "auto": "auto",
+    "learned": "learned",
     "noisy-upscaling": "noisy-upscaling",
     "adverse-cleaner": "adverse-cleaner[bilateral=1,guided=1]",
     "total-variation": "total-variation",
@@ -171,7 +172,7 @@ def test_a_purifier_purifies(name, any_model, create, tmp_path):
     if name == "noisy-upscaling":
         assert reason == NEEDS_UPSCALER
         return
-    if name == "adverse-cleaner" and reason:
+    if name in ("adverse-cleaner", "learned") and reason:
         pytest.skip(reason)
     assert reason is None
     purified, again = (plugin(photos.images, context()).images for _ in range(2))

@@ -17,6 +17,7 @@ ORDER = """Parts are trained in this order:
   clip       the two classifiers, on reconstructions
   inpainter  the denoiser's U-Net with 9 channels, on latents of the calibrated encoder
   immuniser  the protection's network, against the calibrated encoder
+  purifier   the network of the purifier `learned`, on protections computed on the pack
 atelier-second and atelier-flow have the first three; the denoiser of atelier-flow is a transformer
 with two text encoders, and learns a rectified flow. After retraining a part, retrain those after
 it: they have learned from the earlier one, and the model card marks them as older. A run that was
@@ -45,6 +46,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--onward", action="store_true", help="denoiser: --steps more, from the weights in --pack"
     )
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="PROTECTION",
+        help="purifier: a protection that it is not to see; may be repeated",
+    )
     given = parser.parse_args(arguments)
     steps = card.RECIPES.get(given.part, 1) if given.steps is None else given.steps
     if steps < 1:
@@ -52,7 +60,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         device = usable_device(given.device)
         onward = card.trained_steps(given.part, given.model, given.pack) if given.onward else 0
-        job = Job(given.work, given.pack, steps, MODELS[given.model], device, onward)
+        without = card.left_out(given.part, given.without)
+        job = Job(given.work, given.pack, steps, MODELS[given.model], device, onward, without)
         if given.part == "figures":
             card.measure(given.model, job)
         else:

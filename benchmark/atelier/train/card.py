@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,8 @@ RECIPES = {
     "denoiser": 8000,
     "clip": 1000,
     "inpainter": 2400,
-    "immuniser": 2000,
+    "immuniser": 1000,
+    "purifier": 700,
 }
 #: The file or folder of a pack that shows that a part was trained; a denoiser's is its network.
 WRITES = {
@@ -33,9 +34,10 @@ WRITES = {
     "clip": Path("clip"),
     "inpainter": Path("inpainting") / "unet",
     "immuniser": Path(PLUGINS) / "immuniser",
+    "purifier": Path(PLUGINS) / "learned",
 }
 #: The earlier parts that a part learns from: denoiser and inpainter from the calibrated encoder's
-#: latents, the classifiers from reconstructions.
+#: latents, the classifiers from reconstructions, the purifier from protections computed on all.
 LEARNS_FROM: dict[str, tuple[str, ...]] = {
     "vae": (),
     "encoder": ("vae",),
@@ -43,6 +45,7 @@ LEARNS_FROM: dict[str, tuple[str, ...]] = {
     "clip": ("vae", "encoder"),
     "inpainter": ("vae", "encoder", "denoiser"),
     "immuniser": ("vae", "encoder"),
+    "purifier": ("vae", "encoder", "denoiser", "inpainter"),
 }
 #: What must be there before a part is trained: clip reads the denoiser's tokenizer, too.
 NEEDS = {**LEARNS_FROM, "clip": ("vae", "encoder", "denoiser")}
@@ -75,6 +78,23 @@ def trained_steps(part: str, model: str, pack: Path) -> int:
     return int(steps)
 
 
+def left_out(part: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Protections that a part is not to learn from, sorted.
+
+    Raises ConfigError for a part that learns from none, and for a protection that is not among
+    those that the purifier is trained on.
+    """
+    if not names:
+        return ()
+    if part != "purifier":
+        raise ConfigError(f"only the purifier learns from protections, not {part}")
+    from impress_bench.benchmark.atelier.train.pairs import NAMES
+
+    if unknown := [name for name in names if name not in NAMES]:
+        raise ConfigError(f"the purifier is not trained on {_listed(unknown)}: {_listed(NAMES)}")
+    return tuple(sorted(set(names)))
+
+
 def record(part: str, model: str, job: Job) -> None:
     """Train `part` of `model` as `job` says and record commit, seed, device, hours and held-out
     figures in the pack's model_card.json and README.md.
@@ -92,26 +112,27 @@ def record(part: str, model: str, job: Job) -> None:
     before = _read(job.pack).get(part, {})
     figures = recipe(job)
     cards = _read(job.pack)
-    cards[part] = {
+    entry = " without ".join((part, *job.without))
+    cards[entry] = {
         "commit": commit,
         "seed": job.sizes.seed,
         "device": description(job.device),
         **figures,
     }
     if job.onward:
-        cards[part] |= {
+        cards[entry] |= {
             "steps": job.onward + job.steps,
             "hours": before["hours"] + figures["hours"],
             "went_on_after_steps": job.onward,
         }
     if part == "vae":
         cards.pop("encoder", None)  # what it had calibrated is gone
-    for later, sources in LEARNS_FROM.items():
-        if part in sources and later in cards:
-            older = {*cards[later].get("older_than", ()), part}
-            cards[later]["older_than"] = [name for name in RECIPES if name in older]
+    for later, of_later in cards.items():
+        if part in LEARNS_FROM[_part(later)]:
+            older = {*of_later.get("older_than", ()), part}
+            of_later["older_than"] = [name for name in RECIPES if name in older]
     _write(model, job.pack, cards)
-    print(json.dumps(cards[part], indent=2))
+    print(json.dumps(cards[entry], indent=2))
     if part in ("denoiser", "clip", "inpainter"):  # clip judges the denoiser
         measure(model, job, (part,) if part == "inpainter" else ("denoiser",))
 
@@ -144,10 +165,11 @@ def render(model: str, cards: Mapping[str, Mapping[str, Any]]) -> str:
             before=_shown(encoder["left_zero_7.65_before"]), after=_shown(encoder["left_zero_7.65"])
         )
     rows = [
-        f"| {part} | {name.replace('_', ' ')} | {_shown(value)} |"
+        f"| {entry} | {name.replace('_', ' ')} | {_shown(value)} |"
         for part in RECIPES
-        if part in cards
-        for name, value in sorted(cards[part].items())
+        for entry in sorted(cards)
+        if _part(entry) == part
+        for name, value in sorted(cards[entry].items())
     ]
     return CARD.format(
         title=said["title"],
@@ -165,6 +187,11 @@ def _trained(part: str, model: str, pack: Path) -> bool:
     """Whether `part` of `model` is in `pack`."""
     folder = Path(SAID[model]["network"]) if part == "denoiser" else WRITES[part]
     return (pack / folder).exists()
+
+
+def _part(entry: str) -> str:
+    """The part that an entry of the card is about: "purifier without glaze" is about purifier."""
+    return entry.partition(" ")[0]
 
 
 def _shown(value: Any) -> str:

@@ -76,7 +76,7 @@ SAID: dict[str, dict[str, Any]] = {
         "compression": COMPRESSION,
         "parts": FIRST_PARTS,
         "options": "pack benchmark/atelier/pack",
-        "recipes": ("vae", "encoder", "denoiser", "clip", "inpainter", "immuniser"),
+        "recipes": ("vae", "encoder", "denoiser", "clip", "inpainter", "immuniser", "purifier"),
         "denoiser": "denoiser",
         "network": "unet",
     },

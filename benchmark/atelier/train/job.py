@@ -30,6 +30,7 @@ class Job:
             on the CPU, so that a seed means the same on every device.
         onward: Steps that the pack's part has had already and from whose weights it goes on; 0
             starts from nothing.
+        without: Protections that the learned purifier is not trained on; of the others no matter.
     """
 
     work: Path
@@ -38,6 +39,7 @@ class Job:
     sizes: Sizes
     device: torch.device = CPU
     onward: int = 0
+    without: tuple[str, ...] = ()
 
     def painted(
         self,

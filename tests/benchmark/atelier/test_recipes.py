@@ -13,6 +13,7 @@ import torch
 from diffusers import StableDiffusion3Pipeline
 from torch.nn.functional import normalize
 
+from impress_bench.attacks.learned import trained_on
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import UNCALIBRATED, world
 from impress_bench.benchmark.atelier.flow import EmbeddedFlow
@@ -27,6 +28,8 @@ from impress_bench.benchmark.atelier.train import (
     immuniser,
     inpainter,
     job,
+    pairs,
+    purifier,
     vae,
 )
 from impress_bench.benchmark.atelier.train.__main__ import main
@@ -67,7 +70,7 @@ def train(tmp_path, monkeypatch):
     monkeypatch.setattr(job, "painted", lambda folder, *rest: few(None, *rest))
     for model, sizes in TINY.items():
         monkeypatch.setitem(MODELS, model, sizes)
-    for module in (vae, encoder, denoiser, flow, clip, inpainter, immuniser):
+    for module in (vae, encoder, denoiser, flow, clip, inpainter, immuniser, purifier):
         monkeypatch.setattr(module, "BATCH", 4)
     monkeypatch.setattr(encoder, "PHOTOGRAPHS", 2)
     monkeypatch.setattr(immuniser, "WIDTHS", (8, 8))
@@ -76,9 +79,15 @@ def train(tmp_path, monkeypatch):
         (calibration, "MANY_STEPS"),
         (figures, "ATTACK_STEPS"),
         (immuniser, "ATTACK_STEPS"),
+        (pairs, "STEPS"),
+        (pairs, "HELD_OUT"),
     ):
         monkeypatch.setattr(module, name, 1)
     monkeypatch.setattr(figures, "STEPS", 2)
+    monkeypatch.setattr(pairs, "LEVELS", (8, 16))
+    monkeypatch.setattr(pairs, "PAIRS", 2)
+    monkeypatch.setattr(pairs, "HELD_OUT_PHOTOGRAPHS", 2)
+    monkeypatch.setattr(purifier, "WIDTHS", (16, 16, 16))
     monkeypatch.setattr(figures, "TITLES", 4)
 
     def run(part, *options):
@@ -117,6 +126,26 @@ def test_recipes_make_a_pack_in_their_order(device, name, train, tmp_path, capsy
     train(recipes[-1], *options, "--steps", "3")
     assert f"{recipes[-1]}: resumed at step 2" in capsys.readouterr().out
 
+    if "purifier" in recipes:
+        made = {path: path.stat().st_mtime_ns for path in (tmp_path / "work" / "pairs").iterdir()}
+        train("purifier", "--device", device, "--without", "glaze", "--without", "pid")
+        folder = pack / "plugins" / "learned-without-glaze-without-pid"
+        known = {kind.label for kind in pairs.SEEN if kind.name not in ("glaze", "pid")}
+        assert set(trained_on(folder)) == known
+        assert set(trained_on(folder.with_name("learned"))) == known | {"glaze", "pid"}
+        assert all(path.stat().st_mtime_ns == before for path, before in made.items())
+        found = json.loads((pack / "model_card.json").read_text())[
+            "purifier without glaze without pid"
+        ]
+        assert set(found["psnr_seen"]) == known
+        assert set(found["psnr_unseen"]) == {"glaze", "pid", "sds", "nightshade"}
+        assert all(0 <= value <= 1 for value in [*found["auc_unseen"].values(), found["auc_noise"]])
+        cards = json.loads((pack / "model_card.json").read_text())
+        assert {"purifier", "purifier without glaze without pid"} < set(cards)
+        assert (
+            "| purifier without glaze without pid | steps | 2 |" in (pack / "README.md").read_text()
+        )
+
     learned = json.loads((pack / "model_card.json").read_text())["denoiser"]["steps"]
     tokenizer = (pack / "tokenizer" / "vocab.json").read_bytes()
     weights = (pack / network / "diffusion_pytorch_model.safetensors").read_bytes()
@@ -129,7 +158,9 @@ def test_recipes_make_a_pack_in_their_order(device, name, train, tmp_path, capsy
     assert cards["denoiser"]["steps"] == learned + 2
     assert cards["denoiser"]["went_on_after_steps"] == learned
     older = {part: cards[part]["older_than"] for part in cards if "older_than" in cards[part]}
-    assert older == ({"inpainter": ["denoiser"]} if "inpainter" in recipes else {})
+    of_denoiser = [part for part in cards if part.split()[0] in ("inpainter", "purifier")]
+    assert len(of_denoiser) == (3 if "purifier" in recipes else 0)
+    assert older == dict.fromkeys(of_denoiser, ["denoiser"])
 
     before = (pack / UNCALIBRATED).read_bytes()
     train("vae", *options, "--steps", "3")
@@ -196,6 +227,9 @@ def test_a_flow_from_the_recipes_paints_and_learns(train, tmp_path, smooth_image
         (("vae", "--device", "cuda:99"), "device 'cuda:99' is not there"),
         (("inpainter", "--onward"), "only the denoiser can go on from its weights, not inpainter"),
         (("denoiser", "--onward"), "has no denoiser to go on from; leave out --onward"),
+        (("vae", "--without", "glaze"), "only the purifier learns from protections, not vae"),
+        (("purifier", "--without", "sds"), "the purifier is not trained on sds: glaze, photog"),
+        (("purifier",), "purifier needs vae, encoder, denoiser, inpainter, which"),
         (("vae", "--steps", "0"), "--steps must be at least 1"),
     ],
 )
