@@ -15,6 +15,7 @@ from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.models.families.known import model_problem
 from impress_bench.benchmark.models.hub import is_source, missing
+from impress_bench.benchmark.spec import Spec
 from impress_bench.metrics.lpips import missing_weights
 
 
@@ -34,17 +35,7 @@ def examine(preset: Preset, store: Path, registry: Registry) -> Iterator[Finding
     components: list[Component] = []
     for field in ("tasks", "protections", "purifiers"):
         for spec in preset.specs(field):
-            for task in ["", *(preset.settings.within if field != "tasks" else [])]:
-                label = f"{field.removesuffix('s')} {spec}" + (f" in {task}" if task else "")
-                try:
-                    component = registry.resolve(field, spec, preset.settings.of(task))
-                except (PluginError, ConfigError) as error:
-                    skipped = isinstance(error, PluginError) and error.state is State.SKIPPED
-                    yield Finding(label, "" if skipped else str(error))
-                else:
-                    if component not in components:  # as everywhere
-                        components.append(component)
-                        yield Finding(label, "")
+            yield from _resolved(preset, registry, field, spec, components)
     for source, problem in dict(_sources(preset, components)).items():
         yield Finding(f"model {source}", problem(source))
     for net in dict.fromkeys(_lpips_nets(components)):
@@ -52,6 +43,28 @@ def examine(preset: Preset, store: Path, registry: Registry) -> Iterator[Finding
     for component in components:
         if component.kind == "task":
             yield Finding(f"subjects of {component.label}", _subjects(component))
+
+
+def _resolved(
+    preset: Preset, registry: Registry, field: str, spec: Spec, components: list[Component]
+) -> Iterator[Finding]:
+    """A finding on a component, and one more for each task within which it is another; adds what
+    was found to `components`."""
+    told = None
+    for task in ["", *(preset.settings.within if field != "tasks" else [])]:
+        label = f"{field.removesuffix('s')} {spec}" + (f" in {task}" if task else "")
+        try:
+            component = registry.resolve(field, spec, preset.settings.of(task))
+        except (PluginError, ConfigError) as error:
+            skipped = isinstance(error, PluginError) and error.state is State.SKIPPED
+            problem = "" if skipped else str(error)
+        else:
+            if component in components:
+                continue
+            components.append(component)
+            problem = ""
+        if not problem or problem != told:
+            yield Finding(label, told := problem)
 
 
 def _disk(wanted_gb: float, store: Path) -> str:

@@ -160,7 +160,7 @@ def test_recipes_make_a_pack_in_their_order(device, name, train, tmp_path, capsy
     older = {part: cards[part]["older_than"] for part in cards if "older_than" in cards[part]}
     of_denoiser = [part for part in cards if part.split()[0] in ("inpainter", "purifier")]
     assert len(of_denoiser) == (3 if "purifier" in recipes else 0)
-    assert older == dict.fromkeys(of_denoiser, ["denoiser"])
+    assert older == {part: ["denoiser"] for part in of_denoiser}
 
     before = (pack / UNCALIBRATED).read_bytes()
     train("vae", *options, "--steps", "3")
