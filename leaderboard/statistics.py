@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import nctdtrinc, stdtrit
 
 RESAMPLES = 10_000
 
@@ -84,6 +84,18 @@ def summarize_shares(values: Sequence[float], images: int) -> Summary:
 def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -> Summary:
     """`first - second` over the subjects that both have, with Student's t interval."""
     return summarize([first[subject] - second[subject] for subject in _common(first, second)])
+
+
+def detectable(subjects: int, power: float = 0.8) -> float | None:
+    """How large a mean paired difference has to be, in standard deviations of the differences, for
+    its 95 % interval to exclude 0 in a share `power` of runs. None below 2 subjects.
+
+    The power of a two-sided paired t-test (Cohen 1988, chapter 2), the wrong side left out.
+    """
+    if subjects < 2:
+        return None
+    bound = stdtrit(subjects - 1, 0.975)
+    return float(nctdtrinc(subjects - 1, 1 - power, bound)) / math.sqrt(subjects)
 
 
 def sign_flip_p(differences: Sequence[float]) -> float | None:

@@ -6,13 +6,14 @@ difference whose interval contains 0 is called open, never equal.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key
 from impress_bench.leaderboard.layout import Layout, base
-from impress_bench.leaderboard.render import interval_text
-from impress_bench.leaderboard.statistics import Summary, paired_difference
+from impress_bench.leaderboard.render import interval_text, numbers
+from impress_bench.leaderboard.statistics import Summary, detectable, paired_difference
 
 Condition = tuple[str, str]
 Entries = Mapping[Key, Entry]
@@ -48,6 +49,7 @@ def protection_findings(
                     f"Whether {name} takes more than noise that is as visible is open: {{}}.",
                 )
             )
+            sentences.append(_found(took, metric))
     purified = [one for one in shown if one[0] == protected[0] and one != protected]
     for ours in [one for one in purified if base(one[1]) == layout.roles.purifier]:
         title = layout.title(ours[1])
@@ -137,6 +139,18 @@ def _said(gain: Summary, metric: MetricInfo, above: str, below: str, unsure: str
         gain = _negated(gain)
     text = interval_text(gain, metric.percent, signed=side == 0)
     return (unsure, above, below)[side].format(text)
+
+
+def _found(gain: Summary, metric: MetricInfo) -> str:
+    """How large a difference had to be to be found; "" without a spread."""
+    least = detectable(gain.n)
+    if least is None or gain.std is None or math.isclose(gain.std, 0, abs_tol=1e-9):
+        return ""
+    text = numbers([least * gain.std], metric.percent)[0]
+    return (
+        f"With {gain.n} subjects that differ so, a difference of {text} is found in four of five"
+        " runs."
+    )
 
 
 def _negated(gain: Summary) -> Summary:

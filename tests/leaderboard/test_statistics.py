@@ -12,6 +12,7 @@ from scipy import stats
 from impress_bench.leaderboard.statistics import (
     Summary,
     auc,
+    detectable,
     paired_difference,
     recovered_share,
     separation,
@@ -181,3 +182,13 @@ def test_separation_against_resamples_pooled_one_by_one() -> None:
 def test_separation_of_one_subject_has_no_interval() -> None:
     assert separation({"a": [1.0]}, {"a": [2.0]}) == Summary(1, 1.0)
     assert separation({"a": [1.0]}, {"b": [2.0]}) == Summary(0)
+
+
+@pytest.mark.parametrize("n", [3, 6, 24])
+def test_the_detectable_effect_is_found_in_four_of_five_simulated_runs(n: int) -> None:
+    effect = detectable(n)
+    assert effect is not None
+    runs = np.random.default_rng(n).normal(effect, 1.0, (20_000, n))
+    found = stats.ttest_1samp(runs, 0, axis=1)
+    assert np.mean((found.pvalue < 0.05) & (found.statistic > 0)) == pytest.approx(0.8, abs=0.015)
+    assert detectable(1) is None

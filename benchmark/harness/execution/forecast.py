@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from impress_bench.benchmark.harness.execution.timings import Probe, Timings, wo
 from impress_bench.benchmark.harness.planning.plan import Plan
 from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.store import Store
+from impress_bench.leaderboard.statistics import detectable
 
 
 @dataclass
@@ -35,13 +37,15 @@ class Work:
 @dataclass(frozen=True)
 class Forecast:
     """`cells` of the plan, `cells_done` of them with stored scores, and the work in plan order.
-    `gpus` are those that one stage of each kind asks for; None if stages run on the CPU."""
+    `gpus` are those that one stage of each kind asks for; None if stages run on the CPU. `subjects`
+    are numbers by task."""
 
     cells: int
     cells_done: int
     work: list[Work] = field(default_factory=list)
     workers: int = 1
     gpus: Mapping[str, float] | None = None
+    subjects: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -75,6 +79,10 @@ class Forecast:
             "workers": self.workers,
             "seconds": self.seconds,
             "gpu_hours": self.gpu_hours,
+            "power": {
+                task: {"subjects": number, "detectable_sd": detectable(number)}
+                for task, number in self.subjects.items()
+            },
             "work": [{name: getattr(item, name) for name in fields} for item in self.work],
         }
 
@@ -91,9 +99,22 @@ class Forecast:
         cells = f"{self.cells} cells, {self.cells_done} of them stored"
         workers = f"{self.workers} worker{'s' * (self.workers != 1)}"
         gpus = "" if self.gpu_hours is None else f", {self.gpu_hours:.2f} GPU-hours"
-        return [line.rstrip() for line in table] + [
-            f"{cells}. Estimated time: {duration(self.seconds)} for {workers}{gpus}{lacking}."
+        return [
+            *[line.rstrip() for line in table],
+            *[_power(task, number) for task, number in self.subjects.items()],
+            f"{cells}. Estimated time: {duration(self.seconds)} for {workers}{gpus}{lacking}.",
         ]
+
+
+def _power(task: str, subjects: int) -> str:
+    """What a run can find with so many subjects."""
+    found = detectable(subjects)
+    if found is None:
+        return f"{task}: 1 subject, from which nothing can be concluded."
+    return (
+        f"{task}: with {subjects} subjects, differences of {found:.1f} of their standard deviations"
+        " are found in four of five runs."
+    )
 
 
 def forecast(
@@ -143,4 +164,6 @@ def forecast(
     done = sum(cell.score is not None and cell.score.key in stored for cell in plan.cells)
     kinds = {item.kind for item in work.values()}
     gpus = None if preset.device == "cpu" else {kind: preset.gpus(kind) for kind in kinds}
-    return Forecast(len(plan.cells), done, list(work.values()), workers, gpus)
+    places = dict.fromkeys((cell.place.task, cell.place.subject) for cell in plan.cells)
+    subjects = Counter(task for task, _ in places)
+    return Forecast(len(plan.cells), done, list(work.values()), workers, gpus, subjects)

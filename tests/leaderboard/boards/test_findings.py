@@ -55,6 +55,7 @@ def test_an_interval_around_zero_leaves_the_question_open():
     shifts = {CLEAN: 0.0, NOISE: 0.0, GLAZE: 0.0, IMPRESS: 0.0, JPEG: 0.0}
     assert found(shifts, waves=[CLEAN, NOISE, IMPRESS]).split(": ", 1)[1] == (
         "Whether GLAZE takes more than noise that is as visible is open: +0.000 [-0.115, +0.115]."
+        " With 6 subjects that differ so, a difference of 0.157 is found in four of five runs."
         " Whether IMPRESS gives anything back is open: +0.000 [-0.115, +0.115]."
         " Against jpeg it is open."
         " Whether clean images are worth more than those after IMPRESS is open:"

@@ -162,6 +162,18 @@ def test_without_the_gpu_of_a_preset_nothing_is_timed(bench, monkeypatch):
     assert note.startswith("nothing is timed: torch sees no GPU")
 
 
+def test_what_so_many_subjects_can_find_is_told(bench):
+    told = forecast_run(bench.preset(subjects=3), bench.store, patience=0)
+    power = told.as_dict()["power"]["copying"]
+    assert power == {"subjects": 3, "detectable_sd": pytest.approx(3.26, abs=0.01)}
+    assert told.lines()[-2] == (
+        "copying: with 3 subjects, differences of 3.3 of their standard deviations are found in"
+        " four of five runs."
+    )
+    alone = forecast_run(bench.preset(subjects=1), bench.store, patience=0)
+    assert alone.lines()[-2] == "copying: 1 subject, from which nothing can be concluded."
+
+
 def test_on_the_cpu_there_are_no_gpu_hours(bench):
     preset = timed(bench, ON_GPU, resources=RESOURCES)
     told = forecast_run(preset, bench.store, patience=0, workers=1)
