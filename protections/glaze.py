@@ -56,7 +56,7 @@ class Glaze(GradientProtection[GlazeState]):
         strength: share of the schedule up to which the image is noised before it is redrawn; 0 to
             1. 0.5 as in the released `trainset_style_trans_all.py`.
         guidance_scale: guidance of the redrawing; at least 0, none up to 1.
-        transfer_steps: steps of the redrawing's whole schedule; at least 1.
+        transfer_steps: steps of the redrawing's whole schedule; at least 1 / `strength`.
         source: "released" takes the mean of squared latent differences, as the code does, "paper"
             their sum, as Eq. 3.4 is written; at 512 px that weakens the same alpha 16,384-fold.
         sample: draw both latents anew from their posteriors at each step, as released, or take
@@ -90,6 +90,10 @@ class Glaze(GradientProtection[GlazeState]):
         check_range(0, 1, strength=strength)
         check_range(0, guidance_scale=guidance_scale)
         check_range(1, transfer_steps=transfer_steps)
+        if int(strength * transfer_steps) < 1:
+            raise ValueError(
+                f"transfer_steps={transfer_steps} at strength={strength} leave no step that redraws"
+            )
         self.target = target
         self.strength = strength
         self.guidance_scale = guidance_scale
