@@ -63,7 +63,7 @@ def test_latents_are_sampled_anew_only_if_asked(tiny_model, smooth_images) -> No
 def test_first_steps_are_adams(tiny_model, smooth_images) -> None:
     """With p = 0 delta starts at zero and Adam's first step is lr in the gradient's sign."""
     images = smooth_images(1, 32).double() * 0.5 + 0.25
-    glaze = Glaze(p=0.0, alpha=0.0, steps=1, lr=0.01, transfer_steps=1)
+    glaze = Glaze(p=0.0, alpha=0.0, steps=1, lr=0.01, transfer_steps=2)
     moved = glaze.perturb(images, context(model=tiny_model(torch.float64))) - images
     assert moved.abs().median().item() == pytest.approx(0.005, rel=1e-3)
 
@@ -71,7 +71,7 @@ def test_first_steps_are_adams(tiny_model, smooth_images) -> None:
 def test_batched_equals_one_by_one(tiny_model, smooth_images) -> None:
     """Parts of a batch that get the same generator in turn are protected alike."""
     model, images = tiny_model(torch.float64), smooth_images(2, 32).double()
-    glaze = Glaze(steps=4, transfer_steps=1, linf=16 / 255)
+    glaze = Glaze(steps=4, transfer_steps=2, linf=16 / 255)
     together = glaze.perturb(images, context(model=model))
     alone = context(model=model)
     parts = [glaze.perturb(part, alone) for part in images.split(1)]
@@ -104,7 +104,7 @@ def test_call_draws_latents_to_the_target_within_budget(tiny_model, smooth_image
 
 
 def test_lpips_budget_is_soft(tiny_model, smooth_images) -> None:
-    glaze = Glaze(p=0.001, alpha=0.0, steps=5, lr=0.05, transfer_steps=1)
+    glaze = Glaze(p=0.001, alpha=0.0, steps=5, lr=0.05, transfer_steps=2)
     protected = glaze(smooth_images(1, 32), context(model=tiny_model(torch.float32)))
     assert protected.lpips.item() > 0.001
 
