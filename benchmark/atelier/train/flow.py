@@ -36,7 +36,7 @@ from impress_bench.benchmark.atelier.train.loop import (
 )
 from impress_bench.benchmark.atelier.train.tokens import MAX_LENGTH, build_tokenizer
 
-BATCH = 256
+BATCH = 64
 #: Zeros in the place of T5's tokens. diffusers' pipeline puts 256 there, which would make every
 #: step four times as long; `model_index.json` says how many this model learned with.
 T5_TOKENS = 0
