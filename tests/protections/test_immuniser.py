@@ -99,22 +99,33 @@ def test_it_is_one_pass_of_the_network(trained, photos):
         assert torch.equal(protected.images[i][outside], image[outside])
 
 
-@pytest.mark.parametrize("levels", [4, 16])
-def test_it_lowers_photoguards_loss_twice_as_far_as_noise(trained, photos, levels):
-    """On photos that it has not seen, whether a bound is loose or tight."""
+def losses(plugin, photos, levels):
+    """PhotoGuard's loss on photos as they are, under noise and under the protection."""
     images, keep = photos
     model = load_model("atelier")
-    plugin = Immuniser(linf=levels / 255, weights=str(trained[0]))
     protected = plugin(images, context(model=model, masks=keep)).images
     attack = PhotoGuardEncoder()
     streams = per_image_generators(torch.Generator().manual_seed(0), len(images))
     state = attack.prepare(images, context(model=model, masks=keep), streams)
     with torch.no_grad():
-        clean, noise, passed = (
+        return tuple(
             attack.loss(state, x, 0, streams).sum()
             for x in (images, signs(images, levels / 255), protected)
         )
+
+
+@pytest.mark.parametrize("levels", [4, 16])
+def test_it_lowers_photoguards_loss_twice_as_far_as_noise(trained, photos, levels):
+    """On photos that it has not seen, whether a bound is loose or tight."""
+    plugin = Immuniser(linf=levels / 255, weights=str(trained[0]))
+    clean, noise, passed = losses(plugin, photos, levels)
     assert clean - passed > 2 * (clean - noise).abs()
+
+
+def test_the_network_in_the_pack_takes_most_of_the_loss(photos):
+    clean, noise, passed = losses(Immuniser(linf=8 / 255), photos, 8)
+    assert passed < 0.2 * clean
+    assert noise > 0.9 * clean
 
 
 def test_the_card_compares_with_an_attack_and_with_signs(trained):
