@@ -123,7 +123,7 @@ def test_a_style_that_the_model_cannot_know_warns(smooth_images, target, unknown
 def test_bad_parameters_and_missing_model(smooth_images) -> None:
     with pytest.raises(ValueError, match="'released' or 'paper'"):
         Glaze(source="reference")
-    with pytest.raises(ValueError, match="transfer_steps=1 at strength=0.5 leave no step"):
+    with pytest.raises(ValueError, match=r"transfer_steps=1 at strength=0\.5 leave no step"):
         Glaze(transfer_steps=1)
     with pytest.raises(ValueError, match="steps must be at least 1"):
         Glaze(steps=0)
