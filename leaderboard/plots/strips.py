@@ -45,10 +45,12 @@ def strip(
     Parameters:
         path: The file to write; its folder is made.
         rows: Labels, each with images uint8 (H, W, 3), all of one size. None, or the end of a
-            shorter row, leaves an empty tile for an image that does not exist.
+            shorter row, leaves an empty tile for an image that does not exist; where none of a
+            group's images exists, the paper stays blank.
         columns: A label for each column, or none.
         groups: Labels, each with a number of columns that stand apart from the others, such as
-            `[("Learned from", 4), ("Painted", 4)]`. A label wider than its columns is wrapped.
+            `[("Learned from", 4), ("Painted", 4)]`. A label wider than its columns is wrapped. What
+            comes after the last group is one more.
         title: Above the strip.
         scale: Factor by which images are enlarged.
         resample: How: "nearest" keeps pixels, "lanczos" smooths.
@@ -89,14 +91,34 @@ def strip(
     for place, (label, (_, images)) in enumerate(zip(labels, rows, strict=True)):
         y = top + place * (scale * height + GAP)
         draw.multiline_text((MARGIN, y + scale * height / 2), label, INK, normal, anchor="lm")
-        for left, picture in zip(lefts, [*images, *[None] * (count - len(images))], strict=True):
-            if picture is None:
-                draw.rectangle((left, y, left + scale * width - 1, y + scale * height - 1), EMPTY)
-            else:
+        tiles = [*images, *[None] * (count - len(images))]
+        drawn_columns = _drawn(tiles, groups)
+        for left, picture, there in zip(lefts, tiles, drawn_columns, strict=True):
+            if picture is not None:
                 canvas.paste(_enlarged(picture, scale, resample), (left, y))
+            elif there:
+                draw.rectangle((left, y, left + scale * width - 1, y + scale * height - 1), EMPTY)
     drawn = io.BytesIO()
     canvas.save(drawn, "PNG", compress_level=2)  # 6 takes four times as long and saves a tenth
     return write_bytes(path, drawn.getvalue())
+
+
+def amplified(picture: Picture, clean: Picture, factor: int) -> Picture:
+    """Mid-grey, and on it `factor` times what `picture` differs from `clean` by, both uint8
+    (H, W, 3); what goes beyond black or white is cut off."""
+    change = picture.astype(np.int32) - clean.astype(np.int32)
+    return (128 + factor * change).clip(0, 255).astype(np.uint8)
+
+
+def _drawn(tiles: Sequence[Picture | None], groups: Sequence[tuple[str, int]]) -> list[bool]:
+    """For each column, whether a row has any image in its group."""
+    spans = [span for _, span in groups]
+    spans.append(len(tiles) - sum(spans))
+    drawn: list[bool] = []
+    for span in spans:
+        group = tiles[len(drawn) : len(drawn) + span]
+        drawn += [any(tile is not None for tile in group)] * span
+    return drawn
 
 
 def _size(rows: Sequence[tuple[str, Sequence[Picture | None]]]) -> tuple[int, int]:

@@ -1,4 +1,8 @@
-"""Picture strips: images before and after the exploit, one row per condition."""
+"""Picture strips: images before and after the exploit, one row per condition.
+
+Between them stands, enlarged, how the first of the images differ from the clean ones: what is to be
+imperceptible can be seen there, and what a purifier leaves of it.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,14 @@ from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.store import Store
 from impress_bench.leaderboard import Layout, strip
 from impress_bench.leaderboard.meta import BoardMeta
+from impress_bench.leaderboard.plots.strips import amplified
 
 if TYPE_CHECKING:
     from impress_bench.leaderboard.plots.strips import Picture
+
+#: Images of a strip whose change is shown, and how many times over: 16/255 reaches black or white.
+CHANGES, FACTOR = 2, 8
+CHANGES_TITLE = f"Change from the clean image, × {FACTOR}"
 
 
 def strip_captions(plan: Plan) -> dict[str, str]:
@@ -44,18 +53,23 @@ def write_figures(plan: Plan, store: Store, meta: BoardMeta, folder: Path) -> li
         here = [cells[task.name, subject] for subject in subjects]
         rows = []
         for condition in dict.fromkeys(name for conditions in here for name in conditions):
+            clean: list[Picture | None] = []
             given: list[Picture | None] = []
             made: list[Picture | None] = []
             for conditions in here:
                 planned = conditions.get(condition)
+                clean += _pictures(store, planned.original if planned else None, shape.given)
                 given += _pictures(store, planned.purified if planned else None, shape.given)
                 made += _pictures(store, planned.exploited if planned else None, shape.made)
             if any(tile is not None for tile in given + made):
-                rows.append((layout.condition(*condition), given + made))
+                changes = _changes(clean, given)
+                rows.append((layout.condition(*condition), given + changes + made))
         if rows:
             path = folder / "figures" / _file_name(task.name, subjects)
+            shown = len(subjects) * shape.given
             groups = [
-                (shape.given_title, len(subjects) * shape.given),
+                (shape.given_title, shown),
+                (CHANGES_TITLE, min(CHANGES, shown)),
                 (shape.made_title, len(subjects) * shape.made),
             ]
             written.append(strip(path, rows, groups=groups, title=", ".join(subjects)))
@@ -77,6 +91,17 @@ def _pictures(store: Store, stage: Stage | None, count: int) -> list[Picture | N
     result = store.get(stage.key) if stage is not None and store.holds(stage.key) else None
     images = [] if result is None or result.images is None else list(result.images.images[:count])
     return [*images, *[None] * (count - len(images))]
+
+
+def _changes(
+    clean: Sequence[Picture | None], given: Sequence[Picture | None]
+) -> list[Picture | None]:
+    """How the first images differ from the clean ones; none where nothing changed."""
+    return [
+        None if one is None or other is None or (one == other).all()
+        else amplified(other, one, FACTOR)
+        for one, other in zip(clean[:CHANGES], given[:CHANGES], strict=True)
+    ]  # fmt: skip
 
 
 def _file_name(task: str, subjects: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from impress_bench.leaderboard import strip
+from impress_bench.leaderboard.plots.strips import amplified
 
 RED = np.full((8, 6, 3), (200, 0, 0), np.uint8)
 BLUE = np.full((8, 6, 3), (0, 0, 200), np.uint8)
@@ -54,6 +55,28 @@ def test_a_long_label_is_wrapped_within_its_columns(tmp_path: Path) -> None:
         heads.append((image[: top - 8, left - 20 :] < 128).any(axis=-1).sum())
     assert heads[0] == 0
     assert heads[1] > 0
+
+
+def test_a_group_without_images_stays_blank(tmp_path: Path) -> None:
+    """Controls have nothing that they learned from: no grey tiles stand for it."""
+    groups = [("Learned from", 2), ("Painted", 2)]
+    rows = [("", [RED, RED, RED, None]), ("", [None, None, BLUE, BLUE])]
+    image = np.asarray(Image.open(strip(tmp_path / "s.png", rows, groups=groups)))
+    grey = (image == (0xEC, 0xEC, 0xEC)).all(axis=-1)
+    red = (image == (200, 0, 0)).all(axis=-1)
+    first = red[:, : red.any(axis=0).argmax() + 30].any(axis=1)
+    assert grey[first].sum() >= 12 * 16
+    blue = (image == (0, 0, 200)).all(axis=-1).any(axis=1)
+    assert grey[blue].sum() == 0
+
+
+def test_changes_are_amplified_on_grey() -> None:
+    clean = np.full((2, 2, 3), 100, np.uint8)
+    changed = clean.copy()
+    changed[0, 0] = (104, 100, 40)
+    shown = amplified(changed, clean, 8)
+    assert shown[0, 0].tolist() == [160, 128, 0]
+    assert (shown.reshape(-1, 3)[1:] == 128).all()
 
 
 def test_equal_strips_are_equal_bytes(tmp_path: Path) -> None:
