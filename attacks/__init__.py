@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from impress_bench.attacks.gaussian_noise import GaussianNoise
     from impress_bench.attacks.gridpure import GridPure
     from impress_bench.attacks.impress import Impress
+    from impress_bench.attacks.impress_fast import FastImpress
     from impress_bench.attacks.impress_unrolled import UnrolledImpress
     from impress_bench.attacks.jpeg import Jpeg
     from impress_bench.attacks.learned import Learned
@@ -36,6 +37,7 @@ _HOMES = {
     "Context": "impress_bench.benchmark.contract",
     "Crop": "impress_bench.attacks.crop",
     "DiffPure": "impress_bench.attacks.diffpure",
+    "FastImpress": "impress_bench.attacks.impress_fast",
     "GaussianNoise": "impress_bench.attacks.gaussian_noise",
     "GridPure": "impress_bench.attacks.gridpure",
     "Impress": "impress_bench.attacks.impress",
@@ -60,6 +62,7 @@ __all__ = [
     "Context",
     "Crop",
     "DiffPure",
+    "FastImpress",
     "GaussianNoise",
     "GridPure",
     "Impress",

@@ -22,9 +22,8 @@ from impress_bench.benchmark.models import pixel_unet
 from impress_bench.benchmark.models.hub import place_of
 
 if TYPE_CHECKING:
-    from diffusers import UNet2DModel
-
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+    from impress_bench.benchmark.models.pixel_unet import PixelUNet
 
 RECIPE = "python -m impress_bench.benchmark.atelier.train purifier --pack DIR"
 #: The network's output of 1, as a change of a value in [0, 1].
@@ -56,7 +55,7 @@ class Learned(Purifier):
 
     def __init__(self, *, weights: str = "pack:learned") -> None:
         self.weights = weights
-        self._networks: dict[torch.device, UNet2DModel] = {}
+        self._networks: dict[torch.device, PixelUNet] = {}
 
     @property
     def trained_on(self) -> tuple[str, ...]:
@@ -89,7 +88,7 @@ class Learned(Purifier):
         return (images - added.to(images)).clamp(0, 1)
 
 
-def residual(network: UNet2DModel, images: Tensor) -> Tensor:
+def residual(network: PixelUNet, images: Tensor) -> Tensor:
     """What `network` takes for a protection in `images`, both (B, 3, H, W), these in [0, 1]."""
     return SCALE * pixel_unet.run(network, 2 * images - 1)
 

@@ -21,9 +21,8 @@ from impress_bench.protections.base import Protection
 from impress_bench.protections.objectives.masks import kept_region
 
 if TYPE_CHECKING:
-    from diffusers import UNet2DModel
-
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+    from impress_bench.benchmark.models.pixel_unet import PixelUNet
 
 
 class Immuniser(Protection):
@@ -84,7 +83,7 @@ class Immuniser(Protection):
         return torch.cat(made).to(images)
 
 
-def immunised(network: UNet2DModel, images: Tensor, kept: Tensor, linf: float | Tensor) -> Tensor:
+def immunised(network: PixelUNet, images: Tensor, kept: Tensor, linf: float | Tensor) -> Tensor:
     """`images` (B, 3, H, W) in [0, 1], moved where `kept`, (B, 1, H, W), is 1 by at most `linf`, a
     number or (B, 1, 1, 1); differentiable in the weights of `network`."""
     bound = kept * linf

@@ -13,6 +13,9 @@ from torch.nn.functional import pad
 if TYPE_CHECKING:
     from diffusers import UNet2DModel
 
+    #: What plugins call it: they know no class of diffusers.
+    PixelUNet = UNet2DModel
+
 
 def new(in_channels: int, out_channels: int, widths: Sequence[int], groups: int = 8) -> UNet2DModel:
     """An untrained network without attention and without time, for images of any size.

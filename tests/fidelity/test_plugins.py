@@ -63,6 +63,7 @@ PURIFIERS = {
     "resize": "resize",
     "vae-round-trip": "vae-round-trip",
     "impress": "impress[steps=2]",
+    "impress-fast": "impress-fast[steps=2]",
     "impress-unrolled": "impress-unrolled[steps=1]",
     "diffpure": "diffpure[strength=0.15,steps=14]",
     "gridpure": "gridpure[iterations=1,strength=0.01,steps=100,tile=48]",

@@ -174,6 +174,7 @@ LOOPS = {
         lambda bare: bare.learned(1 + 4 * 2, 4 * 6, 1 + 4),
     ),
     "impress": (attacks.Impress(steps=STEPS, lpips_budget=0.0), Bare.impress),
+    "impress-fast": (attacks.FastImpress(steps=STEPS, lpips_budget=0.0), Bare.impress),
     "impress-unrolled": (
         attacks.UnrolledImpress(steps=STEPS, sigma=0.1, lpips_budget=0.0), Bare.impress
     ),

@@ -172,6 +172,10 @@ CASES = {
         attacks.Impress(steps=S, lpips_budget=2.0),
         passes(both(N * S), both(N * S), lpips=(N * (S + 1), 0)),
     ),
+    "impress-fast": (
+        attacks.FastImpress(steps=S, lpips_budget=0.0),
+        passes(both(N * S), both(N * S), lpips=(N * (S + 1), N * S)),
+    ),
     "impress-unrolled": (
         attacks.UnrolledImpress(steps=S, sigma=0.1, lpips_budget=0.0),
         passes(both(N * S), both(N * S), lpips=(N * (S + 1), N * S)),
