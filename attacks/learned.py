@@ -18,12 +18,12 @@ from torch import Tensor
 
 from impress_bench.attacks.base import Purifier
 from impress_bench.benchmark.contract import Context, PluginError, State
-from impress_bench.benchmark.models import pixel_unet
+from impress_bench.benchmark.models.families import pixel_unet
 from impress_bench.benchmark.models.hub import place_of
 
 if TYPE_CHECKING:
+    from impress_bench.benchmark.models.families.pixel_unet import PixelUNet
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
-    from impress_bench.benchmark.models.pixel_unet import PixelUNet
 
 RECIPE = "python -m impress_bench.benchmark.atelier.train purifier --pack DIR"
 #: The network's output of 1, as a change of a value in [0, 1].
@@ -45,7 +45,7 @@ class Learned(Purifier):
     protected from clean images.
 
     Args:
-        weights: a folder with a UNet2DModel in diffusers layout, as the recipe `purifier` writes;
+        weights: a folder with the network in diffusers layout, as the recipe `purifier` writes;
             "pack:learned" and "pack:learned-without-glaze" come with the atelier.
     """
 

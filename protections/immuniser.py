@@ -14,15 +14,15 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.contract import USUAL_LINF, Budget, Context, PluginError, State
-from impress_bench.benchmark.models import pixel_unet
+from impress_bench.benchmark.models.families import pixel_unet
 from impress_bench.benchmark.models.hub import place_of
 from impress_bench.benchmark.models.inpainting import masked_out
 from impress_bench.protections.base import Protection
 from impress_bench.protections.objectives.masks import kept_region
 
 if TYPE_CHECKING:
+    from impress_bench.benchmark.models.families.pixel_unet import PixelUNet
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
-    from impress_bench.benchmark.models.pixel_unet import PixelUNet
 
 
 class Immuniser(Protection):

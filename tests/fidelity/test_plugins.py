@@ -13,7 +13,7 @@ import torch
 from impress_bench.attacks.testing import PurifierConformance
 from impress_bench.benchmark.contract import PluginError, State
 from impress_bench.benchmark.harness.plugins.registry import Registry
-from impress_bench.benchmark.models import pixel_unet
+from impress_bench.benchmark.models.families import pixel_unet
 from impress_bench.benchmark.pixels import check_images, round_to_8bit
 from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.benchmark.spec import parse_spec

@@ -17,8 +17,8 @@ from impress_bench.benchmark.atelier.train.data import PaintedSet
 from impress_bench.benchmark.atelier.train.sizes import MODELS
 from impress_bench.benchmark.contract import PluginError, State
 from impress_bench.benchmark.harness.plugins.registry import Registry
-from impress_bench.benchmark.models import pixel_unet
 from impress_bench.benchmark.models.digest import folder_digest
+from impress_bench.benchmark.models.families import pixel_unet
 from impress_bench.benchmark.models.hub import SHIPPED_IN, place_of
 from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.benchmark.spec import parse_spec

@@ -20,7 +20,7 @@ from torch import Tensor
 from impress_bench.benchmark.atelier.train.job import Job
 from impress_bench.benchmark.atelier.train.loop import Schedule, bfloat16_if_fast, load_ema, train
 from impress_bench.benchmark.contract import Context
-from impress_bench.benchmark.models import pixel_unet
+from impress_bench.benchmark.models.families import pixel_unet
 from impress_bench.benchmark.models.hub import PLUGINS
 from impress_bench.benchmark.models.inpainting import masked_out
 from impress_bench.benchmark.models.susceptibility import drive, random_signs, share_left

@@ -32,7 +32,7 @@ from impress_bench.benchmark.atelier.train.loop import (
 )
 from impress_bench.benchmark.atelier.train.pairs import LEVELS, SEEN, UNSEEN, Kind, Maker, Pairs
 from impress_bench.benchmark.contract import Context
-from impress_bench.benchmark.models import pixel_unet
+from impress_bench.benchmark.models.families import pixel_unet
 from impress_bench.benchmark.models.hub import PLUGINS
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 from impress_bench.benchmark.pixels import round_to_8bit, to_tensor
