@@ -211,9 +211,10 @@ class _Run:
         if not isinstance(self._executor, LocalExecutor):
             self._executor.run(self.plan)
             return
-        count = min(self._workers, self._missing()) - 1
+        missing = self._missing()
+        count = min(self._workers, missing) - 1
         preset, root = self.plan.preset, self._store.root
-        if self._missing() and (problem := device_problem(preset.device)):
+        if missing and (problem := device_problem(preset.device)):
             raise ConfigError(f"{preset.where('device')}: {problem}")
         with worker_processes(preset, root, str(self._store.run), count, self._warn):
             self._executor.run(self.plan)
