@@ -32,15 +32,19 @@ class _Embedded:
 
     def __call__(self) -> LatentDiffusion:
         """The embedded latent diffusion model."""
-        from impress_bench.benchmark.models.families.stable_diffusion.loading import load
-
-        model = load(self._pack, self.digest())
+        model = self._load()
         if self._calibrated:
             return model
         from safetensors.torch import load_file
 
         model.autoencoder.load_state_dict(load_file(self._pack / UNCALIBRATED), strict=False)
         return model
+
+    def _load(self) -> LatentDiffusion:
+        """The model in the pack, by its family."""
+        from impress_bench.benchmark.models.families.stable_diffusion.loading import load
+
+        return load(self._pack, self.digest())
 
     def digest(self) -> str:
         """SHA-256 over the pack, and over which of its encoders is used."""

@@ -22,17 +22,10 @@ FLOW_PACK = Path(__file__).parent / "flow_pack"
 class EmbeddedFlow(_Embedded):
     """A registered model. Raises ConfigError where its weights are not there."""
 
-    def __call__(self) -> LatentDiffusion:
-        """The embedded rectified flow."""
+    def _load(self) -> LatentDiffusion:
         from impress_bench.benchmark.models.families.sd3.loading import load
 
-        model = load(self._pack, self.digest())
-        if self._calibrated:
-            return model
-        from safetensors.torch import load_file
-
-        model.autoencoder.load_state_dict(load_file(self._pack / UNCALIBRATED), strict=False)
-        return model
+        return load(self._pack, self.digest())
 
     def digest(self) -> str:
         needed = [self._pack / "model_index.json"]
