@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from impress_bench.benchmark.models.families.pixel_unet import PixelUNet
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
-RECIPE = "python -m impress_bench.benchmark.atelier.train purifier --pack DIR"
 #: The network's output of 1, as a change of a value in [0, 1].
 SCALE = 1 / 16
 #: In the folder of the weights: what they were trained on.
@@ -64,13 +63,7 @@ class Learned(Purifier):
 
     def skip(self, model: LatentDiffusion | None) -> str | None:
         """Where there are no weights."""
-        folder = place_of(self.weights)
-        if (folder / "config.json").is_file():
-            return None
-        return (
-            f"needs its network, and {folder} has none; train it by `{RECIPE}` and pass"
-            " learned[weights=DIR/plugins/learned]"
-        )
+        return pixel_unet.missing(place_of(self.weights), self.name, "purifier")
 
     def purify(self, images: Tensor, context: Context) -> Tensor:
         """Images without what the network takes for a protection, one at a time: convolutions of a

@@ -59,14 +59,7 @@ class Immuniser(Protection):
 
     def skip(self, subject: str, model: LatentDiffusion | None) -> str | None:
         """Where there are no weights."""
-        folder = place_of(self.weights)
-        if (folder / "config.json").is_file():
-            return None
-        return (
-            f"needs its network, and {folder} has none; train it by"
-            " `python -m impress_bench.benchmark.atelier.train immuniser --pack DIR` and pass"
-            " immuniser[weights=DIR/plugins/immuniser]"
-        )
+        return pixel_unet.missing(place_of(self.weights), self.name, "immuniser")
 
     def perturb(self, images: Tensor, context: Context) -> Tensor:
         """One pass per image, so that no image depends on its batch."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, ModelMixin, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTokenizer
 
 from impress_bench.benchmark.atelier import PACK
 from impress_bench.benchmark.atelier.train.data import PaintedSet
@@ -25,7 +25,7 @@ from impress_bench.benchmark.atelier.train.loop import (
     load_ema,
     train,
 )
-from impress_bench.benchmark.atelier.train.tokens import MAX_LENGTH, build_tokenizer
+from impress_bench.benchmark.atelier.train.tokens import build_tokenizer, text_config
 from impress_bench.benchmark.atelier.train.vae import to_model_range
 
 WIDTH, BATCH, MIN_SNR = 128, 64, 5.0
@@ -95,20 +95,7 @@ def train_denoiser(job: Job) -> dict[str, Any]:
 def _new(job: Job) -> tuple[CLIPTokenizer, CLIPTextModel, UNet2DConditionModel]:
     """A tokenizer, written into the pack, and networks of random weights."""
     tokenizer = build_tokenizer(job.pack / "tokenizer")
-    text_encoder = CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=WIDTH,
-            intermediate_size=4 * WIDTH,
-            projection_dim=WIDTH,
-            num_hidden_layers=3,
-            num_attention_heads=4,
-            max_position_embeddings=MAX_LENGTH,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    )
+    text_encoder = CLIPTextModel(text_config(tokenizer, WIDTH))
     return (
         tokenizer,
         text_encoder,

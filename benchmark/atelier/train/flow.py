@@ -18,7 +18,7 @@ import torch
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel
 from torch import Tensor
 from torch.nn.functional import pad
-from transformers import CLIPTextConfig, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 
 from impress_bench.benchmark.atelier.train.denoiser import (
     Captions,
@@ -34,7 +34,7 @@ from impress_bench.benchmark.atelier.train.loop import (
     load_ema,
     train,
 )
-from impress_bench.benchmark.atelier.train.tokens import MAX_LENGTH, build_tokenizer
+from impress_bench.benchmark.atelier.train.tokens import build_tokenizer, text_config
 
 BATCH = 64
 #: Zeros in the place of T5's tokens. diffusers' pipeline puts 256 there, which would make every
@@ -151,23 +151,8 @@ def _new(job: Job, tokenizer: CLIPTokenizer) -> Networks:
         pos_embed_max_size=side,  # in tokens: images of up to twice the side
         qk_norm="rms_norm",  # as Stable Diffusion 3.5
     )
-    return Networks(transformer, *(_text_encoder(each, tokenizer) for each in flow.texts))
-
-
-def _text_encoder(width: int, tokenizer: CLIPTokenizer) -> CLIPTextModelWithProjection:
-    config = CLIPTextConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=width,
-        intermediate_size=4 * width,
-        projection_dim=width,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        max_position_embeddings=MAX_LENGTH,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    return CLIPTextModelWithProjection(config)
+    configs = (text_config(tokenizer, width) for width in flow.texts)
+    return Networks(transformer, *(CLIPTextModelWithProjection(each) for each in configs))
 
 
 def _stored(pack: Path) -> Networks:

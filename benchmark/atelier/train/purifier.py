@@ -34,8 +34,9 @@ from impress_bench.benchmark.atelier.train.pairs import LEVELS, SEEN, UNSEEN, Ki
 from impress_bench.benchmark.contract import Context
 from impress_bench.benchmark.models.families import pixel_unet
 from impress_bench.benchmark.models.hub import PLUGINS
-from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+from impress_bench.benchmark.models.susceptibility import share_left
 from impress_bench.benchmark.pixels import round_to_8bit, to_tensor
+from impress_bench.leaderboard.statistics import auc
 from impress_bench.metrics import psnr
 
 BATCH = 64
@@ -127,50 +128,36 @@ def purifier_figures(network: UNet2DModel, maker: Maker, seen: Sequence[Kind]) -
     """
     model = maker.model()
     figures: dict[str, Any] = {}
+
+    @torch.no_grad()
+    def encode(images: Tensor) -> Tensor:
+        return torch.cat([model.encode(part) for part in images.split(64)])
+
     for kind in (*SEEN, *UNSEEN):
         group = "seen" if kind in seen else "unseen"
         pairs = maker.held_out(kind, 16)
         clean, protected = (to_tensor(x).to(model.device) for x in (pairs.clean, pairs.protected))
         faint = to_tensor(maker.held_out(kind, 4).protected).to(model.device)
         sizes = {"": _sizes(network, protected), "_4": _sizes(network, faint)}
-        still = _sizes(network, clean)
+        still, goal = _sizes(network, clean), encode(clean)
         results = {group: _purified(network, protected)}
         for quality in QUALITIES:
             jpeg = Jpeg(quality=quality)(protected, Context(torch.Generator()))
             results[f"jpeg_{quality}"] = jpeg.images
         for name, images in results.items():
-            left = latents_left(model, clean, protected, images)
+            left = share_left(encode, protected, images, goal)
             _put(figures, f"latents_left_{name}", kind, left)
             _put(figures, f"psnr_{name}", kind, psnr(images, clean))
         _put(figures, "psnr_protected", kind, psnr(protected, clean))
         for name, size in sizes.items():
-            figures.setdefault(f"auc_{group}{name}", {})[kind.label] = area(still, size)
+            figures.setdefault(f"auc_{group}{name}", {})[kind.label] = auc(still, size)
         if kind.label == SEEN[1].label:
             noise = torch.randint(0, 2, clean.shape, generator=torch.Generator().manual_seed(0))
             noisy = round_to_8bit((clean + 8 / 255 * (2 * noise.to(clean) - 1)).clamp(0, 1))
-            figures["auc_noise"] = area(still, _sizes(network, noisy))
+            figures["auc_noise"] = auc(still, _sizes(network, noisy))
             changed = psnr(_purified(network, clean), clean)
             figures["psnr_clean"] = changed[changed.isfinite()].mean().item()
     return figures
-
-
-def latents_left(
-    model: LatentDiffusion, clean: Tensor, protected: Tensor, purified: Tensor
-) -> Tensor:
-    """Squared distance of latents to those of `clean` after purification over before, (B,)."""
-    with torch.no_grad():
-        goal, before, after = (
-            torch.cat([model.encode(part) for part in images.split(64)])
-            for images in (clean, protected, purified)
-        )
-    return (after - goal).square().sum((1, 2, 3)) / (before - goal).square().sum((1, 2, 3))
-
-
-def area(clean: Tensor, protected: Tensor) -> float:
-    """Area under the ROC curve of scores (N,) of clean and (M,) of protected images: the chance
-    that a protected one scores higher; ties count half."""
-    difference = protected[:, None] - clean[None, :]
-    return ((difference > 0).double() + 0.5 * (difference == 0).double()).mean().item()
 
 
 def _images(pixels: Tensor) -> Tensor:
@@ -187,9 +174,9 @@ def _purified(network: UNet2DModel, images: Tensor) -> Tensor:
     return round_to_8bit((images - _residuals(network, images)).clamp(0, 1))
 
 
-def _sizes(network: UNet2DModel, images: Tensor) -> Tensor:
-    """Root mean squares (B,) of the residuals."""
-    return _residuals(network, images).square().mean((1, 2, 3)).sqrt()
+def _sizes(network: UNet2DModel, images: Tensor) -> list[float]:
+    """Root mean squares of the residuals, one per image."""
+    return _residuals(network, images).square().mean((1, 2, 3)).sqrt().tolist()
 
 
 def _put(figures: dict[str, Any], name: str, kind: Kind, values: Tensor) -> None:

@@ -47,6 +47,18 @@ def load(folder: Path, device: torch.device) -> UNet2DModel:
     return network.float().to(device).eval().requires_grad_(False)
 
 
+def missing(folder: Path, plugin: str, part: str) -> str | None:
+    """Why a plugin whose network the recipe `part` trains cannot run, and the way out; None if its
+    network is in `folder`."""
+    if (folder / "config.json").is_file():
+        return None
+    return (
+        f"needs its network, and {folder} has none; train it by"
+        f" `python -m impress_bench.benchmark.atelier.train {part} --pack DIR` and pass"
+        f" {plugin}[weights=DIR/plugins/{plugin}]"
+    )
+
+
 def run(network: UNet2DModel, inputs: Tensor) -> Tensor:
     """The network's answer (B, out_channels, H, W) to `inputs` (B, in_channels, H, W), whose sides
     are extended by their last values to what its levels divide."""
