@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from diffusers import UNet2DModel
+from scipy.stats import mannwhitneyu
 from torch import Tensor
 
 from impress_bench.attacks.jpeg import Jpeg
@@ -36,7 +37,6 @@ from impress_bench.benchmark.models.families import pixel_unet
 from impress_bench.benchmark.models.hub import PLUGINS
 from impress_bench.benchmark.models.susceptibility import share_left
 from impress_bench.benchmark.pixels import round_to_8bit, to_tensor
-from impress_bench.leaderboard.statistics import auc
 from impress_bench.metrics import psnr
 
 BATCH = 64
@@ -150,14 +150,21 @@ def purifier_figures(network: UNet2DModel, maker: Maker, seen: Sequence[Kind]) -
             _put(figures, f"psnr_{name}", kind, psnr(images, clean))
         _put(figures, "psnr_protected", kind, psnr(protected, clean))
         for name, size in sizes.items():
-            figures.setdefault(f"auc_{group}{name}", {})[kind.label] = auc(still, size)
+            figures.setdefault(f"auc_{group}{name}", {})[kind.label] = area(still, size)
         if kind.label == SEEN[1].label:
             noise = torch.randint(0, 2, clean.shape, generator=torch.Generator().manual_seed(0))
             noisy = round_to_8bit((clean + 8 / 255 * (2 * noise.to(clean) - 1)).clamp(0, 1))
-            figures["auc_noise"] = auc(still, _sizes(network, noisy))
+            figures["auc_noise"] = area(still, _sizes(network, noisy))
             changed = psnr(_purified(network, clean), clean)
             figures["psnr_clean"] = changed[changed.isfinite()].mean().item()
     return figures
+
+
+def area(clean: Sequence[float], protected: Sequence[float]) -> float:
+    """Area under the ROC curve: the chance that a protected image scores higher than a clean one;
+    ties count half."""
+    wins = mannwhitneyu(protected, clean).statistic
+    return float(wins) / (len(clean) * len(protected))
 
 
 def _images(pixels: Tensor) -> Tensor:
