@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impress_bench.benchmark.atelier import UNCALIBRATED
+from impress_bench.benchmark.atelier import PACK, UNCALIBRATED
 from impress_bench.benchmark.atelier.train.card_text import CALIBRATION, CARD, SAID
+from impress_bench.benchmark.atelier.train.sizes import MODELS
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.models.hub import PLUGINS
 
@@ -57,6 +59,8 @@ def check(part: str, model: str, pack: Path) -> None:
     if part != "figures" and part not in SAID[model]["recipes"]:
         raise ConfigError(f"{model} has no {part}; its parts are {_listed(SAID[model]['recipes'])}")
     needed = ("vae", "denoiser") if part == "figures" else NEEDS[part]
+    if MODELS[model].autoencoder_of is not None:
+        needed = tuple(name for name in needed if name != "encoder")  # in its vae, a copy
     missing = [name for name in needed if not _trained(name, model, pack)]
     if missing:
         raise ConfigError(
@@ -104,6 +108,8 @@ def record(part: str, model: str, job: Job) -> None:
     """
     from impress_bench.benchmark.atelier.train.job import description
 
+    if job.sizes.autoencoder_of is not None:
+        shutil.copytree(PACK / "vae", job.pack / "vae", dirs_exist_ok=True)
     check(part, model, job.pack)
     name = SAID[model]["denoiser"] if part == "denoiser" else part
     recipe = getattr(importlib.import_module(f"{__package__}.{name}"), f"train_{name}")

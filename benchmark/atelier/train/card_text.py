@@ -39,6 +39,11 @@ SECOND_INTRODUCTION = """
 What a protection or purifier may hold for the model that it meets, so that transfer can be
 measured: other widths and another seed than `atelier`'s.
 """
+SIBLING_INTRODUCTION = """
+Another denoiser behind the autoencoder of `atelier`, as Stable Diffusion 2.1 is behind that of 1.5:
+other widths, another seed, another text encoder, and v-prediction. `vae/` is a copy of `atelier`'s,
+calibrated as that is. What transfers to this model does so through the encoder that both share.
+"""
 FLOW_INTRODUCTION = """
 A generation that compresses less: a rectified flow, whose denoiser is a transformer, on latents of
 16 channels. It has the layout of Stable Diffusion 3 without T5, so that the same code runs it.
@@ -99,5 +104,15 @@ SAID: dict[str, dict[str, Any]] = {
         "recipes": ("vae", "encoder", "denoiser"),
         "denoiser": "flow",
         "network": "transformer",
+    },
+    "atelier-sibling": {
+        "title": "The atelier's sibling",
+        "introduction": SIBLING_INTRODUCTION,
+        "compression": COMPRESSION,
+        "parts": f"{DIFFUSION}.",
+        "options": "model atelier-sibling --pack benchmark/atelier/sibling_pack",
+        "recipes": ("denoiser",),
+        "denoiser": "denoiser",
+        "network": "unet",
     },
 }

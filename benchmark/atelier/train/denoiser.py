@@ -1,7 +1,8 @@
 """Recipe of the atelier's denoiser: UNet2DConditionModel and its CLIPTextModel, trained together.
 
-Loss: epsilon prediction (Ho et al. 2020) on Stable Diffusion's noise schedule, weighted by
-min-SNR-5 (Hang et al. 2023), which reaches recognisable samples in far fewer steps.
+Loss: epsilon prediction (Ho et al. 2020) or v-prediction (Salimans and Ho 2022) on Stable
+Diffusion's noise schedule, weighted by min-SNR-5 (Hang et al. 2023), which reaches recognisable
+samples in far fewer steps.
 """
 
 from __future__ import annotations
@@ -60,11 +61,12 @@ def train_denoiser(job: Job) -> dict[str, Any]:
     torch.manual_seed(job.sizes.seed)
     vae = AutoencoderKL.from_pretrained(pack / "vae").eval().to(device)
     tokenizer, text_encoder, unet = _stored(pack) if job.onward else _new(job)
-    scheduler = DDIMScheduler(**SCHEDULER)
+    scheduler = DDIMScheduler(**SCHEDULER, prediction_type=job.sizes.prediction)
     paintings = job.painted("pretrain", "pretrain", 400)
     latents = encode_all(vae, paintings.images)
     captions = Captions(paintings, tokenizer)
     weight = min_snr_weight(scheduler).to(device)
+    epsilon = job.sizes.prediction == "epsilon"
     modules = {"unet": unet.to(device), "text_encoder": text_encoder.to(device)}
 
     def loss(generator: torch.Generator) -> torch.Tensor:
@@ -76,7 +78,8 @@ def train_denoiser(job: Job) -> dict[str, Any]:
         with fast_arithmetic(device):
             context = text_encoder(captions.draw(index, generator).to(device)).last_hidden_state
             predicted = unet(noisy, timesteps, context).sample
-        error = (predicted.float() - noise).square().mean((1, 2, 3))
+        wanted = noise if epsilon else scheduler.get_velocity(clean, noise, timesteps)
+        error = (predicted.float() - wanted).square().mean((1, 2, 3))
         return (weight[timesteps] * error).mean()
 
     seed = job.sizes.seed + job.onward  # other draws than the steps before had
@@ -181,6 +184,7 @@ def sample_latents(
 
 
 def min_snr_weight(scheduler: DDIMScheduler) -> torch.Tensor:
-    """min(SNR, 5) / SNR for each of the 1,000 timesteps, for epsilon prediction."""
+    """min(SNR, 5) / SNR for each of the 1,000 timesteps, for epsilon prediction; over SNR + 1 for
+    v-prediction."""
     snr = scheduler.alphas_cumprod / (1 - scheduler.alphas_cumprod)
-    return snr.clamp(max=MIN_SNR) / snr
+    return snr.clamp(max=MIN_SNR) / (snr + (scheduler.config.prediction_type == "v_prediction"))
