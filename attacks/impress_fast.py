@@ -41,6 +41,8 @@ class FastImpress(Impress):
         length: root mean square of the first step; 0 to 1, on [0, 1] pixels.
         momentum: share of the former direction in the next one; 0 to 1, which stands still, no
             unit.
+        stop: share of the published image's objective at which that image's descent ends; 0 (never)
+            to 1, no unit. It takes one pass more than `steps` at most.
         alpha: weight of the LPIPS hinge; at least 0.
         lpips_budget: Delta, the LPIPS below which the hinge costs nothing; at least 0.
         sigma: standard deviation of the noise added at the start, not clipped; 0 to 2 on [-1, 1]
@@ -62,6 +64,7 @@ class FastImpress(Impress):
         steps: int = 10,
         length: float = 0.015,
         momentum: float = 0.5,
+        stop: float = 0.0,
         alpha: float = 0.1,
         lpips_budget: float = 0.1,
         sigma: float = 0.05,
@@ -72,9 +75,10 @@ class FastImpress(Impress):
             steps=steps, alpha=alpha, lpips_budget=lpips_budget, sigma=sigma,
             lpips_net=lpips_net, lpips_resize=lpips_resize,
         )  # fmt: skip
-        check_range(0, 1, length=length, momentum=momentum)
+        check_range(0, 1, length=length, momentum=momentum, stop=stop)
         self.length = length
         self.momentum = momentum
+        self.stop = stop
 
     def optimise(
         self,
@@ -87,14 +91,20 @@ class FastImpress(Impress):
         x = protected + self.sigma * randn_per_image(generators, protected)
         loss = self.objective(protected, model)
         direction = torch.zeros_like(x)
+        enough = self.stop * loss(protected) if self.stop else x.new_zeros(len(x))
         for step in range(self.steps):
             x.requires_grad_(True)
             with torch.enable_grad():
-                (gradient,) = torch.autograd.grad(loss(x).sum(), x)
+                value = loss(x)
+                (gradient,) = torch.autograd.grad(value.sum(), x)
+            going = ~(value.detach() <= enough)[:, None, None, None]  # what is not a number goes on
+            if not going.any():
+                break
             size = gradient.square().flatten(1).mean(dim=1).sqrt()[:, None, None, None]
             unit = gradient / size.clamp_min(torch.finfo(size.dtype).tiny)
             direction = self.momentum * direction + (1 - self.momentum) * unit
             length = self.length * (1 + math.cos(math.pi * step / self.steps)) / 2
-            x = (x.detach() - 2 * length * direction).clamp(-1, 1)
+            moved = (x.detach() - 2 * length * direction).clamp(-1, 1)
+            x = torch.where(going, moved, x.detach())
             progress(step + 1, self.steps)
-        return x
+        return x.detach()

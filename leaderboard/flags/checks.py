@@ -7,13 +7,13 @@ what a run has measured anyway.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import product
+from itertools import combinations, product
 from typing import NamedTuple
 
 from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.entries import ABSENT, Key
 from impress_bench.leaderboard.flags.evidence import Evidence, beyond
-from impress_bench.leaderboard.layout import parsed
+from impress_bench.leaderboard.layout import base, parsed
 
 #: LPIPS above which a perturbation is plain: the largest budget that GLAZE's authors offer is .1.
 PLAIN = 0.1
@@ -61,6 +61,19 @@ def _cheaper_purifier(seen: Evidence) -> Iterator[str]:
                     titles = seen.layout.title(other), seen.layout.title(reference)
                     case = f"{seen.layout.title(name)}: {' beats '.join(titles)}"
                     yield case if better else ""
+
+
+def _more_passes_harm(seen: Evidence) -> Iterator[str]:
+    passes = seen.layout.meta.passes
+    for name in seen.protections:
+        cheapest_first = sorted(
+            (each for each in seen.purifiers(name) if each in passes), key=passes.__getitem__
+        )
+        for less, more in combinations(cheapest_first, 2):
+            if base(less) == base(more) and passes[less] < passes[more]:
+                harms = beyond(seen.gap((name, less), (name, more)))
+                titles = seen.layout.title(less), seen.layout.title(more)
+                yield f"{seen.layout.title(name)}: {' beats '.join(titles)}" if harms else ""
 
 
 def _purifier_harms(seen: Evidence) -> Iterator[str]:
@@ -148,6 +161,15 @@ CHECKS: list[tuple[Flag, Callable[[Evidence], Iterator[str]]]] = [
             "read the strongest purifier of the row, not the reference one",
         ),
         _cheaper_purifier,
+    ),
+    (
+        Flag(
+            "more passes harm",
+            "of two rows of one purifier the one with fewer passes serves the exploit better",
+            "a purifier that overshoots is not the attacker that its length suggests",
+            "read the shorter row, and choose the length on validation subjects",
+        ),
+        _more_passes_harm,
     ),
     (
         Flag(

@@ -48,6 +48,41 @@ def test_each_image_goes_the_naive_way(tiny_model, smooth_images):
         assert torch.allclose(together[i : i + 1], alone, atol=2e-4)
 
 
+def test_each_image_stops_by_itself(tiny_model, smooth_images):
+    """At the first iterate that has its share of the objective; without, nothing changes."""
+    model, x0 = tiny_model(torch.float32), 2 * smooth_images(3, 64) - 1
+
+    def made(steps, stop=0.0):
+        # Its length falls with the steps left, so that a stopped run is compared with a whole one.
+        fast = FastImpress(steps=steps, length=0.03, stop=stop, **SETTINGS)
+        streams = per_image_generators(torch.Generator().manual_seed(0), 3)
+        seen = []
+        objective = fast.objective
+
+        def recorded(protected, given):
+            loss = objective(protected, given)
+
+            def told(x):
+                seen.append((x.detach().clone(), loss(x)))
+                return seen[-1][1]
+
+            return told
+
+        fast.objective = recorded
+        return fast.optimise(x0, model, streams, silent), seen
+
+    _, way = made(12)
+    before = FastImpress(**SETTINGS).objective(x0, model)(x0).detach()
+    shares = torch.stack([value.detach() / before for _, value in way])
+    stop = float(shares.min(dim=0).values.max()) * 1.2  # one that all images reach
+    stopped, seen = made(12, stop)
+    first = [int((shares[:, i] <= stop).nonzero()[0]) for i in range(3)]
+    assert len(set(first)) > 1, "a case in which images stop apart"
+    assert len(seen) == 1 + max(first) + 1
+    for i, step in enumerate(first):
+        assert torch.allclose(stopped[i], way[step][0][i], atol=1e-5)
+
+
 def test_a_step_is_as_long_as_it_is_told(tiny_model, smooth_images):
     """On [0, 1] pixels, whatever the gradient: of the first step the share that is not momentum."""
     model, x0 = tiny_model(torch.float32), smooth_images(2, 64) * 0.8 - 0.4

@@ -35,7 +35,7 @@ def flags(values, *, lpips=None, styles=None, second=None, subjects=SUBJECTS):
     meta = BoardMeta(
         metrics={TASK: [MetricInfo("score", "Score", True), MetricInfo("second", "Second", True)]},
         reference_protection="glaze",
-        passes={"jpeg": 0.0, "impress": 90.0},
+        passes={"jpeg": 0.0, "impress[steps=9]": 9.0, "impress": 90.0},
     )
     board = build(
         CELLS.frame(rows), PROTECTIONS.frame(moved), INSPECTIONS.frame(seen), Layout(meta)
@@ -48,6 +48,7 @@ def flags(values, *, lpips=None, styles=None, second=None, subjects=SUBJECTS):
 
 PLAIN = {("identity", "none"): 0.9, ("random-noise", "none"): 0.9, ("glaze", "none"): 0.3}
 PURIFIED = {**PLAIN, ("glaze", "impress"): 0.8, ("glaze", "jpeg"): 0.4, ("identity", "jpeg"): 0.88}
+SHORTER = {**PURIFIED, ("glaze", "impress[steps=9]"): 0.5}
 ADAPTED = {**PURIFIED, ("glaze+o-pgd", "none"): 0.5, ("glaze+o-pgd", "impress"): 0.6}
 
 CASES = [
@@ -60,6 +61,10 @@ CASES = [
     (
         "a cheaper purifier is better", {**PURIFIED, ("glaze", "jpeg"): 0.85}, {}, PURIFIED, {},
         "glaze: jpeg beats impress",
+    ),
+    (
+        "more passes harm", {**SHORTER, ("glaze", "impress[steps=9]"): 0.85}, {}, SHORTER, {},
+        "glaze: impress[steps=9] beats impress",
     ),
     (
         "a purifier harms", {**PURIFIED, ("identity", "jpeg"): 0.5}, {}, PURIFIED, {},
@@ -100,6 +105,6 @@ def test_every_flag_has_a_case():
 def test_checks_without_their_rows_are_named():
     _, lacking, _ = flags(PLAIN)
     assert lacking == {
-        "visible", "adapted is weaker", "a cheaper purifier is better", "a purifier harms",
-        "the judge sees the decoder",
+        "visible", "adapted is weaker", "a cheaper purifier is better", "more passes harm",
+        "a purifier harms", "the judge sees the decoder",
     }  # fmt: skip
