@@ -69,6 +69,11 @@ class Layout:
             return str(parsed(str(named)))
         return self.meta.reference_protection if noise == base(noise) else None
 
+    def made_on(self, protection: str) -> tuple[str, ...]:
+        """The models that a protection was computed on: its own surrogate, else the run's."""
+        surrogate = parsed(protection).parameter("surrogate")
+        return (self.meta.model if surrogate is None else str(surrogate),)
+
     def matches(self, name: str, protection: str) -> bool:
         """Whether a row is noise that is as visible as a protection, or as what that adapts."""
         if self.kind(name) != "noise":

@@ -21,6 +21,7 @@ from impress_bench.leaderboard.boards import (
     table_2,
     table_3,
     task_table,
+    transfer,
     visibility,
     worst_case,
 )
@@ -112,6 +113,7 @@ def _built(
         *adaptive.build(cells, layout),
         *[matrix.build(cells, layout, task) for task in sorted(set(cells["task"]))],
         worst_case.build(cells, layout),
+        transfer.build(cells, layout),
         visibility.build(protections, layout),
         inconsistency.build(inspections, layout),
         diagnostics.build(notes, layout),

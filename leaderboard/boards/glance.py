@@ -70,14 +70,14 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
             ]
             for state in (none, purifier):
                 result = _taken(found.entries, name, state, metric, found.protections, layout)
-                row.append("" if result is None else _marked(result[1][0], metric))
+                row.append("" if result is None else marked(result[1][0], metric))
                 if result is not None:
                     against, (summary, ended, why) = result
                     key = Key(f"{against} - {name}", state, metric.name)
                     records.append(
                         record(NAME, task, key, summary, metric.higher_is_better, ended, why)
                     )
-            row += [_strongest(found.entries, name, metric, layout), _passes(layout, name)]
+            row += [_strongest_text(found.entries, name, metric, layout), _passes(layout, name)]
             rows.append(row)
         survives = f"Survives {layout.title(purifier)}"
         headers = ["", "Visible", metric.title, "Takes", survives, "Strongest", "Passes"]
@@ -142,28 +142,45 @@ def _taken(
     return None
 
 
-def _strongest(entries: Mapping[Key, Entry], name: str, metric: MetricInfo, layout: Layout) -> str:
-    """The purifier with the best mean of those run for all subjects of the row, and that mean."""
-    if layout.kind(name) != "protection":
-        return ""
+def strongest(
+    entries: Mapping[Key, Entry],
+    name: str,
+    metric: MetricInfo,
+    layout: Layout,
+    *,
+    among_all: bool = False,
+) -> tuple[str, float] | None:
+    """The purifier with the best mean of those run for all subjects of the row, and that mean; the
+    absence of one is among them with `among_all`."""
+    left_out = ("",) if among_all else ("", layout.roles.no_purifier)
     found = {
         key.purifier: entry
         for key, entry in entries.items()
         if key.protection == name
         and key.metric == metric.name
-        and key.purifier not in ("", layout.roles.no_purifier)
+        and key.purifier not in left_out
         and entry.summary.mean is not None
     }
     most = max((entry.summary.n for entry in found.values()), default=0)
     means = {name: entry.summary.mean or 0.0 for name, entry in found.items()
              if entry.summary.n == most}  # fmt: skip
     if not means:
-        return ""
+        return None
     best = (max if metric.higher_is_better else min)(means, key=lambda one: means[one])
-    return f"{layout.title(best)} {numbers([means[best]], metric.percent)[0]}"
+    return best, means[best]
 
 
-def _marked(summary: Summary, metric: MetricInfo) -> str:
+def _strongest_text(
+    entries: Mapping[Key, Entry], name: str, metric: MetricInfo, layout: Layout
+) -> str:
+    best = strongest(entries, name, metric, layout)
+    if layout.kind(name) != "protection" or best is None:
+        return ""
+    return f"{layout.title(best[0])} {numbers([best[1]], metric.percent)[0]}"
+
+
+def marked(summary: Summary, metric: MetricInfo) -> str:
+    """A difference with its interval, marked if that lies beyond 0 with subjects enough."""
     beyond = summary.low is not None and summary.high is not None
     beyond = beyond and (summary.low > 0 or summary.high < 0)  # type: ignore[operator]
     mark = " *" if beyond and summary.n >= FEW else ""

@@ -75,7 +75,7 @@ class Planner:
             for place, subject in enumerate(chosen[planned.name]):
                 blocks = tuple(block.covers(place) for block in preset.matrix)
                 if blocks not in rows:
-                    rows[blocks] = rows_of(self.resolver, planned.spec, place)
+                    rows[blocks] = rows_of(self.resolver, planned, place)
                 SubjectPlanner(self.resolver, plan, planned, subject).add(rows[blocks])
         if not plan.cells:
             raise ConfigError(f"{preset.where('subjects')}: nothing to run: no cell is left")
@@ -137,10 +137,14 @@ class Planner:
     def _choose_subjects(self) -> dict[str, tuple[str, ...]]:
         wanted = self.preset.subjects
         offered = {task.name: task.subjects for task in self.plan.tasks}
+        plain = {task.name: task.spec.name for task in self.plan.tasks}
         if wanted is None or isinstance(wanted, int):
             return {name: subjects[:wanted] for name, subjects in offered.items()}
         if isinstance(wanted, dict):
-            return {name: subjects[: wanted.get(name)] for name, subjects in offered.items()}
+            return {
+                name: subjects[: wanted.get(name, wanted.get(plain[name]))]
+                for name, subjects in offered.items()
+            }
         known = list(dict.fromkeys(name for subjects in offered.values() for name in subjects))
         for name in wanted:
             if name not in known:

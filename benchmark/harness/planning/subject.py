@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from impress_bench.benchmark.contract import PluginError
@@ -40,12 +41,12 @@ class Row(NamedTuple):
     columns: tuple[Column, ...]
 
 
-def rows_of(resolver: Resolver, task: Spec, place: int) -> list[Row]:
+def rows_of(resolver: Resolver, planned: PlannedTask, place: int) -> list[Row]:
     """The rows of the subject at a place of a task's, from 0, in order; a protection that is
     crossed with nothing has none."""
-    preset = resolver.preset
+    preset, task = resolver.preset, planned.spec
     purifiers = [
-        (spec, Column(str(spec), resolver.resolve("purifiers", spec, task.name)))
+        (spec, Column(str(spec), _held(resolver.resolve("purifiers", spec, task.name), planned)))
         for spec in preset.specs("purifiers")
     ]
     rows = [
@@ -176,7 +177,7 @@ class SubjectPlanner:
                 place=place,
                 images=images,
                 seed=seed,
-                model_identity=self.resolver.model_of("target"),
+                model_identity=self.resolver.model_of("target", self.planned.component),
                 control=control,
                 scene=self._scene,
             )
@@ -242,7 +243,7 @@ class SubjectPlanner:
                 original=self.original,
                 images=images,
                 source=self.resolver.inconsistency_source,
-                model_identity=self.resolver.model_of("target"),
+                model_identity=self.resolver.model_of("target", self.planned.component),
                 scene=self._judged,
             )
         )
@@ -254,6 +255,16 @@ class SubjectPlanner:
 
     def _place(self, protection: str, purifier: str, seed: int | None = None) -> Place:
         return Place(self._task, self.subject, protection, purifier, seed)
+
+
+def _held(purifier: Component | PluginError, planned: PlannedTask) -> Component | PluginError:
+    """A purifier as a task is attacked with it: who exploits a target of the task's own purifies
+    with that too, unless a surrogate is named."""
+    target = planned.component.surrogate
+    if isinstance(purifier, PluginError) or purifier.surrogate or not target:
+        return purifier
+    digest = planned.component.surrogate_digest
+    return replace(purifier, surrogate=target, surrogate_digest=digest)
 
 
 def _sound(component: Component | PluginError) -> Component:

@@ -30,7 +30,7 @@ class Component:
     adaptations: applied to a protection, from left to right. then: purifiers that follow it.
     files: digests of the files that its parameters name.
     shown: a metric's title, direction and needs.
-    surrogate: the model that it holds instead of its role's, "" for its role's.
+    surrogate: the model that it holds instead of its role's, "" for its role's; a task's target.
     surrogate_digest: the digest of that model.
     """
 

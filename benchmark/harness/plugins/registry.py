@@ -46,9 +46,10 @@ KINDS = {
 
 
 Settings = Mapping[str, Mapping[str, Any]]
-#: A setting of every protection and purifier, beside its own parameters.
-SURROGATE = "surrogate"
-HOLDERS = ("protections", "purifiers")
+#: A setting of every protection and purifier, and one of every task, beside its own parameters: the
+#: model that it holds instead of its role's.
+SURROGATE, TARGET = "surrogate", "target"
+HOLDERS = {"protections": SURROGATE, "purifiers": SURROGATE, "tasks": TARGET}
 DECIDED_KEYS = {"parameters", "requires", "injects", "files", "shown", "title"}
 
 
@@ -107,7 +108,7 @@ class Registry:
         then = tuple(self.resolve(group, follower, settings) for follower in spec.then)
         entry = self.entry(group, spec.name)
         given = {**settings.get(group, {}).get(spec.name, {}), **dict(spec.parameters)}
-        surrogate = str(given.pop(SURROGATE, "")) if group in HOLDERS else ""
+        surrogate = str(given.pop(HOLDERS[group], "")) if group in HOLDERS else ""
         for part in then:
             _refuse_surrogate(part, "a chain holds one model; name it in the first")
         name, version, code = self._provenance(kind, entry)
@@ -157,9 +158,10 @@ class Registry:
             "shown": shown_of(draft, factory) if draft.kind == "metric" else {},
             "title": known.title or readable(draft.name),
         }
-        if SURROGATE in decided["parameters"] and draft.kind != "task":
+        reserved = TARGET if draft.kind == "task" else SURROGATE
+        if reserved in decided["parameters"]:
             plugin = f"{draft.kind} {draft.label}"
-            message = f"has a parameter {SURROGATE!r}, which the benchmark reserves; rename it"
+            message = f"has a parameter {reserved!r}, which the benchmark reserves; rename it"
             raise PluginError(plugin, message)
         drafted = replace(
             draft,

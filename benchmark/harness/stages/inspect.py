@@ -60,7 +60,8 @@ class Inspect(Stage):
         from impress_bench.benchmark.pixels import to_pixels
         from impress_bench.metrics import lpips_budget
 
-        images, model = images_of(inputs["images"]), env.model("target")
+        images = images_of(inputs["images"])
+        model = env.model("target", self.task.surrogate)
         noise = generator("inspect", self.task_name, self.subject)
         originals = to_tensor(images_of(inputs["original"]), env.device)
         pixels = to_tensor(images, env.device)

@@ -25,7 +25,7 @@ load_tiny.digest = lambda: Tiny.digest
 
 
 class Other(Tiny):
-    """Another model, that a protection or purifier may hold."""
+    """Another model, that a protection or purifier may hold, or a task as its target."""
 
     digest = "tiny-2"
 
@@ -61,10 +61,10 @@ class Copying(Task):
     def exploit(self, subject, images, model, seed, progress, control=None):
         time.sleep(float(os.environ.get("FAKE_DELAY", "0")))
         progress(1, 1)
-        assert model.digest == "tiny-1"
+        darker = {"tiny-1": 0, "tiny-2": 30}[model.digest]
         noise = np.random.default_rng(seed).integers(-9, 9, images.images.shape)
         pixels = np.zeros_like(images.images) if control == "blank" else images.images
-        copied = (pixels.astype(int) + noise).clip(0, 255).astype(np.uint8)
+        copied = (pixels.astype(int) + noise - darker).clip(0, 255).astype(np.uint8)
         shown = () if control else tuple(f"copy of {name}" for name in images.names)
         return ImageSet(copied, images.names, shown)
 
