@@ -46,10 +46,8 @@ class Auto(Purifier):
     member and image. The first call for a surrogate in a process also takes 25 paintings through it
     twice.
 
-    Blind spots of the rule: a member may carry along what the protection makes the surrogate see,
-    into images that are consistent and, if that was moved a little, near; and a protection that is
-    consistent as published leaves little to gain. Only the worst case over purifiers, which is
-    chosen by the score, shows both.
+    Blind spot of the rule: a protection that is consistent as published leaves little to gain. Only
+    the worst case over purifiers, which is chosen by the score, shows what it withstands.
 
     Notes for each image: "auto-NAME" (1 for the member that was taken, 0 for the others),
     "auto-met" (1 if the rule was satisfied) and "auto-left" (the share of the published image's

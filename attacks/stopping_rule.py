@@ -1,5 +1,5 @@
 """When `auto` stops: purified images brought as near to the surrogate's image space as its own
-autoencoder brings clean ones, and still near the published images.
+autoencoder brings any clean one, and still near the published images.
 
 The rule knows the images, the surrogate and other people's clean paintings: no label, no judge, no
 target model, and nothing of the images before they were protected.
@@ -28,8 +28,6 @@ from impress_bench.metrics import lpips_budget
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
-#: The share of clean paintings that count as brought near.
-SHARE = 0.9
 #: LPIPS that is always near: the largest budget that GLAZE's authors offer.
 NEAR = 0.1
 #: How much further than a VAE round trip moves a clean painting is near too.
@@ -48,8 +46,8 @@ class Findings(NamedTuple):
 
 
 class Clean(NamedTuple):
-    """VAE round trips of clean paintings: the share of inconsistency that at most is left of
-    `SHARE` of them, and the median LPIPS that they move."""
+    """VAE round trips of clean paintings: the least share of inconsistency that is left of one, and
+    the median LPIPS that they move."""
 
     left: float
     distance: float
@@ -57,9 +55,10 @@ class Clean(NamedTuple):
 
 @dataclass(frozen=True)
 class StoppingRule:
-    """A subject's images are done if the median share of inconsistency that is left is at most that
-    of clean paintings, and the median LPIPS to the published images at most `NEAR`, or `ROOM` times
-    that of clean paintings."""
+    """A subject's images are done if the median share of inconsistency that is left is at most the
+    least of clean paintings, and the median LPIPS to the published images at most `NEAR`, or `ROOM`
+    times that of clean paintings. A laxer share takes an image for purified that was only blurred,
+    which the autoencoder reproduces more easily too."""
 
     model: LatentDiffusion
     clean: Clean
@@ -116,7 +115,7 @@ def measure_clean(model: LatentDiffusion, images: Tensor) -> Clean:
         before = (images - torch.cat(parts)).square().mean((1, 2, 3)).clamp(min=TINY)
         left = inconsistency(model, decoded) / before
         distances = _lpips(decoded, images)
-    return Clean(float(left.float().quantile(SHARE)), median(distances.tolist()))
+    return Clean(float(left.min()), median(distances.tolist()))
 
 
 @lru_cache(maxsize=2)
