@@ -16,10 +16,10 @@ hand back what the surrogate decodes, which is consistent whatever the latents h
 `learned`, which was trained on protections of this package and on one model: its row stands beside.
 
 Settings are those that the purifiers' authors or this package's presets use, IMPRESS's shortened
-with the rate raised. `impress-fast` stops an image at .04 of its objective, a little below the share
-at which the rule does. List, lengths and that share were chosen on validation artists and photos;
-who changes them after a look at scores no longer has an ensemble without parameters. A purifier that
-is added here goes where its passes belong.
+with the rate raised. `impress-fast` stops an image at .04 of its objective, a little below the
+share at which the rule does. List, lengths and that share were chosen on validation artists and
+photos; who changes them after a look at scores no longer has an ensemble without parameters. A
+purifier that is added here goes where its passes belong.
 """
 
 from __future__ import annotations

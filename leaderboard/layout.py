@@ -70,9 +70,17 @@ class Layout:
         return self.meta.reference_protection if noise == base(noise) else None
 
     def made_on(self, protection: str) -> tuple[str, ...]:
-        """The models that a protection was computed on: its own surrogate, else the run's."""
-        surrogate = parsed(protection).parameter("surrogate")
-        return (self.meta.model if surrogate is None else str(surrogate),)
+        """The models that a protection was computed on: its own surrogate, else the run's model,
+        and those that an adaptation to several adds."""
+        spec = parsed(protection)
+        surrogate = spec.parameter("surrogate")
+        further = [
+            model
+            for part in spec.adaptations
+            if part.name == self.roles.ensemble
+            for model in str(part.parameter("models")).split()
+        ]
+        return (self.meta.model if surrogate is None else str(surrogate), *further)
 
     def matches(self, name: str, protection: str) -> bool:
         """Whether a row is noise that is as visible as a protection, or as what that adapts."""

@@ -34,6 +34,8 @@ class Roles(BaseModel):
     #: The adaptations of Tables 3 to 5, and of Table 6.
     term: str = "consistency"
     orthogonal: str = "o-pgd"
+    #: The adaptation to several models, which its parameter `models` names with spaces between.
+    ensemble: str = "surrogates"
 
 
 class BoardMeta(BaseModel):

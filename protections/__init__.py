@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from impress_bench.protections.adaptations.consistency import Consistency
     from impress_bench.protections.adaptations.o_pgd import OPgd
     from impress_bench.protections.adaptations.purifier_aware import PurifierAware
+    from impress_bench.protections.adaptations.surrogates import Surrogates
     from impress_bench.protections.adv_paint import AdvPaint
     from impress_bench.protections.advdm import AdvDM
     from impress_bench.protections.aspl import Aspl
@@ -77,6 +78,7 @@ _HOMES = {
     "Solver": "impress_bench.protections.base",
     "StyleGuard": "impress_bench.protections.style_guard",
     "StyleProtect": "impress_bench.protections.style_protect",
+    "Surrogates": "impress_bench.protections.adaptations.surrogates",
 }
 
 __all__ = [
@@ -116,6 +118,7 @@ __all__ = [
     "Solver",
     "StyleGuard",
     "StyleProtect",
+    "Surrogates",
 ]
 
 

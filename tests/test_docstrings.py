@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 
 import pytest
 
+from impress_bench.protections.adaptations.surrogates import Surrogates
 from impress_bench.protections.partial import Partial
 from impress_bench.protections.solvers.adam_hinge import AdamHinge
 from impress_bench.protections.solvers.pgd import Pgd
@@ -15,6 +16,7 @@ from impress_bench.protections.solvers.pgd import Pgd
 GROUPS = ("protections", "purifiers", "adaptations")
 NEEDED = {
     Partial: {"of": "glaze"},
+    Surrogates: {"models": "atelier"},
     Pgd: {"steps": 1, "step": 0.1, "linf": 0.1},
     AdamHinge: {"steps": 1, "lr": 0.01, "p": 0.1, "alpha": 1.0},
 }

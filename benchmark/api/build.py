@@ -58,6 +58,15 @@ class Chosen:
     registry: Registry
     settings: Mapping[str, Mapping[str, Any]]
 
+    def further_models(self) -> list[str]:
+        """Names of the models that it uses beside the surrogate."""
+        names: list[str] = []
+        part = self.plugin
+        while part is not None:
+            names += getattr(part, "model_names", ())
+            part = getattr(part, "base", None)
+        return names
+
     def required(self) -> dict[str, Chosen]:
         """The protections whose results it requires, by the names that it asks by."""
         names = hooks(self.plugin, ProtectionHooks).requires()

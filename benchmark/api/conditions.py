@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from impress_bench.benchmark.api.build import Chosen, Kind
 from impress_bench.benchmark.api.results import Distances
 from impress_bench.benchmark.contract import Context, ImageSet, PluginError, State
 from impress_bench.benchmark.errors import plugin_error
+from impress_bench.benchmark.further_models import with_models
 from impress_bench.benchmark.harness.plugins.models import load_model
 from impress_bench.benchmark.harness.stages.environment import Environment
 from impress_bench.benchmark.harness.storage.keys import derive_seed
@@ -72,17 +73,20 @@ def check_notes(plugin: str, notes: Mapping[str, Distances], images: ImageSet) -
 
 @dataclass(frozen=True)
 class Conditions:
-    """Of one call: the surrogate, the seed, and what is called with the steps done."""
+    """Of one call: the surrogate, the seed, what is called with the steps done, and the models
+    beside the surrogate that a protection names."""
 
     model: LatentDiffusion
     seed: int
     progress: Progress | None
+    further: Mapping[str, LatentDiffusion] = field(default_factory=dict)
 
     def context(self, role: str, **more: Any) -> Context:
         """The context of a plugin in the role of "protect" or "purify"."""
         if self.progress is not None:
             more["progress"] = self.progress
-        return Context(generator=generator(role, self.seed), model=self.model, **more)
+        context = Context(generator=generator(role, self.seed), model=self.model, **more)
+        return with_models(context, self.further)
 
     def tensor(self, images: ImageSet) -> Tensor:
         """The images (N, 3, H, W) in [0, 1], where the model is."""

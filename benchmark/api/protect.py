@@ -29,6 +29,7 @@ from impress_bench.benchmark.contract import (
     hooks,
 )
 from impress_bench.benchmark.harness.config.preset import Preset
+from impress_bench.benchmark.harness.plugins.models import load_further
 from impress_bench.benchmark.pixels import to_pixels
 
 if TYPE_CHECKING:
@@ -105,12 +106,13 @@ def protect(
         check_count("titles", len(titles), clean)
     kept = None if masks is None else read_masks(masks, clean)
     given = replace(clean, titles=tuple(titles), masks=kept)
-    conditions = Conditions(loaded(model), seed, progress)
-    if budgets is None:
-        return _protected(given, choose("protection", spec, preset), conditions)
-    specs = with_budgets(spec, budgets)
+    specs = {"": spec} if budgets is None else with_budgets(spec, budgets)
     chosen = {budget: choose("protection", one, preset) for budget, one in specs.items()}
-    return Sweep({budget: _protected(given, one, conditions) for budget, one in chosen.items()})
+    surrogate = loaded(model)
+    named = dict.fromkeys(name for one in chosen.values() for name in one.further_models())
+    conditions = Conditions(surrogate, seed, progress, load_further(named, surrogate))
+    made = {budget: _protected(given, one, conditions) for budget, one in chosen.items()}
+    return made[""] if budgets is None else Sweep(made)
 
 
 def _protected(clean: ImageSet, chosen: Chosen, conditions: Conditions) -> ImageResult:

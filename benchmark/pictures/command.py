@@ -19,7 +19,7 @@ from rich.progress import (
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.config.loading import load_preset
-from impress_bench.benchmark.harness.plugins.models import load_model
+from impress_bench.benchmark.harness.plugins.models import load_further, load_model
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.pictures.jobs import Job, Outcome, resolve
 from impress_bench.benchmark.pictures.sources import find_files
@@ -53,6 +53,9 @@ def run_job(
         component, required = resolve(registry, kind, spec, settings)
         component.create()
         surrogate = load_model(model, registry=registry)
+        parts = (component, *required.values())
+        named = dict.fromkeys(name for part in parts for name in part.further_models)
+        further = load_further(named, surrogate, registry)
     except PluginError as error:
         raise ConfigError(str(error)) from None
     try:
@@ -79,6 +82,7 @@ def run_job(
         max_megapixels,
         force,
         lambda done, total: bars.update(one, completed=done, total=total),
+        further,
     )
     with bars if shown else nullcontext():
         for outcome in job.run(files):

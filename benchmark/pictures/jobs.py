@@ -35,6 +35,7 @@ from impress_bench.benchmark.datasets.pictures import (
     read_picture,
 )
 from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.further_models import with_models
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.storage.keys import derive_seed
@@ -87,7 +88,7 @@ class Outcome:
 class Job:
     """What is done to every image. `component` is the plugin, `required` the protections whose
     results it asks for, by the names it asks by; `masks`, a folder, white on what an editor
-    keeps."""
+    keeps; `further` the models beside `model` that a protection names."""
 
     component: Component
     required: Mapping[str, Component]
@@ -98,6 +99,7 @@ class Job:
     max_megapixels: float = 100.0
     force: bool = False
     progress: Callable[[int, int], None] = lambda done, total: None
+    further: Mapping[str, LatentDiffusion] = field(default_factory=dict)
 
     def run(self, files: Files) -> Iterator[Outcome]:
         """Outcomes, one per file, as they come. Raises ConfigError."""
@@ -191,7 +193,7 @@ class Job:
             plugin = component.create()
             if reason := self._reason_to_skip(component, plugin, name):
                 raise PluginError(label, f"does not apply: {reason}", State.SKIPPED)
-            return plugin(shown, context)
+            return plugin(shown, with_models(context, self.further))
         except PluginError:
             raise
         except MemoryError:

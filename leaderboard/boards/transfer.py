@@ -31,8 +31,8 @@ TEXT = (
     "measured against noise that is as visible, on the same target and after the same purifier, "
     "with a 95 % interval over paired subjects; above 0 it protects. The worst case is after the "
     "purifier with the best mean for the exploit, which is chosen on the scores that it is shown "
-    "with; purifiers work on the model that exploits. White box: made on the very model. * marks "
-    "intervals that lie beyond 0 with six subjects or more."
+    "with; purifiers work on the model that exploits. White box: made on this model, alone or with "
+    "others. * marks intervals that lie beyond 0 with six subjects or more."
 )
 
 
@@ -127,7 +127,7 @@ def _taken(
                 record(table, measured.name, key, took, metric.higher_is_better, state, reason)
             )
             after = f", {layout.title(purifier)}" if worst else ""
-            box = "white box: " if models == (model,) else ""
+            box = "white box: " if model in models else ""
             row.append(f"{box}{marked(took, metric)}{after}")
         rows.append(row)
     headers = ["", "Made on", *(f"Met on {target.model}" for target in targets)]

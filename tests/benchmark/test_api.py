@@ -21,12 +21,14 @@ from impress_bench.benchmark.contract import Budget, PluginError, State
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.pixels import to_pixels, to_tensor
 from impress_bench.protections import (
+    BlurGuard,
     Consistency,
     Glaze,
     GradientProtection,
     OPgd,
     PhotoGuardEncoder,
     Protection,
+    Surrogates,
 )
 from impress_bench.protections.solvers.pgd import Pgd
 
@@ -291,6 +293,17 @@ def test_adaptations_that_need_other_results_get_them(pixels, model):
     assert own.linf.max() <= 4 / 255 + 1e-6
     noise = protect(pixels, f"random-noise[match={ENCODER}]", model=model)
     assert (noise.lpips >= protect(pixels, ENCODER, model=model).lpips - 1e-6).all()
+
+
+def test_further_models_are_loaded_by_their_names(smooth_images):
+    spec = f"{ENCODER}+surrogates[models=atelier-second]+blurguard[steps=3,sigma_steps=1]"
+    images = smooth_images(1, 64)
+    written = protect(images, spec)
+    many = Surrogates(models="atelier-second")(PhotoGuardEncoder(steps=2), "base")
+    composed = protect(images, BlurGuard(steps=3, sigma_steps=1)(many, "any label"))
+    np.testing.assert_array_equal(written.images, composed.images)
+    with pytest.raises(ConfigError, match="atelier is one of the models already"):
+        protect(images, f"{ENCODER}+surrogates[models=atelier]")
 
 
 def test_purify_sees_no_originals_and_passes_them_on(pixels, model):

@@ -11,7 +11,9 @@ import pytest
 import torch
 
 from impress_bench.attacks.testing import PurifierConformance
+from impress_bench.benchmark import load_model
 from impress_bench.benchmark.contract import PluginError, State
+from impress_bench.benchmark.further_models import with_models
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.models.families import pixel_unet
 from impress_bench.benchmark.pixels import check_images, round_to_8bit
@@ -55,6 +57,7 @@ ADAPTATIONS = {
     "purifier": (
         "photoguard-encoder[steps=1]+purifier[expects=impress-unrolled[steps=1],mode=through]"
     ),
+    "surrogates": "photoguard-encoder[steps=2]+surrogates[models=atelier,draws=1]",
 }
 PURIFIERS = {
     "none": "none",
@@ -119,7 +122,8 @@ def photos_and_context(model, conformance, plugin):
 
     case = Case()
     photos = case.photos(1, (model.image_size, model.image_size))
-    return photos, lambda: case.context(photos)
+    models = {name: load_model(name) for name in getattr(plugin, "model_names", ())}
+    return photos, lambda: with_models(case.context(photos), models)
 
 
 @pytest.mark.parametrize("name", [*ours("protections"), *ours("adaptations")])

@@ -89,7 +89,8 @@ def _apply(folder: Path, job: Mapping[str, Any], component: Component) -> dict[s
     if model is None:
         reference = next((moved.images for moved in question.results.values()), None)
         return {"values": ask_metric(component, question.images, reference)}
-    answer = ask(question, model, job["device"], env.progress)
+    further = {name: env.model(role, name) for name in component.further_models}
+    answer = ask(question, model, job["device"], env.progress, further)
     for name, pixels in zip(answer.images.names, answer.images.images, strict=True):
         Image.fromarray(pixels).save(folder / IMAGES_OUT / f"{name}.png")
     return _document(answer, env)

@@ -88,8 +88,8 @@ def _sources(
             yield source, missing
         if is_source(source := judging.get("diffusion_model", "")):
             yield source, model_problem
-        if is_source(component.surrogate):
-            yield component.surrogate, model_problem
+        for source in filter(is_source, (component.surrogate, *component.further_models)):
+            yield source, model_problem
     for source in filter(is_source, preset.models.roles().values()):
         yield source, model_problem
 

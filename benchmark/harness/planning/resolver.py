@@ -65,7 +65,23 @@ class Resolver:
         if component.surrogate:
             digest = self._model_digest(f"{spec}: surrogate", component.surrogate)
             component = replace(component, surrogate_digest=digest)
+        if component.further_models:
+            component = replace(component, further_models=self._further(spec, component))
         return component
+
+    def _further(self, spec: Spec, component: Component) -> dict[str, str]:
+        """The digests of the models that a component holds beside its surrogate. Raises ConfigError
+        for one that it holds already, under the same name or another."""
+        held = component.surrogate or self.preset.models.protection
+        known = {self._model_digest("models.protection", held): held}
+        for name in component.further_models:
+            digest = self._model_digest(f"{spec}: models", name)
+            if digest in known:
+                same = "" if name == known[digest] else f", which is {known[digest]},"
+                told = f"{name}{same} is one of its models already; leave it out"
+                raise ConfigError(f"{spec}: {told}")
+            known[digest] = name
+        return {name: digest for digest, name in known.items() if name != held}
 
     def model_of(self, role: str, component: Component | None = None) -> str:
         """What identifies the model that a component holds, its own surrogate or its role's: the
@@ -73,6 +89,12 @@ class Resolver:
         name = component.surrogate if component is not None else ""
         name = name or self.preset.models.roles()[role]
         return f"{self._digests[name]} {self._codes[name]}"
+
+    def further_of(self, component: Component) -> dict[str, str]:
+        """What identifies each model that a component holds beside that one."""
+        return {
+            name: f"{self._digests[name]} {self._codes[name]}" for name in component.further_models
+        }
 
     @cached_property
     def inconsistency_source(self) -> str:

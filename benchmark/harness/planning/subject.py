@@ -121,6 +121,7 @@ class SubjectPlanner:
                 original=self.original,
                 protection=component,
                 model_identity=self.resolver.model_of("protection", component),
+                further=self.resolver.further_of(component),
                 required=required,
                 scene=self._scene,
             )

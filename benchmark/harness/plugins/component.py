@@ -32,6 +32,8 @@ class Component:
     shown: a metric's title, direction and needs.
     surrogate: the model that it holds instead of its role's, "" for its role's; a task's target.
     surrogate_digest: the digest of that model.
+    further_models: those beside it that its parameters, or those of its parts, name, and the digest
+        of each.
     """
 
     kind: str
@@ -51,11 +53,12 @@ class Component:
     shown: Mapping[str, Any] = field(default_factory=dict)
     surrogate: str = ""
     surrogate_digest: str = ""
+    further_models: Mapping[str, str] = field(default_factory=dict)
     title: str = ""
 
     def identity(self) -> dict[str, Any]:
-        """Everything that decides its results, except the model that it holds. The name under which
-        it is registered does not."""
+        """Everything that decides its results, except the models that it holds. The name under
+        which it is registered does not."""
         identity: dict[str, Any] = {
             "target": self.target,
             "distribution": self.distribution,

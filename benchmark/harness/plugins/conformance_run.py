@@ -46,6 +46,9 @@ def resolve(text: str, settings: Mapping[str, Mapping[str, Any]], registry: Regi
         raise ConfigError(str(error)) from None
     if component.surrogate:
         raise ConfigError(f"{text}: checks run on the atelier; leave the surrogate out")
+    if component.further_models:
+        named = ", ".join(component.further_models)
+        raise ConfigError(f"{text}: checks run on the atelier; leave out what needs {named}")
     return component
 
 

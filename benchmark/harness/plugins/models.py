@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +56,21 @@ def load_model(
     except Exception as error:
         raise plugin_error("model", name, "could not be loaded", error) from error
     return model
+
+
+def load_further(
+    names: Collection[str], held: LatentDiffusion, registry: Registry | None = None
+) -> dict[str, LatentDiffusion]:
+    """The models of those names, loaded for use beside `held`, where that is and computing as it
+    does. Raises as `load_model`, and ConfigError for one of the same weights."""
+    found: dict[str, LatentDiffusion] = {}
+    digests = {held.digest} if names else set()
+    for name in names:
+        found[name] = load_model(name, held.device.type, held.numerics, registry)
+        if found[name].digest in digests:
+            raise ConfigError(f"{name} is one of the models already; leave it out")
+        digests.add(found[name].digest)
+    return found
 
 
 def model_digest(registry: Registry, name: str) -> str:

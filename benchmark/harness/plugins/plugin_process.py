@@ -170,10 +170,11 @@ def _installed(python: str) -> frozenset[str]:
 
 
 def _files(component: Component) -> list[str]:
-    """The files that a component's parameters name, and its surrogate if that is a folder."""
+    """The files that a component's parameters name, and its models that are folders."""
     parts = (component, *component.adaptations, *component.then, *component.injected.values())
     named = [str(part.parameters[name]) for part in parts for name in part.files]
-    return [path for path in (*named, component.surrogate) if path and Path(path).exists()]
+    models = (component.surrogate, *component.further_models)
+    return [path for path in (*named, *models) if path and Path(path).exists()]
 
 
 def _code() -> list[str]:

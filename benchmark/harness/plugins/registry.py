@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
 from importlib.metadata import EntryPoint, entry_points
@@ -16,6 +16,7 @@ from typing import Any
 
 from impress_bench.benchmark.contract import PluginError, PluginHooks, hooks
 from impress_bench.benchmark.errors import ConfigError, plugin_error, unknown
+from impress_bench.benchmark.further_models import FurtherModelHooks, model_names
 from impress_bench.benchmark.harness.plugins.component import (
     CHAIN,
     Component,
@@ -50,7 +51,9 @@ Settings = Mapping[str, Mapping[str, Any]]
 #: model that it holds instead of its role's.
 SURROGATE, TARGET = "surrogate", "target"
 HOLDERS = {"protections": SURROGATE, "purifiers": SURROGATE, "tasks": TARGET}
-DECIDED_KEYS = {"parameters", "requires", "injects", "files", "shown", "title"}
+DECIDED_KEYS = {
+    "parameters", "requires", "injects", "files", "further_models", "shown", "title"
+}  # fmt: skip
 
 
 class Registry:
@@ -124,11 +127,13 @@ class Registry:
             decided = self._decided(draft, settings)
             if cached is not None:
                 write_atomically(cached, canonical_json(decided).encode())
+        injected = self._injected(decided, settings)
         return replace(
             draft,
             parameters=decided["parameters"],
             requires=tuple(decided["requires"]),
-            injected=self._injected(decided, settings),
+            injected=injected,
+            further_models=_further_models(draft, decided, (*adaptations, *injected.values())),
             files=digests_of_named(decided),
             shown=decided["shown"],
             title=decided["title"],
@@ -155,6 +160,7 @@ class Registry:
             "parameters": bind(draft.name, factory, draft.parameters),
             "injects": dict(known.injects),
             "files": list(known.files),
+            "further_models": list(hooks(factory, FurtherModelHooks).further_models),
             "shown": shown_of(draft, factory) if draft.kind == "metric" else {},
             "title": known.title or readable(draft.name),
         }
@@ -202,6 +208,20 @@ class Registry:
         if self._cache is None:
             return None
         return self._cache / f"{sha256(canonical_json(inputs).encode())}.json"
+
+
+def _further_models(
+    draft: Component, decided: Mapping[str, Any], parts: Iterable[Component]
+) -> dict[str, str]:
+    """The models that parameters and parts name, without their digests. Raises ConfigError for a
+    text that names none."""
+    own: list[str] = []
+    for key in decided["further_models"]:
+        try:
+            own += model_names(str(decided["parameters"][key]))
+        except ValueError as error:
+            raise ConfigError(f"{draft.label}: {key}: {error}") from None
+    return dict.fromkeys([*own, *(name for part in parts for name in part.further_models)], "")
 
 
 def conflict(kind: str, entries: list[EntryPoint]) -> str:

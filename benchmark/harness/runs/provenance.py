@@ -41,9 +41,13 @@ def provenance(plan: Plan) -> dict[str, Any]:
 
 
 def _decided(component: Component) -> dict[str, Any]:
-    """The identity of a component, with the digest of its surrogate if it has one."""
-    surrogate = component.surrogate_digest
-    return component.identity() | ({"surrogate": surrogate} if surrogate else {})
+    """The identity of a component, with the digests of its surrogate and its further models if it
+    has any."""
+    models = {
+        "surrogate": component.surrogate_digest,
+        "further_models": dict(component.further_models),
+    }
+    return component.identity() | {name: digest for name, digest in models.items() if digest}
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:

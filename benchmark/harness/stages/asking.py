@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from impress_bench.benchmark.contract import (
@@ -21,6 +22,7 @@ from impress_bench.benchmark.contract import (
     State,
     hooks,
 )
+from impress_bench.benchmark.further_models import with_models
 from impress_bench.benchmark.harness.plugins.component import OURS, Component
 from impress_bench.benchmark.harness.storage.image_codec import from_tensor, to_tensor
 
@@ -85,16 +87,17 @@ def ask(
     model: LatentDiffusion,
     device: str,
     progress: Callable[[int, int], None],
+    further: Mapping[str, LatentDiffusion] = MappingProxyType({}),
 ) -> Answer:
-    """Call a protection or purifier in this process. Raises PluginError, and any exception of the
-    plugin's code."""
+    """Call a protection or purifier in this process; `further` are the models beside its own that a
+    protection names. Raises PluginError, and any exception of the plugin's code."""
     import torch
 
     context = Context(
         generator=torch.Generator().manual_seed(question.seed), model=model, progress=progress
     )
     if question.component.kind == "protection":
-        return _ask_protection(question, context, device)
+        return _ask_protection(question, with_models(context, further), device)
     return _ask_purifier(question, context, device)
 
 

@@ -29,6 +29,8 @@ class Protect(Stage):
     original: Stage
     protection: Component
     model_identity: str
+    #: What identifies the models beside that one, by name.
+    further: Mapping[str, str] = field(default_factory=dict)
     required: Mapping[str, Stage] = field(default_factory=dict)
 
     @property
@@ -44,7 +46,8 @@ class Protect(Stage):
         return f"protection {self.protection.label}"
 
     def parts(self) -> Mapping[str, Any]:
-        return {"component": self.protection.identity(), "model": self.model_identity}
+        parts = {"component": self.protection.identity(), "model": self.model_identity}
+        return {**parts, "further models": dict(self.further)} if self.further else parts
 
     def question(self, inputs: Mapping[str, Result]) -> Question:
         """What the protection is given."""
@@ -58,7 +61,8 @@ class Protect(Stage):
 
     def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
         model = env.model("protection", self.protection.surrogate)
-        answer = ask(self.question(inputs), model, env.device, env.progress)
+        further = {name: env.model("protection", name) for name in self.protection.further_models}
+        answer = ask(self.question(inputs), model, env.device, env.progress, further)
         return self.judge(inputs, answer)
 
     def judge(self, inputs: Mapping[str, Result], answer: Answer) -> Result:

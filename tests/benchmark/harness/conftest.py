@@ -24,6 +24,8 @@ ENTRY_POINTS = """
 [impress_bench.models]
 tiny = fake_world:load_tiny
 other = fake_world:load_other
+third = fake_world:load_third
+again = fake_world:load_again
 
 [impress_bench.tasks]
 copying = fake_world:Copying
@@ -54,6 +56,7 @@ misnamed = fake_plugins:Misnamed
 
 [impress_bench.adaptations]
 halved = fake_plugins:Halving
+joined = fake_plugins:Joined
 
 [impress_bench.metrics]
 gap = fake_plugins:Gap

@@ -222,6 +222,15 @@ def test_the_verbs_tell_what_became_of_each_image(tmp_path, command):
     assert (tmp_path / "out/a.png").read_bytes() != before
 
 
+def test_a_protection_on_several_models_gets_them(tmp_path, command):
+    save(tmp_path / "in/a.png", smooth(64, 64))
+    base = "photoguard-encoder[steps=2]"
+    for out, spec in {"one": base, "two": f"{base}+surrogates[models=atelier-second]"}.items():
+        code, _, complaint = command("protect", "in", out, "--protection", spec)
+        assert (code, complaint) == (0, "")
+    assert (tmp_path / "one/a.png").read_bytes() != (tmp_path / "two/a.png").read_bytes()
+
+
 def test_a_protection_that_does_not_heed_masks_is_told_from_one_that_does(tmp_path):
     save(tmp_path / "in/a.png", smooth(64, 64))
     mask = torch.zeros(1, 3, 64, 64)
@@ -282,9 +291,11 @@ def test_what_does_not_fit_into_memory_costs_its_own_image(tmp_path, monkeypatch
         (("protect", "in", "out", "--protection", "glaze[p=-1]"), "p must be at least 0"),
         (("protect", "in", "out", "--protection", "glaze", "--masks", "gone"), "gone is no folder"),
         (("protect", "in", "out", "--protection", "glaze", "--model", "atelir"), "atelier"),
+        (("protect", "in", "out", "--protection", "glaze+surrogates[models=atelier]"),
+         "atelier is one of the models already"),
         (("protect", "in", "file/out", "--protection", "glaze"), "cannot make the folder"),
     ],
-)
+)  # fmt: skip
 def test_what_is_wrong_is_told_before_any_work(tmp_path, command, arguments, told):
     save(tmp_path / "in/a.png", smooth(8, 8))
     (tmp_path / "empty").mkdir()

@@ -68,6 +68,16 @@ def test_rows_are_made_on_and_columns_met_on(written: Any) -> None:
     assert "Met on org/second" in text
 
 
+def test_what_is_made_on_two_models_is_white_box_on_both(written: Any) -> None:
+    means = {task: dict(rows) for task, rows in MEANS.items()}
+    both = "glaze+surrogates[models=org/second third]"
+    for rows in means.values():
+        rows[both, "none"] = 0.3
+    text = (written(means) / "transfer.md").read_text().partition("as published")[2]
+    line = next(line for line in text.splitlines() if "first, org/second, third" in line)
+    assert line.count("white box") == 2
+
+
 def test_the_worst_case_is_after_the_purifier_that_serves_best(written: Any) -> None:
     folder = written(MEANS)
     worst = {

@@ -62,6 +62,8 @@ def drop_titles(artworks):
         ({"purifiers": ["jpg"]}, "purifier jpg", "Did you mean: jpeg"),
         ({"models": {"target": "org/gone@abc"}}, "model org/gone@abc",
          "get it by: hf download org/gone --revision abc"),
+        ({"protections": ["glaze+surrogates[models=atelier-second org/gone@abc]"]},
+         "model org/gone@abc", "get it by: hf download org/gone --revision abc"),
         ({"models": {"target": "./nowhere/at/all"}}, "model ./nowhere/at/all", "neither a folder"),
         ({"protections": ["glaze[lpips_net=vgg]"]}, "LPIPS vgg", "tools/convert_lpips.py"),
         ({"settings": {"within": {"style-mimicry": {"purifiers": {"jpeg": {"quality": 101}}}}}},

@@ -6,7 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from impress_bench.benchmark.harness.plugins.conformance_run import check
+from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.plugins.conformance_run import check, resolve
+from impress_bench.benchmark.harness.plugins.registry import Registry
 
 CODE = """
 from impress_bench.protections import Budget, Protection
@@ -29,6 +31,18 @@ class Unbuildable(Protection):
     def perturb(self, images, context):
         return images
 """
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ("glaze[surrogate=atelier-second]", "leave the surrogate out"),
+        ("glaze+surrogates[models=atelier-second]", "leave out what needs atelier-second"),
+    ],
+)
+def test_checks_run_on_the_atelier_alone(spec, told):
+    with pytest.raises(ConfigError, match=told):
+        resolve(spec, {}, Registry())
 
 
 @pytest.mark.parametrize(

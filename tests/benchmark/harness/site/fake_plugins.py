@@ -55,6 +55,31 @@ class Tinted:
         return published(images, images + of_model(context))
 
 
+class Joined:
+    """An adaptation: what the base does, and what further models say."""
+
+    further_models = ("models",)
+
+    def __init__(self, *, models: str):
+        self.models = models
+
+    def __call__(self, base, label):
+        return Joint(base)
+
+
+class Joint:
+    """What becomes of a protection."""
+
+    def __init__(self, base):
+        self.base = base
+
+    def __call__(self, images, context):
+        moved = self.base(images, context).images
+        for model in context.further_models.values():
+            moved = moved + of_model(replace(context, model=model))
+        return published(images, moved)
+
+
 class Bleach:
     """A purifier that does so."""
 

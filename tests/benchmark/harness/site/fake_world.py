@@ -38,6 +38,28 @@ def load_other():
 load_other.digest = lambda: Other.digest
 
 
+class Third(Tiny):
+    """One more."""
+
+    digest = "tiny-4"
+
+
+def load_third():
+    """One more model that costs nothing."""
+    return Third()
+
+
+load_third.digest = lambda: Third.digest
+
+
+def load_again():
+    """The first model under another name."""
+    return Tiny()
+
+
+load_again.digest = lambda: Tiny.digest
+
+
 class Copying(Task):
     """Copies images with noise and asks how near the copies come to the clean copy."""
 

@@ -44,6 +44,7 @@ def run(stage_type, role, plugin, distribution):
         create=lambda: plugin,
         label="curious",
         surrogate="",
+        further_models={},
         distribution=distribution,
         ours=distribution == OURS,
     )

@@ -1,4 +1,5 @@
-"""`surrogate=MODEL`: a protection or purifier that holds another model than its role's."""
+"""`surrogate=MODEL`: a protection or purifier that holds another model than its role's, and models
+that one holds beside it."""
 
 import json
 
@@ -6,6 +7,8 @@ import pytest
 
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.planning.planner import make_plan
+from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.spec import parse_spec
 
 BOTH = {"protections": ["tinted", "tinted[surrogate=other]"], "purifiers": ["keep"]}
@@ -73,3 +76,66 @@ def test_a_plugin_cannot_call_a_parameter_so(registry):
 def test_an_unknown_model_is_told_before_any_work(bench):
     with pytest.raises(ConfigError, match=r"tinted\[surrogate=othr\].*Did you mean: other"):
         bench.run(protections=["tinted[surrogate=othr]"])
+
+
+TWO = "tinted+joined[models=other]"
+
+
+def test_further_models_are_loaded_for_who_names_them(bench):
+    """Nested in what another protection requires too."""
+    levels = {
+        "tinted": 1,
+        TWO: 1 + 2,
+        "tinted[surrogate=other]+joined[models=third tiny]": 2 + 4 + 1,
+        f"matched[match={TWO}]": 2,  # half of 3, rounded
+    }
+    result = bench.run(protections=[*levels], purifiers=["keep"])
+    assert moved(result) == levels
+    assert set(result.cells["state"]) == {"done"}
+
+
+def test_their_weights_are_part_of_the_key_and_of_the_provenance(bench, monkeypatch):
+    import fake_world
+
+    plain = bench.run(protections=[TWO], purifiers=["keep"])
+    told = json.loads((bench.tmp_path / "run" / "provenance.json").read_text())
+    assert told["components"][f"protection {TWO}"]["further_models"] == {"other": "tiny-2"}
+    assert "further_models" not in told["components"]["purifier keep"]
+    again = bench.run(out="again", protections=[TWO], purifiers=["keep"])
+    assert again.stages == {"reused": plain.stages["executed"]}
+    monkeypatch.setattr(fake_world.Other, "digest", "tiny-3")
+    other = bench.run(out="other", protections=[TWO], purifiers=["keep"])
+    assert moved(other) == {TWO: 4}
+
+
+def test_keys_of_what_names_none_say_nothing_of_them(bench):
+    plan = make_plan(bench.preset(protections=["tinted", TWO]), Registry())
+    parts = {
+        stage.place.protection: stage.parts()
+        for stage in plan.stages.values()
+        if stage.kind == "protect"
+    }
+    assert set(parts["tinted"]) == {"component", "model"}
+    assert set(parts[TWO]) == {"component", "model", "further models"}
+
+
+def test_a_process_of_its_own_gets_them_too(bench):
+    result = bench.run(protections=[TWO], purifiers=["keep"], subjects=1, isolate=True)
+    assert moved(result) == {TWO: 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("tinted+joined[models=tiny]", "tiny is one of its models already; leave it out"),
+        ("tinted+joined[models=again]", "again, which is tiny, is one of its models already"),
+        ("tinted[surrogate=other]+joined[models=other]", "other is one of its models already"),
+        ("tinted+joined[models=othr]", r"joined\[models=othr\]: models: .*Did you mean: other"),
+        ("tinted+joined[models=./gone/away]", "neither a folder"),
+        ("tinted+joined[models='other other']", "models names 'other' twice"),
+        ('tinted+joined[models="other \'tiny"]', "No closing quotation"),
+    ],
+)
+def test_further_models_that_cannot_be_are_told_before_any_work(bench, text, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        bench.run(protections=[text])
