@@ -6,6 +6,7 @@ come from the run (`BoardMeta`). A name without a title is shown as it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -36,6 +37,12 @@ def base(name: str) -> str:
     """A name without parameters and adaptations: `glaze` of `glaze[p=1]+o-pgd`. A chain keeps all
     of its links, so that it is not taken for its first purifier."""
     return parsed(name).base
+
+
+def file_part(name: str) -> str:
+    """A name as it can stand in that of a file: a task that names its target has brackets in its
+    own, and may have a path."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-")
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Key, collect, entry_records
-from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.layout import Layout, file_part
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
 
-#: A task that names its target has brackets in its name, and may have a path.
-NOT_IN_FILES = re.compile(r"[^\w.-]+")
 TEXT = (
     "Mean ± standard deviation over subjects, after averaging each subject's seeds. A dot marks a "
     "combination that is not part of this run."
@@ -24,7 +20,7 @@ def build(cells: pd.DataFrame, layout: Layout, task: str) -> Board | None:
     entries = collect(cells, task, [metric.name for metric in layout.declared(task)])
     if not entries:
         return None
-    name = f"matrix-{NOT_IN_FILES.sub('-', task).strip('-')}"
+    name = f"matrix-{file_part(task)}"
     subjects = cells.loc[cells["task"] == task, "subject"].nunique()
     metrics = layout.metrics(task, [key.metric for key in entries])
     protections = layout.protections(key.protection for key in entries)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Entry, Key, collect
-from impress_bench.leaderboard.layout import Layout, parsed
+from impress_bench.leaderboard.layout import Layout, file_part, parsed
 from impress_bench.leaderboard.plots.tradeoff import COLOURS
 from impress_bench.leaderboard.statistics import Summary
 
@@ -39,7 +39,7 @@ def plot_shares(cells: pd.DataFrame, layout: Layout, folder: Path) -> dict[Path,
         metrics = layout.metrics(task, {key.metric for key in scores})
         curves = curves_of(scores, layout, metrics[0]) if metrics else []
         for place, name in enumerate(dict.fromkeys(curve.protection for curve in curves)):
-            path = folder / f"shares-{task}{f'-{place + 1}' if place else ''}.png"
+            path = folder / f"shares-{file_part(task)}{f'-{place + 1}' if place else ''}.png"
             _draw([c for c in curves if c.protection == name], layout, metrics[0], path)
             drawn[path] = (
                 f"{layout.title(task)}: {metrics[0].title} against the share of works that"

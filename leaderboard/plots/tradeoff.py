@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Key, collect
-from impress_bench.leaderboard.layout import Layout, parsed
+from impress_bench.leaderboard.layout import Layout, file_part, parsed
 from impress_bench.leaderboard.render import write_bytes
 
 COLOURS = ("#b5382a", "#2166ac", "#4d9221", "#c98b1b", "#7b3294", "#4d4d4d", "#01665e", "#c51b7d")
@@ -51,7 +51,7 @@ def plot_tradeoff(
         points = points_of(cells, protections, layout, task, metrics[0])
         if len(points) < 2:
             continue
-        path = folder / f"tradeoff-{task}.png"
+        path = folder / f"tradeoff-{file_part(task)}.png"
         _draw(points, layout, metrics[0], path)
         drawn[path] = f"{layout.title(task)}: {metrics[0].title} against visibility"
     return drawn

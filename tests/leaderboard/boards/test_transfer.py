@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from impress_bench.leaderboard import write_boards
-from impress_bench.leaderboard.schema import CELLS
+from impress_bench.leaderboard.schema import CELLS, PROTECTIONS
 
 EMPTY = pd.DataFrame()
 HERE, THERE = "style-mimicry", "style-mimicry[target=org/second]"
@@ -41,7 +41,12 @@ def written(meta: Any, tmp_path: Any) -> Any:
         ]
         metrics = dict.fromkeys(means, meta["metrics"][HERE])
         given = {**meta, "model": "first", "metrics": metrics, "reference_protection": "glaze"}
-        write_boards(CELLS.frame(rows), EMPTY, EMPTY, given, tmp_path)
+        moved = [
+            (task, "artist-0", name, "a", 0.06, 1.0, 0.05, "done")
+            for task in means
+            for name in ("glaze", MADE_THERE)
+        ]
+        write_boards(CELLS.frame(rows), PROTECTIONS.frame(moved), EMPTY, given, tmp_path)
         return tmp_path / "boards"
 
     return write
@@ -107,5 +112,6 @@ def test_one_target_is_no_transfer(written: Any) -> None:
 
 
 def test_a_target_by_its_path_makes_a_file_name(written: Any) -> None:
-    names = {path.name for path in written(MEANS).iterdir()}
-    assert "matrix-style-mimicry-target-org-second.md" in names
+    folder = written(MEANS)
+    assert (folder / "matrix-style-mimicry-target-org-second.md").is_file()
+    assert (folder.parent / "figures" / "tradeoff-style-mimicry-target-org-second.png").is_file()
