@@ -19,7 +19,8 @@ ORDER = """Parts are trained in this order:
   immuniser  the protection's network, against the calibrated encoder
   purifier   the network of the purifier `learned`, on protections computed on the pack
 atelier-second and atelier-flow have the first three; the denoiser of atelier-flow is a transformer
-with two text encoders, and learns a rectified flow. After retraining a part, retrain those after
+with two text encoders, and learns a rectified flow. atelier-sibling has a denoiser alone, on a copy
+of atelier's autoencoder. After retraining a part, retrain those after
 it: they have learned from the earlier one, and the model card marks them as older. A run that was
 cut short resumes from its checkpoint in --work, unless what it learns from has changed. To train a
 finished part anew from the same start, remove its folder there.

@@ -11,6 +11,7 @@ import torch
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import PACK, SECOND_PACK, world
 from impress_bench.benchmark.atelier.flow import FLOW_PACK
+from impress_bench.benchmark.atelier.sibling import SIBLING_PACK
 from impress_bench.benchmark.atelier.train.card import render
 from impress_bench.benchmark.models.painting import paint
 from impress_bench.benchmark.models.style_classifier import pack_classifiers
@@ -23,17 +24,21 @@ from impress_bench.benchmark.models.susceptibility import (
 )
 from impress_bench.metrics import lpips, psnr
 
+#: By model with an autoencoder of its own; the sibling has that of the first.
 PACKS = {"atelier": PACK, "atelier-second": SECOND_PACK, "atelier-flow": FLOW_PACK}
-PACKS = {name: pack for name, pack in PACKS.items() if pack.exists()}  # the flow may be to come
-CARDS = {name: json.loads((p / "model_card.json").read_text()) for name, p in PACKS.items()}
+ALL_PACKS = {**PACKS, "atelier-sibling": SIBLING_PACK}
+CARDS = {name: json.loads((p / "model_card.json").read_text()) for name, p in ALL_PACKS.items()}
 #: PSNR in dB and LPIPS that a reconstruction must reach, whatever the card says.
 REACHED = {"atelier": (24, 0.08), "atelier-second": (22, 0.10), "atelier-flow": (27, 0.05)}
 #: What weights and settings may weigh, in bytes.
-MOST = {"atelier": 47e6, "atelier-second": 20e6, "atelier-flow": 16e6}
+MOST = {
+    "atelier": 51e6, "atelier-second": 20e6, "atelier-flow": 15e6, "atelier-sibling": 13e6,
+}  # fmt: skip
+#: How far random signs at 7.65/255 may move latents, of their squared norm.
+AIMLESS = {"atelier-flow": 0.05}
 #: The same models with the encoder as trained.
 UNCALIBRATED = {"atelier": "atelier-uncalibrated", "atelier-flow": "atelier-flow-uncalibrated"}
-UNCALIBRATED = {name: UNCALIBRATED[name] for name in UNCALIBRATED.keys() & PACKS.keys()}
-every_pack = pytest.mark.parametrize("name", PACKS)
+every_pack = pytest.mark.parametrize("name", ALL_PACKS)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +60,7 @@ def reconstructed(held_out):
         return load_model("atelier").reconstruct(held_out[0]).clamp(0, 1)
 
 
-@every_pack
+@pytest.mark.parametrize("name", PACKS)
 def test_reconstruction_is_as_good_as_the_card_says(name, held_out):
     (images, _), (sharp, alike) = held_out, REACHED[name]
     encoder = CARDS[name]["encoder"]
@@ -78,7 +83,7 @@ def test_encoders_are_as_susceptible_as_the_cards_say(held_out):
         moved = drive(model.encode, images, zero, RADII["7.65"], steps=60)
         assert least < share_left(model.encode, images, moved, zero).mean() < most, name
         aimless = random_signs(images, RADII["7.65"], torch.Generator().manual_seed(0))
-        assert shift(model.encode, images, aimless).mean() < 0.015, name
+        assert shift(model.encode, images, aimless).mean() < AIMLESS.get(name, 0.015), name
 
 
 @pytest.mark.parametrize("name", UNCALIBRATED)
@@ -105,7 +110,16 @@ def test_the_second_model_is_another_one(held_out):
     assert CARDS["atelier"]["vae"]["seed"] != CARDS["atelier-second"]["vae"]["seed"]
 
 
-@pytest.mark.parametrize("name", [name for name in PACKS if name != "atelier"])
+def test_the_sibling_has_the_first_autoencoder_and_a_denoiser_of_its_own():
+    for path in sorted((PACK / "vae").iterdir()):
+        assert (SIBLING_PACK / "vae" / path.name).read_bytes() == path.read_bytes()
+    first, sibling = (load_model(name).pipeline for name in ("atelier", "atelier-sibling"))
+    assert sibling.scheduler.config.prediction_type == "v_prediction"
+    widths = [each.unet.config.block_out_channels for each in (first, sibling)]
+    assert widths[0] != widths[1]
+
+
+@pytest.mark.parametrize("name", [name for name in ALL_PACKS if name != "atelier"])
 def test_a_further_model_paints_what_it_is_asked_for(name):
     """Both classifiers, which learned from another model, recognise it; chance is 1 in 17."""
     card = CARDS[name]["denoiser"]
@@ -141,20 +155,20 @@ def test_unconditional_and_titled_predictions_differ():
 
 @every_pack
 def test_everything_is_safetensors_and_small(name):
-    files = [path for path in PACKS[name].rglob("*") if path.is_file()]
+    files = [path for path in ALL_PACKS[name].rglob("*") if path.is_file()]
     assert not [path for path in files if path.suffix in {".bin", ".pt", ".pth", ".pkl"}]
     assert sum(path.stat().st_size for path in files) < MOST[name]
 
 
 @every_pack
 def test_no_config_names_a_folder_of_the_machine_that_trained(name):
-    for path in PACKS[name].rglob("*.json"):
+    for path in ALL_PACKS[name].rglob("*.json"):
         assert "_name_or_path" not in path.read_text(), path
 
 
 @every_pack
 def test_the_readable_card_is_the_measured_one(name):
-    assert (PACKS[name] / "README.md").read_text() == render(name, CARDS[name])
+    assert (ALL_PACKS[name] / "README.md").read_text() == render(name, CARDS[name])
 
 
 def test_the_recipe_s_tokenizer_does_not_vary(tmp_path):
