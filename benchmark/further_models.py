@@ -22,6 +22,8 @@ class FurtherModelHooks(PluginHooks):
     #: Parameters that name models as `surrogate=` does, several with spaces between: the models are
     #: loaded for the plugin, and their digests are part of a result's identity.
     further_models: ClassVar[tuple[str, ...]] = ()
+    #: On a protection object, the names of its models: callers without a registry load these.
+    model_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

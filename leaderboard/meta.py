@@ -31,6 +31,8 @@ class Roles(BaseModel):
     #: The tasks of Tables 1 and 2.
     mimicry: str = "style-mimicry"
     editing: str = "malicious-editing"
+    #: The task of the table of editing by img2img.
+    img2img: str = "img2img-editing"
     #: The adaptations of Tables 3 to 5, and of Table 6.
     term: str = "consistency"
     orthogonal: str = "o-pgd"

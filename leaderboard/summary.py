@@ -1,4 +1,4 @@
-"""What a run shows, in a few lines for a terminal: the findings under Tables 1 and 2."""
+"""What a run shows, in a few lines for a terminal: the findings under the tasks' tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import textwrap
 
 import pandas as pd
 
-from impress_bench.leaderboard.boards import table_1, table_2, task_table
+from impress_bench.leaderboard.boards import img2img, table_1, table_2, task_table
 from impress_bench.leaderboard.caution import caution
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.meta import BoardMeta
@@ -19,10 +19,10 @@ WIDTH = 100
 
 def summary(cells: pd.DataFrame, meta: BoardMeta) -> list[str]:
     """Lines of at most `WIDTH` characters from the table `cells` of a run; none if the run has
-    neither of the two tables, or no interval."""
+    none of these tables, or no interval."""
     layout, lines = Layout(meta), list[str]()
     cells = with_scaled(cells, layout)
-    for table in (table_1.TABLE, table_2.TABLE):
+    for table in (table_1.TABLE, table_2.TABLE, img2img.TABLE):
         board = task_table.build(table, cells, layout)
         blocks = [block for block in (board.blocks if board else ()) if block.protection]
         told = [block for block in blocks if block.text]

@@ -15,6 +15,7 @@ from impress_bench.leaderboard.boards import (
     diagnostics,
     flags,
     glance,
+    img2img,
     inconsistency,
     matrix,
     table_1,
@@ -108,7 +109,10 @@ def _built(
     """Every board that prepared tables can fill."""
     built = [
         glance.build(cells, protections, layout),
-        *[task_table.build(table, cells, layout) for table in (table_1.TABLE, table_2.TABLE)],
+        *[
+            task_table.build(table, cells, layout)
+            for table in (table_1.TABLE, table_2.TABLE, img2img.TABLE)
+        ],
         table_3.build(cells, notes, layout),
         *adaptive.build(cells, layout),
         *[matrix.build(cells, layout, task) for task in sorted(set(cells["task"]))],

@@ -14,7 +14,7 @@ from impress_bench.benchmark.contract import ProtectionHooks, hooks
 from impress_bench.benchmark.errors import ConfigError, unknown
 from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.config.preset import Preset
-from impress_bench.benchmark.harness.plugins.component import load_target
+from impress_bench.benchmark.harness.plugins.component import Component, load_target
 from impress_bench.benchmark.harness.plugins.registry import SURROGATE, Registry
 from impress_bench.benchmark.harness.plugins.source_digest import SourceIndex
 from impress_bench.benchmark.spec import Spec, format_value, parse_spec
@@ -57,15 +57,8 @@ class Chosen:
     plugin: Any
     registry: Registry
     settings: Mapping[str, Mapping[str, Any]]
-
-    def further_models(self) -> list[str]:
-        """Names of the models that it uses beside the surrogate."""
-        names: list[str] = []
-        part = self.plugin
-        while part is not None:
-            names += getattr(part, "model_names", ())
-            part = getattr(part, "base", None)
-        return names
+    #: Names of the models that it uses beside the surrogate.
+    further_models: tuple[str, ...] = ()
 
     def required(self) -> dict[str, Chosen]:
         """The protections whose results it requires, by the names that it asks by."""
@@ -93,9 +86,22 @@ def choose(kind: Kind, spec: object, preset: Preset | str | Path | None) -> Chos
             raise ConfigError(
                 f"spec: {spec!r} is neither a spec such as jpeg[quality=75] nor a {kind}"
             )
-        return Chosen(str(getattr(spec, "name", type(spec).__name__)), spec, registry, settings)
+        label = str(getattr(spec, "name", type(spec).__name__))
+        return Chosen(label, spec, registry, settings, _named_models(spec))
     parsed = parse_spec(spec)
-    return Chosen(str(parsed), _created(registry, kind, parsed, settings), registry, settings)
+    component = _component(registry, kind, parsed, settings)
+    named = tuple(component.further_models)
+    return Chosen(str(parsed), component.create(), registry, settings, named)
+
+
+def _named_models(plugin: object) -> tuple[str, ...]:
+    """Those that a protection, or one that it adapts, says in `model_names`."""
+    names: list[str] = []
+    part: object | None = plugin
+    while part is not None:
+        names += getattr(part, "model_names", ())
+        part = getattr(part, "base", None)
+    return tuple(names)
 
 
 def with_budgets(spec: object, budgets: Sequence[str | float]) -> dict[str, str]:
@@ -160,6 +166,12 @@ def _kind_of(name: str, registry: Registry) -> Kind:
 def _created(
     registry: Registry, kind: Kind, spec: Spec, settings: Mapping[str, Mapping[str, Any]]
 ) -> Any:
+    return _component(registry, kind, spec, settings).create()
+
+
+def _component(
+    registry: Registry, kind: Kind, spec: Spec, settings: Mapping[str, Mapping[str, Any]]
+) -> Component:
     other = "purifier" if kind == "protection" else "protection"
     if spec.name not in registry.entries[f"{kind}s"] and spec.name in registry.entries[f"{other}s"]:
         verb = {"protection": "protect", "purifier": "purify"}[other]
@@ -167,7 +179,7 @@ def _created(
     component = registry.resolve(f"{kind}s", spec, settings)
     if component.surrogate:
         raise ConfigError(f"{spec}: name its model by model=, not as its {SURROGATE}")
-    return component.create()
+    return component
 
 
 def _settings(preset: Preset | str | Path | None) -> Mapping[str, Mapping[str, Any]]:

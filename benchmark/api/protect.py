@@ -109,7 +109,7 @@ def protect(
     specs = {"": spec} if budgets is None else with_budgets(spec, budgets)
     chosen = {budget: choose("protection", one, preset) for budget, one in specs.items()}
     surrogate = loaded(model)
-    named = dict.fromkeys(name for one in chosen.values() for name in one.further_models())
+    named = dict.fromkeys(name for one in chosen.values() for name in one.further_models)
     conditions = Conditions(surrogate, seed, progress, load_further(named, surrogate))
     made = {budget: _protected(given, one, conditions) for budget, one in chosen.items()}
     return made[""] if budgets is None else Sweep(made)

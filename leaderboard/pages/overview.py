@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards import glance, table_1, table_2
+from impress_bench.leaderboard.boards import glance, img2img, table_1, table_2
 from impress_bench.leaderboard.caution import caution
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, markdown_block, numbers
@@ -34,7 +34,7 @@ FROZEN = (
 )
 
 #: Boards of which the overview shows a block.
-MAIN = (table_1.TABLE.name, table_2.TABLE.name)
+MAIN = (table_1.TABLE.name, table_2.TABLE.name, img2img.TABLE.name)
 
 PROVISIONAL = (
     "**These settings are provisional.** They have not been frozen after a choice on validation "

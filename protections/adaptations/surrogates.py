@@ -33,9 +33,9 @@ class Surrogates(FurtherModelHooks, Adaptation):
     loss is a sum over latents, whose number and scale differ from model to model: of two sums the
     larger one decides the sign of nearly every step, and the cloak would be made on that model
     alone. Each further term is therefore weighted, for each image once and for all, so that its
-    gradient is as long as that of the first at the start. Its value is no measure for that: it is
-    zero at the start of objectives that leave the clean image, and below zero for those that raise
-    an error. As weights stay as they are, losses of different steps can be compared.
+    gradient is as long as that of the first at the start. A loss's value there is no measure: it is
+    zero for objectives that lead away from the clean image, and below zero for those that raise an
+    error. Since weights stay as they are, losses of different steps can be compared.
 
     Every model gets the draws that the base has on its own surrogate: a model of equal weights
     changes nothing. The base's notes are those of its own surrogate. Costs what the base costs,
@@ -99,7 +99,6 @@ class SurrogatesProtection(Adapted):
     def __init__(self, base: GradientProtection[Any], adaptation: Surrogates) -> None:
         super().__init__(base, adaptation)
         self.adaptation = adaptation
-        #: What callers without a registry load.
         self.model_names = adaptation.models
         self._subject = ""
 

@@ -1,4 +1,5 @@
-"""How images are exploited, on every family: fine-tuning and painting, and editing."""
+"""How images are exploited, on every family: fine-tuning and painting, editing, and
+redrawing."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from impress_bench.benchmark.contract import PluginError, State
+from impress_bench.benchmark.tasks.img2img_editing import Img2ImgEditing, Img2ImgEditingSettings
 from impress_bench.benchmark.tasks.malicious_editing import (
     MaliciousEditing,
     MaliciousEditingSettings,
@@ -52,3 +54,17 @@ def test_an_editor_edits(any_model, kind):
     grey = task.exploit(photo, original, any_model, 0, SILENT, "grey-head")
     scores = task.score(photo, grey, edited)
     assert all(np.isfinite(list(scores.values())))
+
+
+def test_an_editor_redraws(any_model):
+    task = Img2ImgEditing(Img2ImgEditingSettings(sampling_steps=4))
+    photo = task.subjects()[0]
+    original = task.originals(photo)
+    edited, again = (task.exploit(photo, original, any_model, 0, SILENT) for _ in range(2))
+    assert edited.images.shape == original.images.shape
+    assert np.array_equal(edited.images, again.images)
+    for other in task.controls:
+        scores = task.score(
+            photo, task.exploit(photo, original, any_model, 0, SILENT, other), edited
+        )
+        assert all(np.isfinite(list(scores.values())))

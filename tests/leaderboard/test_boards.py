@@ -428,6 +428,28 @@ def test_table_2_has_the_papers_layout(build_cells: Any, meta: Any, tmp_path: Pa
     assert "## Table 2: malicious editing. PhotoGuard (diffusion): 2 subjects" in leaderboard
 
 
+def test_editing_by_img2img_has_the_same_layout_and_no_figure_of_the_paper(
+    build_cells: Any, meta: Any, tmp_path: Path
+) -> None:
+    """Its rows may be the paper's, its task is not."""
+    cells = build_cells(
+        {
+            ("photoguard-diffusion", "none"): [14.0, 15.0],
+            ("photoguard-diffusion", "impress"): [15.0, 18.0],
+            ("control:other-seed", ""): [12.0, 12.0],
+        }
+    ).assign(task="img2img-editing", metric="psnr")
+    meta |= {"paper": True, "purifiers": ["none", "impress"]}
+    write_boards(cells, EMPTY, EMPTY, meta, tmp_path)
+    board = text(tmp_path, "img2img")
+    grid = rows(board)
+    assert grid[3] == ["psnr", "14.5 ± 0.7", "16.5 ± 2.1"]
+    assert "the paper" not in board
+    assert ["Clean photo, another seed", "12.0 ± 0.0"] in grid
+    assert "## Editing by img2img. PhotoGuard (diffusion)" in text(tmp_path, "LEADERBOARD")
+    assert not (tmp_path / "boards" / "table-2.md").exists()
+
+
 def test_the_overview_shows_the_pictures_that_are_there(
     cells: Any, meta: Any, tmp_path: Path
 ) -> None:

@@ -160,7 +160,11 @@ class Registry:
             "parameters": bind(draft.name, factory, draft.parameters),
             "injects": dict(known.injects),
             "files": list(known.files),
-            "further_models": list(hooks(factory, FurtherModelHooks).further_models),
+            "further_models": (
+                list(hooks(factory, FurtherModelHooks).further_models)
+                if draft.kind in ("protection", "adaptation")
+                else []
+            ),
             "shown": shown_of(draft, factory) if draft.kind == "metric" else {},
             "title": known.title or readable(draft.name),
         }
