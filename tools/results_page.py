@@ -8,7 +8,8 @@ the next `<!--/-->`:
 
 The first is a mean over subjects; the second a paired difference with its 95 % interval. A
 condition is a protection and, after a comma and a space, a purifier (`none` if it is left out).
-`paper` is a folder in leaderboard/results. Shares of images are printed in per cent, without the
+`paper` is a folder in leaderboard/results. `psnr@img2img-editing[target=atelier-flow]` is of that
+task; without one, of the tasks that the run's own model carries out. Shares of images are printed in per cent, without the
 sign. Metrics that boards compute, such as the style score, are computed as they do.
 """
 
@@ -56,7 +57,7 @@ def _marked(run: str, metric: str, what: str) -> str:
 
 
 def _is_share(metric: str) -> bool:
-    return metric.rpartition("-")[2] in ("top1", "top3")
+    return metric.partition("@")[0].rpartition("-")[2] in ("top1", "top3")
 
 
 @cache
@@ -70,10 +71,13 @@ def _cells(run: str) -> pd.DataFrame:
 def _values(run: str, metric: str, condition: str) -> dict[str, float]:
     """The value of each subject, its seeds averaged."""
     protection, _, purifier = condition.partition(", ")
+    name, _, task = metric.partition("@")
     cells = _cells(run)
+    targets = cells["task"].str.contains("target=", regex=False)
+    cells = cells[cells["task"] == task] if task else cells[~targets]
     purifiers = [purifier] if purifier else ["none", ""]  # controls have no purifier at all
     rows = cells[
-        (cells["metric"] == metric)
+        (cells["metric"] == name)
         & (cells["protection"] == protection)
         & cells["purifier"].isin(purifiers)
     ]
