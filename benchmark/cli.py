@@ -9,7 +9,15 @@ from importlib.metadata import version
 
 import click
 
-from impress_bench.benchmark.commands import datasets, images, plugins, running, store, submissions
+from impress_bench.benchmark.commands import (
+    datasets,
+    images,
+    models,
+    plugins,
+    running,
+    store,
+    submissions,
+)
 from impress_bench.benchmark.commands.exits import INTERRUPTED, STOPPED, USAGE_ERROR
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.storage.store import StoreError
@@ -60,7 +68,7 @@ def cli() -> None:
     purifiers that try to remove them."""
 
 
-for module in (running, images, datasets, plugins, submissions):
+for module in (running, images, models, datasets, plugins, submissions):
     for command in vars(module).values():
         if isinstance(command, click.Command):
             cli.add_command(command)

@@ -9,8 +9,9 @@ the next `<!--/-->`:
 The first is a mean over subjects; the second a paired difference with its 95 % interval. A
 condition is a protection and, after a comma and a space, a purifier (`none` if it is left out).
 `paper` is a folder in leaderboard/results. `psnr@img2img-editing[target=atelier-flow]` is of that
-task; without one, of the tasks that the run's own model carries out. Shares of images are printed in per cent, without the
-sign. Metrics that boards compute, such as the style score, are computed as they do.
+task; without one, of the tasks that the run's own model carries out. Shares of images are printed
+in per cent, without the sign. Metrics that boards compute, such as the style score, are computed as
+they do.
 """
 
 from __future__ import annotations

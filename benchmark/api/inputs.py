@@ -45,7 +45,7 @@ def read_images(images: Images) -> ImageSet:
     the nearest 8-bit level. Raises ConfigError, with the remedy, for anything else, for images of
     unlike sizes, and for transparency, which the result cannot keep.
     """
-    found = _named(images)
+    found = named_pixels(images)
     if not found:
         raise ConfigError("images: there is none")
     sizes = {pixels.shape[:2]: name for name, pixels in reversed(found)}
@@ -58,7 +58,7 @@ def read_images(images: Images) -> ImageSet:
     return ImageSet(np.stack([pixels for _, pixels in found]), _unique([name for name, _ in found]))
 
 
-def _named(images: Images) -> list[tuple[str, Pixels]]:
+def named_pixels(images: Images) -> list[tuple[str, Pixels]]:
     """Each image, with the name of its file or "" for none."""
     if isinstance(images, str | Path):
         return _files(Path(images))
@@ -69,7 +69,7 @@ def _named(images: Images) -> list[tuple[str, Pixels]]:
     if isinstance(images, np.ndarray):
         return [("", pixels) for pixels in _array(images)]
     if isinstance(images, Sequence):
-        return [each for one in images for each in _named(one)]
+        return [each for one in images for each in named_pixels(one)]
     raise ConfigError(
         f"images: {type(images).__name__} is not understood; pass an array, a tensor, PIL images,"
         " paths or a folder"
