@@ -31,8 +31,8 @@ def measure(changed: NDArray[np.uint8], picture: NDArray[np.uint8]) -> dict[str,
 
 
 def give_back_memory() -> None:
-    """Return to the system what was freed: its allocator keeps for later what it had for tiles,
-    three quarters of a gigabyte, while the whole picture is compared."""
+    """Return what was freed to the system. Its allocator would keep what tiles took, three quarters
+    of a gigabyte after those of `impress`, while the whole picture is compared."""
     if sys.platform.startswith("linux"):
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
         if trim is not None:
