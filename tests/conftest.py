@@ -71,10 +71,10 @@ def forks() -> Iterator[Forks]:
 def third_parties(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for PYTHONPATH that holds the packages of tests/plugins, installed from wheels."""
     folder = tmp_path_factory.mktemp("third-parties")
-    for name in ("hostile", "sample"):
-        source = folder / "source" / name
-        shutil.copytree(Path(__file__).parent / "plugins" / name, source)
-        _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source)
+    sources = [folder / "source" / name for name in ("hostile", "sample")]
+    for source in sources:
+        shutil.copytree(Path(__file__).parent / "plugins" / source.name, source)
+    _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, *sources)
     site = folder / "site"
     wheels = sorted(folder.glob("*.whl"))
     _pip("install", "--no-deps", "--no-index", "--target", site, *wheels)

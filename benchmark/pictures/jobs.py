@@ -41,12 +41,12 @@ from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.storage.keys import derive_seed
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 from impress_bench.benchmark.pictures.fitting import FITTINGS
+from impress_bench.benchmark.pictures.measuring import measure
 from impress_bench.benchmark.pictures.sources import Files, masks_of
 from impress_bench.benchmark.pictures.writing import write_picture
-from impress_bench.benchmark.pixels import round_to_8bit, round_toward, to_tensor
+from impress_bench.benchmark.pixels import round_to_8bit, round_toward
 from impress_bench.benchmark.spec import parse_spec
 from impress_bench.benchmark.texts import composed
-from impress_bench.metrics import BUDGET_NORMS
 
 #: A protection that changes more than this share of what a mask does not keep works everywhere; at
 #: the mask's edge the change of a resized picture always spreads a little.
@@ -216,13 +216,6 @@ class Job:
             return read_mask(path, self.max_megapixels, picture.rgb.shape)
         except UnreadablePictureError as error:
             raise UnreadablePictureError(f"its mask {path} {error}") from None
-
-
-def measure(changed: NDArray[np.uint8], picture: NDArray[np.uint8]) -> dict[str, float]:
-    """L-infinity, L2 and LPIPS of two pictures, uint8 (H, W, 3), on the scale [0, 1]."""
-    after, before = to_tensor(changed[None]), to_tensor(picture[None])
-    with torch.no_grad():
-        return {name: float(norm(after, before)) for name, norm in BUDGET_NORMS.items()}
 
 
 def resolve(

@@ -14,8 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from impress_bench.benchmark.contract import PluginError, State
+from impress_bench.benchmark.sandbox.memory_group import limited_group
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 #: How large a file may grow that a command writes, by default, in GiB: what it prints is one, and
@@ -131,16 +133,16 @@ def run_confined(
     at a limit, with the state `timeout` or `failed`.
     """
     printed, called = scratch / "printed", Path(words[0]).name
-    reading, writing = os.pipe()
     bounds = walls or Walls()
     if walls is not None:
         environment = {**confined_environment(scratch), **(environment or {})}
+    memory_bytes = None if memory_gb is None else int(memory_gb * 2**30)
     told = {
         "words": list(words),
         "environment": dict(os.environ if environment is None else environment),
         "folder": str(scratch),
         "seconds": seconds,
-        "memory_bytes": None if memory_gb is None else int(memory_gb * 2**30),
+        "memory_bytes": memory_bytes,
         "file_bytes": int(output_gb * 2**30),
         "disk_bytes": max(DISK_BYTES, int(4 * output_gb * 2**30)),
         "namespaces": walls is not None,
@@ -150,29 +152,36 @@ def run_confined(
         "shown": [str(path.resolve()) for path in bounds.shown],
         "another_user": bounds.another_user,
         "needed": [str(path) for path in (shutil.which(words[0]) or words[0], *bounds.needed)],
-        "report": writing,
     }
+    with limited_group(memory_bytes) as group, printed.open("wb") as sink:
+        document = _supervise({**told, "group": group and str(group)}, sink, scratch, seconds)
+    limits = (seconds, memory_gb, output_gb)
+    return _ending(plugin, called, printed, document, limits)
+
+
+def _supervise(
+    told: Mapping[str, object], sink: BinaryIO, scratch: Path, seconds: float | None
+) -> dict[str, object] | None:
+    """What the supervisor says of a command, whose output goes to `sink`."""
+    reading, writing = os.pipe()
     try:
-        with printed.open("wb") as sink:
-            process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(SUPERVISOR)],
-                stdin=subprocess.PIPE, stdout=sink, stderr=subprocess.STDOUT,
-                pass_fds=[writing], start_new_session=True, cwd=scratch,
-                env={"PATH": os.environ.get("PATH", "")},
-            )  # fmt: skip
-        os.close(writing)
-        writing = -1
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(SUPERVISOR)],
+            stdin=subprocess.PIPE, stdout=sink, stderr=subprocess.STDOUT,
+            pass_fds=[writing], start_new_session=True, cwd=scratch,
+            env={"PATH": os.environ.get("PATH", "")},
+        )  # fmt: skip
         assert process.stdin is not None
         with suppress(BrokenPipeError):
-            process.stdin.write(json.dumps(told).encode() + b"\n")
+            process.stdin.write(json.dumps({**told, "report": writing}).encode() + b"\n")
             process.stdin.flush()
-        document = _wait(process, reading, seconds)
+        os.close(writing)
+        writing = -1
+        return _wait(process, reading, seconds)
     finally:
         for handle in (reading, writing):
             if handle >= 0:
                 os.close(handle)
-    limits = (seconds, memory_gb, output_gb)
-    return _ending(plugin, called, printed, document, limits)
 
 
 def _wait(

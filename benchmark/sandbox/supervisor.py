@@ -4,9 +4,11 @@ It is started as a script, imports the standard library alone, and is told what 
 JSON on its input (`confine` writes it), which then stays open for as long as its parent lives. On
 Linux it gives the command namespaces of its own: no network, its own processes alone, one writable
 folder, nothing else of what is hidden. It ends the command at its limits of time and memory, and
-whatever the command has started with it, also when its own parent dies. How it all ended goes to a
-pipe as one line of JSON. It is one file, since the isolated interpreter that runs it by its path
-(`-I -S`) finds no module beside it, however the package is installed.
+whatever the command has started with it, also when its own parent dies. It polls the memory; where
+its parent has made a control group, the command is put there, so that the kernel holds the limit
+between two looks. How it all ended goes to a pipe as one line of JSON. It is one file, since the
+isolated interpreter that runs it by its path (`-I -S`) finds no module beside it, however the
+package is installed.
 
 Where namespaces are not allowed it adopts what the command leaves behind and kills that at the end;
 the line says what is missing.
@@ -75,6 +77,7 @@ def main() -> None:
         line += part
     told = json.loads(line)
     report = told["report"]
+    open_group(told)
     missing: list[str] = []
     apart = False
     if told["namespaces"]:
@@ -86,6 +89,7 @@ def main() -> None:
             missing += [] if apart else ["namespaces (Linux has them)"]
     if not apart:
         document = supervise(told, missing)
+        leave_nothing(told)
         os.write(report, json.dumps(document).encode())
         os._exit(0)
     child = os.fork()
@@ -102,10 +106,44 @@ def main() -> None:
     while True:
         done, _ = os.waitpid(child, os.WNOHANG)
         if done:
+            leave_nothing(told)
             os._exit(0)
         if parent_is_gone():
             os.kill(child, signal.SIGKILL)
         time.sleep(POLL_S)
+
+
+def open_group(told: dict[str, Any]) -> None:
+    """Open the files of the command's control group, and the folder in which it lies, while they
+    can be written. What is not there is done without: polling holds the limit too."""
+    group = told["group"]
+    files = {
+        "entrance": (f"{group}/cgroup.procs", os.O_WRONLY),
+        "events": (f"{group}/memory.events", os.O_RDONLY),
+        "above": (os.path.dirname(group or ""), os.O_RDONLY | os.O_DIRECTORY),
+    }
+    for key, (path, flags) in files.items():
+        told[key] = -1
+        if group:
+            with contextlib.suppress(OSError):
+                told[key] = os.open(path, flags)
+
+
+def has_outgrown(told: dict[str, Any]) -> bool:
+    """Whether the kernel has ended what is in the control group, for its memory."""
+    if told["events"] < 0:
+        return False
+    lines = os.pread(told["events"], 2**12, 0).decode().splitlines()
+    counts = dict(line.split() for line in lines)
+    return int(counts.get("oom_kill", 0)) > 0
+
+
+def leave_nothing(told: dict[str, Any]) -> None:
+    """Remove the control group, now empty; the parent does so too, but may be gone. By its path it
+    is read-only by now."""
+    if told["above"] >= 0:
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.basename(told["group"]), dir_fd=told["above"])
 
 
 def parent_is_gone() -> bool:
@@ -202,10 +240,12 @@ def supervise(told: dict[str, Any], missing: list[str]) -> dict[str, Any]:
         if done:
             document["code"] = os.waitstatus_to_exitcode(status)
             document["peak_bytes"] = max(document["peak_bytes"], peak)
+            if has_outgrown(told):
+                document["ended"] = "memory"
             break
         used = used_memory(child, alone)
         document["peak_bytes"] = max(document["peak_bytes"], used)
-        if memory and used > memory:
+        if memory and (used > memory or has_outgrown(told)):
             document["ended"] = "memory"
         elif polls % 20 == 0 and used_disk(told["folder"]) > told["disk_bytes"]:
             document["ended"] = "disk"
@@ -224,6 +264,9 @@ def supervise(told: dict[str, Any], missing: list[str]) -> dict[str, Any]:
 def become(told: dict[str, Any], alone: bool) -> None:
     """In the child: rights, limits and environment of the command, then the command."""
     os.close(told["report"])
+    if told["entrance"] >= 0:
+        with contextlib.suppress(OSError):
+            os.write(told["entrance"], b"0")
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.setsid()

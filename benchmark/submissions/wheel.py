@@ -139,19 +139,8 @@ def _taken() -> dict[str, str]:
     """Top-level modules that are there already, and whose they are."""
     standard = dict.fromkeys(sys.stdlib_module_names, "Python's")
     special = dict.fromkeys(("sitecustomize", "usercustomize", "conftest"), "run by itself")
-    judging = {
-        name: ", ".join(owners)
-        for name, owners in packages_distributions().items()
-        if name in _needed()
-    }
-    return {**judging, **standard, **special, NAMESPACE: OURS}
-
-
-def _needed() -> set[str]:
-    """Modules of what this package and its requirements bring."""
+    # Every file that anybody has installed is read for this: once.
+    owners = {name: [*map(canonicalize_name, by)] for name, by in packages_distributions().items()}
     needed = Libraries().closure([OURS])
-    return {
-        name
-        for name, owners in packages_distributions().items()
-        if needed & {canonicalize_name(owner) for owner in owners}
-    }
+    judging = {name: ", ".join(by) for name, by in owners.items() if needed & {*by}}
+    return {**judging, **standard, **special, NAMESPACE: OURS}

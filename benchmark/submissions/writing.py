@@ -79,7 +79,7 @@ def submit(
         "name": name,
         "kind": kind,
         "summary": plain(summary or _said(installed, "Summary")),
-        "licence": licence or _said(installed, "License-Expression", "License"),
+        "licence": licence or _licence(installed),
         **({"paper": paper} if paper else {}),
         "distribution": _pin(installed, kind, name, wheel, git, commit),
         "claims": {
@@ -141,6 +141,16 @@ def _said(installed: Installed, *names: str) -> str:
     """What a package's metadata say first, if anything."""
     metadata = installed.metadata
     return next((metadata[name] for name in names if name in metadata), "")
+
+
+def _licence(installed: Installed) -> str:
+    """The package's, as an SPDX expression if it says it as one. Raises ConfigError without one."""
+    if told := _said(installed, "License-Expression", "License"):
+        return told
+    raise ConfigError(
+        f"licence: the package {installed.name} names none; give --licence, such as MIT, or write"
+        ' license = "MIT" into its pyproject.toml and build it again'
+    )
 
 
 def _is(name: str, text: str) -> bool:

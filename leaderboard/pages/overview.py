@@ -24,9 +24,10 @@ MINIATURE = (
 READING = (
     "Every score is a mean over subjects ± the standard deviation over subjects, after averaging "
     "each subject's seeds. A subject is the set of images that is protected together, such as one "
-    "artist's training images. JSON and CSV also hold n and 95 % intervals. Comparisons are paired "
-    "by subject. What was not measured is named (skipped, failed, over-budget, timeout, missing) "
-    "and never filled in; scores that cover only part of the subjects carry n and a footnote."
+    "artist's works or one photo. JSON and CSV also hold n and 95 % intervals. Comparisons are "
+    "paired by subject. What was not measured is named (skipped, failed, over-budget, timeout, "
+    "missing) and never filled in; scores that cover only part of the subjects carry n and a "
+    "footnote."
 )
 FROZEN = (
     "Settings that a preset carries were chosen on validation subjects and frozen before the "

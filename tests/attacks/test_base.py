@@ -59,6 +59,17 @@ def test_bad_output_names_the_plugin(smooth_images, change, message) -> None:
         Wash(change)(smooth_images(1, 32) * 0.9 + 0.05, context())
 
 
+def test_a_result_in_place_of_its_images_is_told_so(smooth_images) -> None:
+    """What a protection or purifier gives, handed on as it is."""
+    images, zeros = smooth_images(1, 32), torch.zeros(1)
+    purified = NoPurifier()(images, context())
+    for given in (Protected(images, zeros, zeros, zeros), purified):
+        told = f"must be a torch.Tensor, not {type(given).__name__}; pass its .images"
+        with pytest.raises(PluginError, match=told):
+            Wash(lambda x: x)(given, context())  # type: ignore[arg-type]
+    assert torch.equal(Wash(lambda x: x)(purified.images, context()).images, purified.images)
+
+
 def test_a_protections_answer_is_not_an_image_yet() -> None:
     zeros = torch.zeros(1)
     protected = Protected(torch.zeros(1, 3, 8, 8), zeros, zeros, zeros)

@@ -337,6 +337,7 @@ def test_no_two_tables_of_the_overview_share_a_heading(
         "## Table 1: style mimicry. GLAZE: 3 subjects",
         "## Table 2: malicious editing. GLAZE: 3 subjects",
     ]
+    assert not any("training image" in line for line in lines)  # which no edit has
 
 
 def test_nothing_measured_yet(meta: Any, tmp_path: Path) -> None:

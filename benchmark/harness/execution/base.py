@@ -1,8 +1,9 @@
 """The base class of executors: outcomes by key, the log, and progress reports.
 
 A failed stage blocks the stages that depend on it and no others. `log.txt` gets one line per stage,
-written once its outcome is in the store: `executed KEY …`, `reused KEY …`, `failed KEY …`, or
-`blocked KEY …` for a stage whose input failed.
+written once its outcome is in the store: `executed KEY …`, `reused KEY …`, `failed KEY …`,
+`skipped KEY …` where a component does not apply, or `blocked KEY …` for a stage whose input failed
+or was skipped.
 """
 
 from __future__ import annotations
@@ -96,8 +97,8 @@ class Executor(ABC):
             self._log("\n".join(f"    | {one_line(line)}" for line in outcome.trace.splitlines()))
         line = f"{outcome.verb} {stage.key} {stage.kind} {stage.place}"
         self._log(one_line(f"{line}: {outcome.reason}" if outcome.reason else line))
-        if outcome.verb == "failed":
-            self.reporter.message(f"failed {stage.kind} {stage.place}: {outcome.reason}")
+        if outcome.verb in ("failed", "skipped"):
+            self.reporter.message(f"{outcome.verb} {stage.kind} {stage.place}: {outcome.reason}")
         seconds, left = outcome.seconds or 0.0, self._estimate.remaining()
         self.reporter.end(stage, outcome.verb, seconds, left)
         self._on_outcome(stage)

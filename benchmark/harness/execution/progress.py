@@ -54,7 +54,7 @@ class Reporter:
     """Receives the progress of a run. This base class shows nothing."""
 
     def start(self, stages: int) -> None:
-        """The run begins; it has this many stages."""
+        """A run begins; it has this many stages. One reporter may see several, one by one."""
 
     def begin(self, stage: Stage) -> None:
         """A stage is about to be executed."""
@@ -63,7 +63,7 @@ class Reporter:
         """The current stage reports its own progress."""
 
     def end(self, stage: Stage, verb: str, seconds: float, remaining: str) -> None:
-        """A stage was executed, reused, failed or blocked."""
+        """A stage was executed, reused, skipped, failed or blocked."""
 
     def message(self, message: str) -> None:
         """A message on a line of its own."""
@@ -80,7 +80,7 @@ class LineReporter(Reporter):
         self._stages = self._ended = 0
 
     def start(self, stages: int) -> None:
-        self._stages = stages
+        self._stages, self._ended = stages, 0
 
     def end(self, stage: Stage, verb: str, seconds: float, remaining: str) -> None:
         self._ended += 1
@@ -109,7 +109,7 @@ class BarReporter(Reporter):
         self._one = self._progress.add_task("", total=None, remaining="", visible=False)
 
     def start(self, stages: int) -> None:
-        self._progress.update(self._all, total=stages)
+        self._progress.reset(self._all, total=stages, remaining="")
         self._progress.start()
 
     def begin(self, stage: Stage) -> None:

@@ -23,9 +23,9 @@ from impress_bench.benchmark.harness.storage.store import Store
 class Outcome:
     """How a stage ended.
 
-    `verb` is "executed", "reused", "failed" or "blocked". `seconds`, `passes` and `peak_bytes`
-    (None: not measured) are what executing it took, now or when it was stored; `images` is the
-    number of images in its result; `trace` the traceback of a failure.
+    `verb` is "executed", "reused", "skipped", "failed" or "blocked". `seconds`, `passes` and
+    `peak_bytes` (None: not measured) are what executing it took, now or when it was stored;
+    `images` is the number of images in its result; `trace` the traceback of a failure.
     """
 
     verb: str
@@ -124,7 +124,8 @@ class StageRunner:
 
 
 def _failed(state: State, reason: str, trace: str) -> Outcome:
-    return Outcome("failed", state, reason, trace=trace)
+    verb = "skipped" if state is State.SKIPPED else "failed"
+    return Outcome(verb, state, reason, trace=trace)
 
 
 def _of_stored(verb: str, stored: Stored) -> Outcome:

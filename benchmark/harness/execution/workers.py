@@ -162,7 +162,7 @@ class PlaceReporter(Reporter):
         self._write(f"{stage.kind} {stage.place}".encode(errors="replace")[:MOST])
 
     def end(self, stage: Stage, verb: str, seconds: float, remaining: str) -> None:
-        if verb in ("executed", "failed"):
+        if verb in ("executed", "skipped", "failed"):
             self._write(b"")
 
     def _write(self, text: bytes) -> None:

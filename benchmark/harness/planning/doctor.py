@@ -15,6 +15,7 @@ from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.models.families.known import model_problem
 from impress_bench.benchmark.models.hub import is_source, missing
+from impress_bench.benchmark.sandbox.memory_group import held_by
 from impress_bench.benchmark.spec import Spec
 from impress_bench.metrics.lpips import missing_weights
 
@@ -32,6 +33,7 @@ def examine(preset: Preset, store: Path, registry: Registry) -> Iterator[Finding
         f"device {preset.device}", device_problem(preset.device, preset.needs.gpu_memory_gb)
     )
     yield Finding(f"disk for {store}", _disk(preset.needs.disk_gb, store))
+    yield Finding(f"limit of memory of other packages' plugins: {held_by()}", "")
     components: list[Component] = []
     for field in ("tasks", "protections", "purifiers"):
         for spec in preset.specs(field):

@@ -29,7 +29,7 @@ def scaffold(kind: str, name: str, into: Path) -> list[Path]:
         "name": name,
         "module": module,
         "class_name": "".join(part.capitalize() for part in name.split("-")),
-        "row": f"{name},random-noise" if kind == "protection" else f"none,{name}",
+        "row": f"{name},random-noise[match={name}]" if kind == "protection" else f"none,{name}",
     }
     layout = {
         "pyproject.toml": "pyproject.toml",

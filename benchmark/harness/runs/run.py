@@ -60,7 +60,7 @@ class RunResult:
     protections: pd.DataFrame
     inspections: pd.DataFrame
     boards: list[Path]
-    #: Numbers of stages by verb: executed, reused, failed, blocked.
+    #: Numbers of stages by verb: executed, reused, skipped, failed, blocked.
     stages: dict[str, int] = field(default_factory=dict)
     #: The pictures that the run has drawn.
     figures: list[Path] = field(default_factory=list)

@@ -184,7 +184,7 @@ def log_lines(out: Path) -> list[tuple[str, str]]:
     """Verb and key of every stage line of a run's log."""
     path = out / "log.txt"
     lines = path.read_text().splitlines() if path.exists() else []
-    verbs = ("executed", "reused", "failed", "blocked", "damaged")
+    verbs = ("executed", "reused", "skipped", "failed", "blocked", "damaged")
     pairs = [line.split()[:2] for line in lines if line.startswith(verbs)]
     return [(verb, key.rstrip(":")) for verb, key in pairs]
 

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from impress_bench.benchmark.cli import main
-from impress_bench.benchmark.pictures import fitting, jobs
+from impress_bench.benchmark.pictures import fitting, jobs, measuring
 from impress_bench.benchmark.pictures.command import run_job
 from impress_bench.benchmark.pictures.fitting import FITTINGS
 from impress_bench.benchmark.pixels import round_to_8bit, to_pixels
@@ -269,7 +269,7 @@ def test_what_does_not_fit_into_memory_costs_its_own_image(tmp_path, monkeypatch
 
     refused = RuntimeError("DefaultCPUAllocator: can't allocate memory")
     monkeypatch.setattr(jobs, "measure", short(jobs.measure, 8, MemoryError()))
-    monkeypatch.setattr(jobs, "to_tensor", short(jobs.to_tensor, 9, refused))
+    monkeypatch.setattr(measuring, "to_tensor", short(measuring.to_tensor, 9, refused))
     monkeypatch.setitem(FITTINGS, "resize", short(FITTINGS["resize"], 10, MemoryError()))
     outcomes = job("purifier", "none", tmp_path / "in", tmp_path / "out")
     assert [outcome.state for outcome in outcomes] == [*["failed"] * 3, "done"]

@@ -11,6 +11,7 @@ import pytest
 
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.submissions import writing
 from impress_bench.benchmark.submissions.cells import STATES
 from impress_bench.benchmark.submissions.confined import is_plain, plain
 from impress_bench.benchmark.submissions.grid import offered
@@ -96,6 +97,17 @@ def test_what_would_be_refused_is_not_written(measured, tmp_path, more, expected
     with pytest.raises(Refused, match=expected):
         submit("sample-cloak", measured, tmp_path / "submissions", **PIN, **more)
     assert list((tmp_path / "submissions").iterdir()) == []
+
+
+def test_a_package_without_a_licence_is_told_so(measured, tmp_path, monkeypatch):
+    said = writing._said
+    monkeypatch.setattr(
+        writing, "_said", lambda of, *names: said(of, *names) if names == ("Summary",) else ""
+    )
+    with pytest.raises(ConfigError, match=r"sample-cloak names none; give --licence, such as MIT"):
+        submit("sample-cloak", measured, tmp_path / "submissions", **PIN)
+    folder, _ = submit("sample-cloak", measured, tmp_path, licence="MIT", **PIN)
+    assert read(folder).submission.licence == "MIT"
 
 
 def test_an_incomplete_run_is_not_sent_in(made_up, tmp_path):

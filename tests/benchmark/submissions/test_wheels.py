@@ -6,6 +6,7 @@ import pytest
 
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.storage.keys import sha256
+from impress_bench.benchmark.submissions import wheel as wheels
 from impress_bench.benchmark.submissions.reading import read
 from impress_bench.benchmark.submissions.wheel import read_wheel
 from impress_bench.benchmark.submissions.writing import submit
@@ -106,3 +107,14 @@ def test_another_packages_wheel_is_refused_before_anything_is_written(
     with pytest.raises(ConfigError, match=r"registers no protection 'sample-cloak'"):
         submit("sample-cloak", measured, tmp_path / "into", wheel=other)
     assert not (tmp_path / "into").exists()
+
+
+def test_what_is_installed_is_read_once(tmp_path, monkeypatch):
+    """It takes a second per reading, of everything in the environment."""
+    read_times, there = [], wheels.packages_distributions
+    monkeypatch.setattr(
+        wheels, "packages_distributions", lambda: read_times.append(None) or there()
+    )
+    wheels._taken.cache_clear()
+    assert wheels._taken()["torch"] == "torch"
+    assert len(read_times) == 1

@@ -1,4 +1,5 @@
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -51,6 +52,33 @@ def test_bars_show_stages_and_steps(bench):
     assert "a [bracketed] message" in shown
     assert "1/4" in shown
     assert "9 s left" in shown
+
+
+def test_what_does_not_apply_has_not_failed(bench):
+    """A run that ends with exit code 0 names no failure on the way."""
+    stream, out = io.StringIO(), bench.tmp_path / "run"
+    preset = bench.preset(protections=["shift", "choosy"])
+    result = run(preset, out, bench.store, LineReporter(stream), workers=1)
+    assert result.exit_code == 0
+    for told in (stream.getvalue(), (out / "log.txt").read_text()):
+        assert "skipped protect" in re.sub(r"skipped [0-9a-f]{64} ", "skipped ", told)
+        assert "failed" not in told
+
+
+@pytest.mark.parametrize("bars", [False, True])
+def test_every_run_is_counted_from_its_start(bench, bars):
+    """Whoever shows two runs one after the other: [1/2], [2/2], and not [3/2]."""
+    stage = next(iter(make_plan(bench.preset(), Registry()).stages.values()))
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=120)
+    reporter = BarReporter(console) if bars else LineReporter(stream)
+    for _ in range(2):
+        reporter.start(2)
+        reporter.end(stage, "executed", 1.0, "9 s left")
+        reporter.end(stage, "executed", 1.0, "done")
+        reporter.close()
+    shown = set(re.findall(r"\d/\d", stream.getvalue()))
+    assert shown - {"0/2", "1/2"} == {"2/2"}
 
 
 def test_pipes_get_lines():

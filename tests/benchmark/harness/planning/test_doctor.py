@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from impress_bench.benchmark.atelier import PACK, world
 from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.planning.doctor import examine
 from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.sandbox import memory_group
 
 MAIN = "from impress_bench.benchmark.cli import main; main()"
 
@@ -42,6 +45,20 @@ def test_nothing_is_missing(complete, tmp_path):
     found = list(examine(complete, tmp_path / "store", Registry()))
     assert not [finding for finding in found if finding.problem]
     assert {"device cpu", f"model {tmp_path / 'pack'}", "LPIPS alex"} <= {one.what for one in found}
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [(None, "by polling (no cgroup"), ("/groups/one", "by the kernel (cgroup v2 below /groups)")],
+)
+def test_it_says_what_holds_a_limit_of_memory(monkeypatch, tmp_path, group, expected):
+    """As a limit is set, not as a folder looks."""
+    folder = group and Path(group)
+    monkeypatch.setattr(memory_group, "limited_group", lambda limit: nullcontext(folder))
+    found = list(examine(load_preset("quick"), tmp_path, Registry()))
+    told = [one for one in found if one.what.startswith("limit of memory")]
+    assert [expected in one.what for one in told] == [True]
+    assert not told[0].problem
 
 
 def drop_weights(folder):

@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.licenses import canonicalize_license_expression
 
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.plugins.scaffold import scaffold
@@ -38,6 +39,10 @@ def installed(folder: Path, name: str) -> dict[str, str]:
 def test_a_new_package_conforms_untouched(tmp_path, kind, name, forks):
     written = scaffold(kind, name, tmp_path)
     assert len(written) == 5
+    project = tomllib.loads((tmp_path / name / "pyproject.toml").read_text())["project"]
+    assert canonicalize_license_expression(project["license"])  # a submission has one
+    compared = {"protection": f"'{name},random-noise[match={name}]'", "purifier": f"'none,{name}'"}
+    assert compared[kind] in (tmp_path / name / "README.md").read_text()
     environment = installed(tmp_path, name)
     checked = forks.run(MAIN, ["check", name, "--json"], tmp_path, environment)
     assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -21,6 +21,7 @@ def test_plugins_declare_what_boards_call_them(bench):
     assert meta.titles["smooth"] == "Smooth"
     assert [metric.title for metric in meta.metrics["copying"]] == ["Nearness", "Spread", "The gap"]
     assert "clean-lpips" in {measure.name for measure in meta.inspections}
+    assert all(measure.title != measure.name for measure in meta.inspections)  # boards show it
 
 
 @pytest.mark.parametrize(
