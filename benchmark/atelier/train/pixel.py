@@ -33,8 +33,9 @@ from impress_bench.benchmark.pixels import to_tensor
 from impress_bench.metrics import BUDGET_NORMS, psnr
 
 WIDTHS = (32, 48, 64, 96)
-BATCH = 16
-#: A timestep is 1,000 u^`SKEW` for u uniform in [0, 1): half of them lie below 125.
+BATCH = 8
+#: A timestep is 1,000 u^`SKEW` for u in [0, 1): half of them lie below 125. Each image of a batch
+#: draws from a stratum of its own.
 SKEW = 3
 #: Of the attack on whose images figures are taken: steps, L-inf radius, paintings of a movement.
 ATTACK_STEPS, RADIUS, EACH = 50, 16 / 255, 4
@@ -51,8 +52,8 @@ def train_pixel(job: Job) -> dict[str, Any]:
 
     def loss(generator: torch.Generator) -> Tensor:
         clean = _images(paintings[batches(len(paintings), BATCH, generator)])
-        drawn = torch.rand(BATCH, generator=generator) ** SKEW
-        timesteps = (drawn * len(signals)).long()
+        drawn = (torch.arange(BATCH) + torch.rand(BATCH, generator=generator)) / BATCH
+        timesteps = (drawn**SKEW * len(signals)).long().clamp_max(len(signals) - 1)
         noise = torch.randn(clean.shape, generator=generator)
         noisy = _noised(clean, noise, signals[timesteps])
         with fast_arithmetic(device):
