@@ -45,6 +45,7 @@ PROTECTIONS = {
     "style-guard": "style-guard[rounds=1,moves=2,surrogate_steps=1]",
     "style-protect": "style-protect[steps=2]",
     "adv-paint": "adv-paint[steps=2]",
+    "disdiff": "disdiff[searches=1,rounds=1,moves=2,surrogate_steps=1]",
     "exec": COPY,
     "dir": "dir:{photos}",
 }
