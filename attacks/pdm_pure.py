@@ -1,4 +1,4 @@
-"""PDM-Pure (Xue and Chen 2024): noise and denoising in pixel space, where no autoencoder takes part.
+"""PDM-Pure (Xue and Chen 2024): noise and denoising in pixel space, without an autoencoder.
 
 Protections move a latent diffusion model's autoencoder; a diffusion model on pixels hardly reacts
 to them. It is SDEdit (Meng et al. 2022) with such a model, at a small level of noise.
@@ -29,9 +29,10 @@ TIMESTEPS, NETWORK = 1000, "pixel"
 class PdmPure(Purifier):
     """Noises an image and denoises it by an unconditional diffusion model on pixels.
 
-    The released code is xavihart/PDM-Pure@002ae37, which calls deep-floyd/IF: the noise is that of
-    the 5th of 10 timesteps within the first 100 of 1000, on a cosine schedule, and steps are
-    ancestral, with predictions clipped to [-1, 1]. Departures: a small network of the atelier's in
+    The released code is xavihart/PDM-Pure@002ae37, which calls deep-floyd/IF@07958a4: the noise is
+    that of the 5th of 10 timesteps within the first 100 of 1000, on a cosine schedule; all 10 are
+    taken back, so that the network is told of more noise than there is; steps are ancestral, with
+    predictions clipped to [-1, 1]. Departures: a small network of the atelier's in
     the place of IF-II-L, whose weights are behind a licence and which this package does not run;
     without its prompt, guidance and low-resolution input; a step's variance is the posterior's,
     where IF learns it; at the image's own size, where the release resizes to 256 px and lets
@@ -44,8 +45,7 @@ class PdmPure(Purifier):
         steps: timesteps from 0 to `last` at even distances; at least 2.
         last: the noisiest of them; `steps` - 1 to 998, of 1000.
         noised: the image is noised to the level of the `noised`-th of them; 1 to `steps`.
-        denoised: steps back begin at the `denoised`-th of them; `noised` to `steps`. The release
-            takes all 10 back, so that its network is told of more noise than there is.
+        denoised: steps back begin at the `denoised`-th of them; `noised` to `steps`.
 
     Raises:
         ValueError: for a parameter out of range.
@@ -62,7 +62,7 @@ class PdmPure(Purifier):
         steps: int = 10,
         last: int = 99,
         noised: int = 5,
-        denoised: int = 5,
+        denoised: int = 10,
     ) -> None:
         check_range(2, steps=steps)
         if not steps - 1 <= last <= TIMESTEPS - 2:

@@ -49,10 +49,7 @@ def mean_map(seen: Mapping[str, Tensor], layers: Mapping[str, int], places: int)
     """
     maps = []
     for layer, heads in layers.items():
-        queries, keys = (
-            seen[f"{layer}.{part}"].unflatten(-1, (heads, -1)).transpose(1, 2)
-            for part in ("to_q", "to_k")
-        )
+        queries, keys = (_by_head(seen[f"{layer}.{part}"], heads) for part in ("to_q", "to_k"))
         if queries.shape[2] == places:
             scores = queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1])
             maps.append(scores.float().softmax(dim=-1))
@@ -74,3 +71,9 @@ def word_places(model: LatentDiffusion, prompts: Sequence[str], word: str) -> tu
         words[i, 1 : 1 + len(row)] = True
         chosen[i, 1 : 1 + len(row)] = torch.tensor(row)
     return words, chosen
+
+
+def _by_head(projected: Tensor, heads: int) -> Tensor:
+    """(B, n, channels) as (B, heads, n, channels of a head)."""
+    count, length, _ = projected.shape
+    return projected.reshape(count, length, heads, -1).transpose(1, 2)

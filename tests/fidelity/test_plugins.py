@@ -70,6 +70,7 @@ PURIFIERS = {
     "gridpure": "gridpure[iterations=1,strength=0.01,steps=100,tile=48]",
     "auto": "auto",
     "learned": "learned",
+    "pdm-pure": "pdm-pure",
     "noisy-upscaling": "noisy-upscaling",
     "adverse-cleaner": "adverse-cleaner[bilateral=1,guided=1]",
     "total-variation": "total-variation",

@@ -81,8 +81,9 @@ SAID: dict[str, dict[str, Any]] = {
         "compression": COMPRESSION,
         "parts": FIRST_PARTS,
         "options": "pack benchmark/atelier/pack",
-        "recipes": tuple(
-            "vae encoder denoiser clip inpainter immuniser purifier pixel".split()
+        "recipes": (
+            *("vae", "encoder", "denoiser", "clip", "inpainter"),
+            *("immuniser", "purifier", "pixel"),
         ),
         "denoiser": "denoiser",
         "network": "unet",

@@ -119,9 +119,7 @@ LIBRARIES = {
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_libraries_of_metrics_are_optional_unless_asked_for(
-    complete, tmp_path, monkeypatch, there
-):
+def test_libraries_of_metrics_are_optional_unless_asked_for(complete, tmp_path, monkeypatch, there):
     monkeypatch.setattr(missing_module, "find_spec", lambda name: there or None)
 
     def found(preset):

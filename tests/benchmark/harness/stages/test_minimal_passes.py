@@ -200,7 +200,7 @@ CASES = {
 NOT_OURS = {
     "identity", "random-noise", "partial", "exec", "dir", "none", "jpeg", "gaussian-noise",
     "resize", "bit-depth", "crop", "rotation", "total-variation", "adverse-cleaner",
-    "noisy-upscaling", "auto", "immuniser", "learned",
+    "noisy-upscaling", "auto", "immuniser", "learned", "pdm-pure",
 }  # fmt: skip
 
 
