@@ -28,7 +28,7 @@ RECIPES = {
     "inpainter": 2400,
     "immuniser": 1000,
     "purifier": 700,
-    "pixel": 3000,
+    "pixel": 1500,
 }
 #: The file or folder of a pack that shows that a part was trained; a denoiser's is its network.
 WRITES = {
