@@ -15,15 +15,17 @@ from torch import Tensor
 from impress_bench.attacks.base import Purifier
 from impress_bench.benchmark.contract import Context, PluginError, State, check_range
 from impress_bench.benchmark.models.families import pixel_unet
-from impress_bench.benchmark.models.hub import place_of
+from impress_bench.benchmark.models.hub import SHIPPED, place_of
 from impress_bench.benchmark.seeds import per_image_generators, randn_per_image
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.families.pixel_unet import PixelUNet
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
-#: Of the schedule, and the folder of a pack in which the network lies.
-TIMESTEPS, NETWORK = 1000, "pixel"
+#: Of the schedule.
+TIMESTEPS = 1000
+#: The folder of a pack in which the network lies, and the side in px of the atelier's images.
+NETWORK, SIDE = "pixel", 64
 
 
 class PdmPure(Purifier):
@@ -32,20 +34,21 @@ class PdmPure(Purifier):
     The released code is xavihart/PDM-Pure@002ae37, which calls deep-floyd/IF@07958a4: the noise is
     that of the 5th of 10 timesteps within the first 100 of 1000, on a cosine schedule; all 10 are
     taken back, so that the network is told of more noise than there is; steps are ancestral, with
-    predictions clipped to [-1, 1]. Departures: a small network of the atelier's in
-    the place of IF-II-L, whose weights are behind a licence and which this package does not run;
-    without its prompt, guidance and low-resolution input; a step's variance is the posterior's,
-    where IF learns it; at the image's own size, where the release resizes to 256 px and lets
-    Stable Diffusion's fourfold upscaler follow (`pdm-pure>noisy-upscaling[std=0]` has it). It sees
-    the images alone, no surrogate.
+    predictions clipped to [-1, 1]. It sees the images alone, no surrogate.
+
+    Departures: a small network of the atelier's in the place of IF-II-L, whose weights are behind a
+    licence and which this package does not run; no prompt, guidance or low-resolution input; a
+    step's variance is the posterior's, where IF learns it; the image's own size, where the release
+    resizes to 256 px and lets Stable Diffusion's fourfold upscaler follow, which
+    `pdm-pure>noisy-upscaling[std=0]` has.
 
     Args:
         weights: a folder with the network in diffusers layout, as the recipe `pixel` writes;
-            "pack:pixel" comes with the atelier.
+            "pack:pixel" comes with the atelier and is skipped beside models of other image sizes.
         steps: timesteps from 0 to `last` at even distances; at least 2.
         last: the noisiest of them; `steps` - 1 to 998, of 1000.
-        noised: the image is noised to the level of the `noised`-th of them; 1 to `steps`.
-        denoised: steps back begin at the `denoised`-th of them; `noised` to `steps`.
+        noised: at which of them the image's noise is; at least 1, at most `steps`.
+        denoised: at which of them the steps back begin; at least 1, from `noised` to `steps`.
 
     Raises:
         ValueError: for a parameter out of range.
@@ -78,7 +81,13 @@ class PdmPure(Purifier):
         self._networks: dict[torch.device, PixelUNet] = {}
 
     def skip(self, model: LatentDiffusion | None) -> str | None:
-        """Where there are no weights."""
+        """Where there are no weights, and beside a model of another image size than the atelier's,
+        if the weights are the atelier's."""
+        if self.weights.startswith(SHIPPED) and model is not None and model.image_size != SIDE:
+            return (
+                f"{self.weights} denoises the atelier's images, of {SIDE} px, and this model's have"
+                f" {model.image_size}; pass {self.name}[weights=FOLDER] with a network for them"
+            )
         return pixel_unet.missing(place_of(self.weights), self.name, NETWORK, NETWORK)
 
     def purify(self, images: Tensor, context: Context) -> Tensor:

@@ -55,7 +55,7 @@ class DisDiff(Aspl):
 
     Args:
         word: of the prompt, whose attention is lowered; as it stands there, between spaces.
-        weight: of the attention's term beside the denoising error; at least 0.
+        weight: weight of the attention's term beside the denoising error; at least 0.
         searches: of SimAC's greedy search for timesteps, at most; at least 0, which leaves all. The
             released script runs it, with 50.
         paced: whether a step's length depends on the timestep.

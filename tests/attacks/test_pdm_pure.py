@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from contexts import context
@@ -127,9 +129,24 @@ def test_without_weights_it_is_skipped(tmp_path, smooth_images):
     assert raised.value.state is State.SKIPPED
 
 
+def test_the_atelier_s_network_is_for_the_atelier_s_size(weights):
+    models = [SimpleNamespace(image_size=side) for side in (512, 64)]
+    reasons = [PdmPure().skip(model) for model in models]
+    assert reasons[0].startswith("pack:pixel denoises the atelier's images, of 64 px, and this")
+    assert reasons[1] is None
+    assert PdmPure(weights=str(weights)).skip(models[0]) is None
+
+
 @pytest.mark.parametrize(
     "more",
-    [{"steps": 1}, {"last": 8}, {"last": 999}, {"noised": 0}, {"noised": 6}, {"denoised": 11}],
+    [
+        {"steps": 1},
+        {"last": 8},
+        {"last": 999},
+        {"noised": 0},
+        {"noised": 6, "denoised": 5},
+        {"denoised": 11},
+    ],
 )
 def test_bad_parameters(more):
     with pytest.raises(ValueError, match="must"):

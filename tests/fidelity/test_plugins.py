@@ -70,7 +70,7 @@ PURIFIERS = {
     "gridpure": "gridpure[iterations=1,strength=0.01,steps=100,tile=48]",
     "auto": "auto",
     "learned": "learned",
-    "pdm-pure": "pdm-pure",
+    "pdm-pure": "pdm-pure[weights={photos}]",
     "noisy-upscaling": "noisy-upscaling",
     "adverse-cleaner": "adverse-cleaner[bilateral=1,guided=1]",
     "total-variation": "total-variation",
@@ -169,6 +169,8 @@ def test_a_purifier_purifies(name, any_model, create, tmp_path):
     if name == "dir":
         published(photos.images, tmp_path / "a")
         plugin.receive_names("a", [f"{index:03d}" for index in range(len(photos.images))])
+    if name == "pdm-pure":
+        pixel_unet.new(3, 3, (8, 8)).save_pretrained(tmp_path)
     if name == "auto":
         plugin.members = plugin.members[:5]  # what the others need is tested by their own rows
     reason = plugin.skip(any_model)
