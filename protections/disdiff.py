@@ -28,7 +28,7 @@ from impress_bench.protections.objectives.prompt_attention import (
 from impress_bench.protections.objectives.trained_surrogate import Surrogate
 from impress_bench.protections.solvers.paced_pgd import Pace, PacedPgd
 
-#: As released: maps are those of a quarter of the latents' side, 16 of 64, and sharpened.
+#: As released: maps are of a quarter of the latents' side, 16 of 64, and sharpened.
 COARSER, SHARPER = 4, 100.0
 
 
@@ -47,11 +47,14 @@ class DisDiff(Aspl):
     """ASPL with attention erasure, at a pace that depends on the timestep.
 
     Defaults are those of riolys/DisDiff at 4e538d6 (attacks/disdiff.py, scripts/disdiff.sh) at 512
-    px, halved to [0, 1] pixels. Needs a model whose denoiser reads the prompt by cross-attention,
-    and is skipped without. Departures as in `Aspl`; besides, each image's attention is its own,
-    where the release averages maps over the subject's images, and a word of several tokens is all
-    of them, where the release takes each word for one token. Behind `+o-pgd` and `+blurguard`,
-    which have steps of their own, the pace is theirs.
+    px, halved to [0, 1] pixels, but for `searches`. Needs a model whose denoiser reads the prompt
+    by cross-attention, and is skipped without. Maps are those of a quarter of the latents' side, as
+    released, and of the coarsest layers where a denoiser has none of that size.
+
+    Departures as in `Aspl`; besides, each image's attention is its own, where the release averages
+    maps over the subject's images, and a word of several tokens is all of them, where the release
+    takes each word for one token. Behind `+o-pgd` and `+blurguard`, which have steps of their own,
+    the pace is theirs.
 
     Args:
         word: of the prompt, whose attention is lowered; as it stands there, between spaces.

@@ -43,18 +43,16 @@ def attending(model: LatentDiffusion, layers: Mapping[str, int]) -> Iterator[dic
 
 def mean_map(seen: Mapping[str, Tensor], layers: Mapping[str, int], places: int) -> Tensor:
     """The mean attention (B, places, tokens) over the heads of those of `layers` that have `places`
-    queries, each head counting alike.
-
-    Raises ValueError if none has.
-    """
+    queries, each head counting alike; of the coarsest layers if none has."""
+    sizes = {layer: seen[f"{layer}.to_q"].shape[1] for layer in layers}
+    chosen = places if places in sizes.values() else min(sizes.values())
     maps = []
-    for layer, heads in layers.items():
-        queries, keys = (_by_head(seen[f"{layer}.{part}"], heads) for part in ("to_q", "to_k"))
-        if queries.shape[2] == places:
-            scores = queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1])
-            maps.append(scores.float().softmax(dim=-1))
-    if not maps:
-        raise ValueError(f"no cross-attention of the denoiser has {places} places")
+    for layer in (layer for layer, size in sizes.items() if size == chosen):
+        queries, keys = (
+            _by_head(seen[f"{layer}.{part}"], layers[layer]) for part in ("to_q", "to_k")
+        )
+        scores = queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1])
+        maps.append(scores.float().softmax(dim=-1))
     return torch.cat(maps, dim=1).mean(dim=1)
 
 

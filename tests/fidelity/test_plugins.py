@@ -45,7 +45,7 @@ PROTECTIONS = {
     "style-guard": "style-guard[rounds=1,moves=2,surrogate_steps=1]",
     "style-protect": "style-protect[steps=2]",
     "adv-paint": "adv-paint[steps=2]",
-    "disdiff": "disdiff[searches=1,rounds=1,moves=2,surrogate_steps=1]",
+    "disdiff": "disdiff[searches=1,rounds=1,moves=2,surrogate_steps=1,step=4/255]",
     "exec": COPY,
     "dir": "dir:{photos}",
 }
@@ -85,9 +85,12 @@ INPAINTING = ("photoguard-diffusion", "diffusion-guard", "adv-paint")
 #: Those that read layers of Stable Diffusion's U-Net, and where there is none of the name.
 NEEDS_LAYERS = {
     *(("style-protect", kind) for kind in ("sdxl", "sd-3.5", "flux", "instruct-pix2pix")),
-    *(("simac", kind) for kind in ("sd-3.5", "flux")),
+    *((name, kind) for name in ("simac", "disdiff") for kind in ("sd-3.5", "flux")),
 }
-NO_LAYERS = "no cross-attention up_blocks|needs a model that names feature_layers"
+NO_LAYERS = (
+    "no cross-attention up_blocks|needs a model that names feature_layers"
+    "|needs a model whose denoiser reads the prompt by cross-attention"
+)
 #: What has to skip, and in which words.
 NEEDS_UPSCALER = "needs an upscaler: noisy-upscaling[upscaler=FOLDER], with diffusers' x4 upscaler"
 NO_INPAINTING = "no inpainting U-Net|cannot inpaint|sees no mask"
