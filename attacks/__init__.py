@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from impress_bench.attacks.learned import Learned
     from impress_bench.attacks.noisy_upscaling import NoisyUpscaling
     from impress_bench.attacks.none import NoPurifier
+    from impress_bench.attacks.pdm_pure import PdmPure
     from impress_bench.attacks.resize import Resize
     from impress_bench.attacks.rotation import Rotation
     from impress_bench.attacks.total_variation import TotalVariation
@@ -45,6 +46,7 @@ _HOMES = {
     "Learned": "impress_bench.attacks.learned",
     "NoPurifier": "impress_bench.attacks.none",
     "NoisyUpscaling": "impress_bench.attacks.noisy_upscaling",
+    "PdmPure": "impress_bench.attacks.pdm_pure",
     "PluginError": "impress_bench.benchmark.contract",
     "Purifier": "impress_bench.attacks.base",
     "Resize": "impress_bench.attacks.resize",
@@ -70,6 +72,7 @@ __all__ = [
     "Learned",
     "NoPurifier",
     "NoisyUpscaling",
+    "PdmPure",
     "PluginError",
     "Purifier",
     "Resize",

@@ -34,6 +34,8 @@ class Metric(ABC):
     #: Whether it is called with `titles=`, a text per image of what it was to show, and, where it
     #: has a reference, `reference_titles=`. Cells of tasks that say neither are skipped.
     needs_titles: ClassVar[bool] = False
+    #: A library that is an extra of ours, and the extra; without it cells are skipped.
+    library: ClassVar[tuple[str, str] | None] = None
 
     @abstractmethod
     def __call__(self, images: Tensor, reference: Tensor | None) -> Tensor:

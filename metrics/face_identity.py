@@ -32,6 +32,7 @@ class FaceIdentity(Metric):
     higher_is_better: ClassVar[bool] = True
     reference: ClassVar[Literal["exploit", "original"]] = "original"
     files: ClassVar[tuple[str, ...]] = ("models",)
+    library: ClassVar[tuple[str, str] | None] = ("insightface", "faces")
 
     def __init__(self, models: str = "~/.insightface/models/buffalo_l") -> None:
         self.models = models

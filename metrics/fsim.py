@@ -19,6 +19,7 @@ class Fsim(Metric):
 
     title: ClassVar[str] = "FSIM"
     higher_is_better: ClassVar[bool] = True
+    library: ClassVar[tuple[str, str] | None] = ("piq", "fsim")
 
     def __call__(self, images: Tensor, reference: Tensor | None) -> Tensor:
         """FSIMc (B,) of images (B, 3, H, W) in [0, 1]. Raises PluginError, for a skipped cell,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from impress_bench.protections.base import GradientProtection, Protection, Solver
     from impress_bench.protections.caat import Caat
     from impress_bench.protections.diffusion_guard import DiffusionGuard
+    from impress_bench.protections.disdiff import DisDiff
     from impress_bench.protections.fsmg import Fsmg
     from impress_bench.protections.glaze import Glaze
     from impress_bench.protections.identity import Identity
@@ -54,6 +55,7 @@ _HOMES = {
     "Consistency": "impress_bench.protections.adaptations.consistency",
     "Context": "impress_bench.benchmark.contract",
     "DiffusionGuard": "impress_bench.protections.diffusion_guard",
+    "DisDiff": "impress_bench.protections.disdiff",
     "Fsmg": "impress_bench.protections.fsmg",
     "Glaze": "impress_bench.protections.glaze",
     "GradientProtection": "impress_bench.protections.base",
@@ -94,6 +96,7 @@ __all__ = [
     "Consistency",
     "Context",
     "DiffusionGuard",
+    "DisDiff",
     "Fsmg",
     "Glaze",
     "GradientProtection",

@@ -126,7 +126,7 @@ def doctor(
 ) -> None:
     """Say what `run` with the same options lacks on this machine, and how to get it.
 
-    Exit code 1 if something is missing.
+    Exit code 1 if something is missing that is not optional.
     """
     from impress_bench.benchmark.harness.config.loading import load_preset
     from impress_bench.benchmark.harness.planning.doctor import examine
@@ -138,11 +138,13 @@ def doctor(
     for finding in examine(chosen, Path(store) if store else default_root(), Registry()):
         found.append(finding)
         if not as_json:
-            told = f"MISSING {finding.what}: {finding.problem}"
+            state = "optional" if finding.optional else "MISSING"
+            told = f"{state} {finding.what}: {finding.problem}"
             click.echo(one_line(told if finding.problem else f"there    {finding.what}"))
     if as_json:
         click.echo(json.dumps([finding._asdict() for finding in found], indent=1))
-    context.exit(STOPPED if any(finding.problem for finding in found) else 0)
+    lacking = any(finding.problem and not finding.optional for finding in found)
+    context.exit(STOPPED if lacking else 0)
 
 
 @click.command()

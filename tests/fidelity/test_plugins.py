@@ -47,6 +47,7 @@ PROTECTIONS = {
     "style-guard": "style-guard[rounds=1,moves=2,surrogate_steps=1]",
     "style-protect": "style-protect[steps=2]",
     "adv-paint": "adv-paint[steps=2]",
+    "disdiff": "disdiff[searches=1,rounds=1,moves=2,surrogate_steps=1,step=4/255]",
     "exec": COPY,
     "dir": "dir:{photos}",
 }
@@ -72,6 +73,7 @@ PURIFIERS = {
     "gridpure": "gridpure[iterations=1,strength=0.01,steps=100,tile=48]",
     "auto": "auto",
     "learned": "learned",
+    "pdm-pure": "pdm-pure[weights={photos}]",
     "noisy-upscaling": "noisy-upscaling",
     "adverse-cleaner": "adverse-cleaner[bilateral=1,guided=1]",
     "total-variation": "total-variation",
@@ -86,9 +88,12 @@ INPAINTING = ("photoguard-diffusion", "diffusion-guard", "adv-paint")
 #: Those that read layers of Stable Diffusion's U-Net, and where there is none of the name.
 NEEDS_LAYERS = {
     *(("style-protect", kind) for kind in ("sdxl", "sd-3.5", "flux", "instruct-pix2pix")),
-    *(("simac", kind) for kind in ("sd-3.5", "flux")),
+    *((name, kind) for name in ("simac", "disdiff") for kind in ("sd-3.5", "flux")),
 }
-NO_LAYERS = "no cross-attention up_blocks|needs a model that names feature_layers"
+NO_LAYERS = (
+    "no cross-attention up_blocks|needs a model that names feature_layers"
+    "|needs a model whose denoiser reads the prompt by cross-attention"
+)
 #: What has to skip, and in which words.
 NEEDS_UPSCALER = "needs an upscaler: noisy-upscaling[upscaler=FOLDER], with diffusers' x4 upscaler"
 NO_INPAINTING = "no inpainting U-Net|cannot inpaint|sees no mask"
@@ -171,6 +176,8 @@ def test_a_purifier_purifies(name, any_model, create, tmp_path):
     if name == "dir":
         published(photos.images, tmp_path / "a")
         plugin.receive_names("a", [f"{index:03d}" for index in range(len(photos.images))])
+    if name == "pdm-pure":
+        pixel_unet.new(3, 3, (8, 8)).save_pretrained(tmp_path)
     if name == "auto":
         plugin.members = plugin.members[:5]  # what the others need is tested by their own rows
     reason = plugin.skip(any_model)

@@ -17,6 +17,7 @@ from impress_bench.protections import (
     Aspl,
     Caat,
     DiffusionGuard,
+    DisDiff,
     Fsmg,
     Glaze,
     MetaCloak,
@@ -73,6 +74,10 @@ BUILDERS = {
     "style-guard": lambda: StyleGuard(rounds=5, moves=6, surrogate_steps=1, **PGD, **LEARNING),
     "style-protect": lambda: StyleProtect(
         layers="up_blocks.0 down_blocks.2", steps=30, **PGD, **LEARNING
+    ),
+    "disdiff": lambda: DisDiff(rounds=5, moves=6, surrogate_steps=1, **PGD, **LEARNING),
+    "disdiff-attention": lambda: DisDiff(
+        weight=100.0, rounds=5, moves=6, surrogate_steps=1, **PGD, **LEARNING
     ),
     "adv-paint": lambda: AdvPaint(steps=25, linf=LINF, step=4 / 255),
 }

@@ -18,6 +18,7 @@ ORDER = """Parts are trained in this order:
   inpainter  the denoiser's U-Net with 9 channels, on latents of the calibrated encoder
   immuniser  the protection's network, against the calibrated encoder
   purifier   the network of the purifier `learned`, on protections computed on the pack
+  pixel      the diffusion model on pixels of the purifier `pdm-pure`, on paintings alone
 atelier-second and atelier-flow have the first three; the denoiser of atelier-flow is a transformer
 with two text encoders, and learns a rectified flow. atelier-sibling has a denoiser alone, on a copy
 of atelier's autoencoder. After retraining a part, retrain those after

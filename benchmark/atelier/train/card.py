@@ -28,6 +28,7 @@ RECIPES = {
     "inpainter": 2400,
     "immuniser": 1000,
     "purifier": 700,
+    "pixel": 1500,
 }
 #: The file or folder of a pack that shows that a part was trained; a denoiser's is its network.
 WRITES = {
@@ -37,6 +38,7 @@ WRITES = {
     "inpainter": Path("inpainting") / "unet",
     "immuniser": Path(PLUGINS) / "immuniser",
     "purifier": Path(PLUGINS) / "learned",
+    "pixel": Path(PLUGINS) / "pixel",
 }
 #: The earlier parts that a part learns from: denoiser and inpainter from the calibrated encoder's
 #: latents, the classifiers from reconstructions, the purifier from protections computed on all.
@@ -48,9 +50,11 @@ LEARNS_FROM: dict[str, tuple[str, ...]] = {
     "inpainter": ("vae", "encoder", "denoiser"),
     "immuniser": ("vae", "encoder"),
     "purifier": ("vae", "encoder", "denoiser", "inpainter"),
+    "pixel": (),
 }
-#: What must be there before a part is trained: clip reads the denoiser's tokenizer, too.
-NEEDS = {**LEARNS_FROM, "clip": ("vae", "encoder", "denoiser")}
+#: What must be there before a part is trained: clip reads the denoiser's tokenizer, too, and the
+#: figures of pixel are latents.
+NEEDS = {**LEARNS_FROM, "clip": ("vae", "encoder", "denoiser"), "pixel": ("vae", "encoder")}
 
 
 def check(part: str, model: str, pack: Path) -> None:

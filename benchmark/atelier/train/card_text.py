@@ -68,8 +68,8 @@ DIFFUSION = (
 FIRST_PARTS = f"""{DIFFUSION};
 `inpainting/unet/` (9 channels); `clip/`, an open_clip model for zero-shot style classification;
 `second_classifier/`, an independent ResNet.
-`plugins/` holds networks of protections and purifiers that were trained against this model and are
-no part of it."""
+`plugins/` holds networks of protections and purifiers that were trained against this model or
+beside it, and are no part of it."""
 FLOW_PARTS = """`vae/` (f = 4, 16 latent channels), `transformer/`, `text_encoder/`,
 `text_encoder_2/`, `tokenizer/`, `tokenizer_2/`, `scheduler/`."""
 #: What the card says of each model, which parts it has, by which recipe its denoiser is trained and
@@ -81,7 +81,10 @@ SAID: dict[str, dict[str, Any]] = {
         "compression": COMPRESSION,
         "parts": FIRST_PARTS,
         "options": "pack benchmark/atelier/pack",
-        "recipes": ("vae", "encoder", "denoiser", "clip", "inpainter", "immuniser", "purifier"),
+        "recipes": (
+            *("vae", "encoder", "denoiser", "clip", "inpainter"),
+            *("immuniser", "purifier", "pixel"),
+        ),
         "denoiser": "denoiser",
         "network": "unet",
     },

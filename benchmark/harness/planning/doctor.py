@@ -18,17 +18,21 @@ from impress_bench.benchmark.models.hub import is_source, missing
 from impress_bench.benchmark.sandbox.memory_group import held_by
 from impress_bench.benchmark.spec import Spec
 from impress_bench.metrics.lpips import missing_weights
+from impress_bench.metrics.missing import missing_library
 
 
 class Finding(NamedTuple):
-    """One thing that the preset needs; `problem` says how to get it, or is empty."""
+    """One thing that the preset needs, or could use if it is `optional`; `problem` says how to get
+    it, or is empty."""
 
     what: str
     problem: str
+    optional: bool = False
 
 
 def examine(preset: Preset, store: Path, registry: Registry) -> Iterator[Finding]:
-    """Findings on a preset: its device, disk, models, plugins, data and judges."""
+    """Findings on a preset: its device, disk, models, plugins, data and judges, and libraries of
+    metrics, which are optional unless the preset has the metric."""
     yield Finding(
         f"device {preset.device}", device_problem(preset.device, preset.needs.gpu_memory_gb)
     )
@@ -45,6 +49,19 @@ def examine(preset: Preset, store: Path, registry: Registry) -> Iterator[Finding
     for component in components:
         if component.kind == "task":
             yield Finding(f"subjects of {component.label}", _subjects(component))
+    yield from _libraries(preset, registry)
+
+
+def _libraries(preset: Preset, registry: Registry) -> Iterator[Finding]:
+    """The package's own metrics whose library is an extra."""
+    asked = {spec.name for spec in preset.specs("metrics")}
+    for name, (entry, *_) in sorted(registry.entries["metrics"].items()):
+        if entry.dist is None or entry.dist.name != "impress-bench":
+            continue
+        if library := getattr(entry.load(), "library", None):
+            problem = missing_library(*library)
+            told = f"is skipped: {problem}" if problem else ""
+            yield Finding(f"metric {name}", told, name not in asked)
 
 
 def _resolved(

@@ -1,4 +1,4 @@
-"""A small U-Net on pixels, for what makes an image in one pass; kept in diffusers layout."""
+"""A small U-Net on pixels, which is a plugin's own and no model; kept in diffusers layout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def new(in_channels: int, out_channels: int, widths: Sequence[int], groups: int = 8) -> UNet2DModel:
-    """An untrained network without attention and without time, for images of any size.
+    """An untrained network without attention, for images of any size. It knows timesteps, which
+    those that make an image in one pass do not use.
 
     Args:
         in_channels, out_channels: of what `run` is given and returns.
@@ -47,24 +48,24 @@ def load(folder: Path, device: torch.device) -> UNet2DModel:
     return network.float().to(device).eval().requires_grad_(False)
 
 
-def missing(folder: Path, plugin: str, part: str) -> str | None:
+def missing(folder: Path, plugin: str, part: str, written: str | None = None) -> str | None:
     """Why a plugin whose network the recipe `part` trains cannot run, and the way out; None if its
-    network is in `folder`."""
+    network is in `folder`. The recipe writes into `written`, the plugin's name by default."""
     if (folder / "config.json").is_file():
         return None
     return (
         f"needs its network, and {folder} has none; train it by"
         f" `python -m impress_bench.benchmark.atelier.train {part} --pack DIR` and pass"
-        f" {plugin}[weights=DIR/plugins/{plugin}]"
+        f" {plugin}[weights=DIR/plugins/{written or plugin}]"
     )
 
 
-def run(network: UNet2DModel, inputs: Tensor) -> Tensor:
+def run(network: UNet2DModel, inputs: Tensor, timestep: int | Tensor = 0) -> Tensor:
     """The network's answer (B, out_channels, H, W) to `inputs` (B, in_channels, H, W), whose sides
-    are extended by their last values to what its levels divide."""
+    are extended by their last values to what its levels divide, at `timestep`, one or (B,)."""
     height, width = inputs.shape[-2:]
     factor = 2 ** (len(network.config.block_out_channels) - 1)
     missing = -width % factor, -height % factor
     if any(missing):
         inputs = pad(inputs, (0, missing[0], 0, missing[1]), mode="replicate")
-    return network(inputs, 0).sample[..., :height, :width]
+    return network(inputs, timestep).sample[..., :height, :width]

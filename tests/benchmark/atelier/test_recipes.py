@@ -29,6 +29,7 @@ from impress_bench.benchmark.atelier.train import (
     inpainter,
     job,
     pairs,
+    pixel,
     purifier,
     vae,
 )
@@ -70,15 +71,17 @@ def train(tmp_path, monkeypatch):
     monkeypatch.setattr(job, "painted", lambda folder, *rest: few(None, *rest))
     for model, sizes in TINY.items():
         monkeypatch.setitem(MODELS, model, sizes)
-    for module in (vae, encoder, denoiser, flow, clip, inpainter, immuniser, purifier):
+    for module in (vae, encoder, denoiser, flow, clip, inpainter, immuniser, purifier, pixel):
         monkeypatch.setattr(module, "BATCH", 4)
     monkeypatch.setattr(encoder, "PHOTOGRAPHS", 2)
     monkeypatch.setattr(immuniser, "WIDTHS", (8, 8))
+    monkeypatch.setattr(pixel, "WIDTHS", (8, 8))
     for module, name in (
         (calibration, "STEPS"),
         (calibration, "MANY_STEPS"),
         (figures, "ATTACK_STEPS"),
         (immuniser, "ATTACK_STEPS"),
+        (pixel, "ATTACK_STEPS"),
         (pairs, "STEPS"),
         (pairs, "HELD_OUT"),
     ):
@@ -220,6 +223,7 @@ def test_a_flow_from_the_recipes_paints_and_learns(train, tmp_path, smooth_image
         (("encoder",), "encoder needs vae, which"),
         (("inpainter",), "train first: vae, encoder, denoiser, in this order"),
         (("immuniser",), "immuniser needs vae, encoder, which"),
+        (("pixel",), "pixel needs vae, encoder, which"),
         (("figures",), "figures needs vae, denoiser, which"),
         (("clip", "--model", "atelier-second"), "its parts are vae, encoder, denoiser"),
         (("clip", "--model", "atelier-flow"), "its parts are vae, encoder, denoiser"),

@@ -1,8 +1,12 @@
+from itertools import product
+
 import pytest
 
+from impress_bench.benchmark.atelier import world
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.config import loading
 from impress_bench.benchmark.harness.config.loading import load_preset, shipped_presets
+from impress_bench.benchmark.harness.config.selection import select
 from impress_bench.benchmark.harness.config.tables import Block
 from impress_bench.benchmark.harness.planning.planner import make_plan
 from impress_bench.benchmark.harness.plugins.registry import Registry
@@ -231,3 +235,18 @@ def test_settings_within_a_task_are_checked_before_anything_runs(bench, table, c
         values = {name: values}
     with pytest.raises(ConfigError, match=complaint):
         make_plan(bench.preset(settings=values), Registry())
+
+
+def test_the_screen_is_of_validation_subjects_and_whatever_is_named():
+    """A protection that is still being written must not be chosen on victims."""
+    preset = select(load_preset("screen"), protections="identity,pid")
+    cells = [cell.place for cell in make_plan(preset, Registry()).cells]
+    measured = [place for place in cells if not place.protection.startswith("control:")]
+    rows = {(place.protection, place.purifier) for place in measured}
+    purifiers = ("none", "jpeg", "gaussian-noise", "resize")
+    assert rows == set(product(("identity", "pid"), purifiers))
+    subjects = {place.subject for place in cells}
+    validation = {artist.name for artist in world.artists("validation")}
+    artists = {name for name in subjects if not name.startswith("validation-photo-")}
+    assert artists < validation
+    assert (len(artists), len(subjects)) == (3, 9)

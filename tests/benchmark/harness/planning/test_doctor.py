@@ -9,12 +9,15 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from impress_bench.benchmark.atelier import PACK, world
+from impress_bench.benchmark.cli import cli
 from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.planning.doctor import examine
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.sandbox import memory_group
+from impress_bench.metrics import missing as missing_module
 
 MAIN = "from impress_bench.benchmark.cli import main; main()"
 
@@ -36,14 +39,13 @@ def complete(artworks, photos, open_clip_folder, tmp_path):
 
 
 def missing(preset, tmp_path):
-    return [
-        finding for finding in examine(preset, tmp_path / "store", Registry()) if finding.problem
-    ]
+    found = examine(preset, tmp_path / "store", Registry())
+    return [finding for finding in found if finding.problem and not finding.optional]
 
 
 def test_nothing_is_missing(complete, tmp_path):
     found = list(examine(complete, tmp_path / "store", Registry()))
-    assert not [finding for finding in found if finding.problem]
+    assert not [finding for finding in found if finding.problem and not finding.optional]
     assert {"device cpu", f"model {tmp_path / 'pack'}", "LPIPS alex"} <= {one.what for one in found}
 
 
@@ -127,6 +129,35 @@ def test_adapters_without_their_library_are_told(complete, tmp_path, monkeypatch
     (finding,) = missing(complete.override({}, settings=settings), tmp_path)
     assert finding.what.startswith("subjects of style-mimicry")
     assert "pip install 'impress-bench[lora]'" in finding.problem
+
+
+LIBRARIES = {
+    "metric fsim": "is skipped: needs piq: pip install 'impress-bench[fsim]'",
+    "metric face-identity": "is skipped: needs insightface: pip install 'impress-bench[faces]'",
+}
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_libraries_of_metrics_are_optional_unless_asked_for(complete, tmp_path, monkeypatch, there):
+    monkeypatch.setattr(missing_module, "find_spec", lambda name: there or None)
+
+    def found(preset):
+        examined = examine(preset, tmp_path / "store", Registry())
+        return {one.what: one[1:] for one in examined if one.what.startswith("metric ")}
+
+    problems = {what: "" if there else told for what, told in LIBRARIES.items()}
+    assert found(complete) == {what: (told, True) for what, told in problems.items()}
+    asked = found(complete.override({}, metrics=["fsim"]))
+    assert asked["metric fsim"] == (problems["metric fsim"], False)
+    assert asked["metric face-identity"] == (problems["metric face-identity"], True)
+
+
+def test_what_is_optional_does_not_fail_the_command(tmp_path, monkeypatch):
+    monkeypatch.setattr(missing_module, "find_spec", lambda name: None)
+    done = CliRunner().invoke(cli, ["doctor", "--preset", "quick", "--store", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    told = [f"optional {what}: {problem}" for what, problem in sorted(LIBRARIES.items())]
+    assert done.output.splitlines()[-2:] == told
 
 
 def test_a_small_gpu_is_told(complete, tmp_path, monkeypatch):

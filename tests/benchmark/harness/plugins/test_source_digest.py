@@ -148,7 +148,12 @@ def test_prose_in_the_contract_changes_nothing_and_a_constant_everything(monkeyp
 
 
 #: Protections that are another one but for one step, and so change with it.
-VARIANTS = {"simac": ["aspl"], "style_guard": ["aspl"], "style_protect": ["caat"]}
+VARIANTS = {
+    "disdiff": ["aspl"],
+    "simac": ["aspl"],
+    "style_guard": ["aspl"],
+    "style_protect": ["caat"],
+}
 
 
 def test_editing_a_protection_changes_nothing_of_others(monkeypatch):

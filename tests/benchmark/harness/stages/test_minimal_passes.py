@@ -158,6 +158,11 @@ CASES = {
         protections.StyleProtect(layers="up_blocks.0", steps=S, batch=B),
         learning(S, S * B, S * B),
     ),
+    "disdiff": (
+        # ASPL's: maps of attention come from the pass that has the error.
+        protections.DisDiff(rounds=R, moves=K, surrogate_steps=Q, batch=N),
+        learning(R * K, (R + R + 1) * Q * N, (1 + R) * N),
+    ),
     "adv-paint": (
         # Photo and masked photo are encoded, both with guidance; once more of the clean one. What
         # goes back starts inside the U-Net, at its attentions, and is no whole pass.
@@ -195,7 +200,7 @@ CASES = {
 NOT_OURS = {
     "identity", "random-noise", "partial", "exec", "dir", "none", "jpeg", "gaussian-noise",
     "resize", "bit-depth", "crop", "rotation", "total-variation", "adverse-cleaner",
-    "noisy-upscaling", "auto", "immuniser", "learned",
+    "noisy-upscaling", "auto", "immuniser", "learned", "pdm-pure",
 }  # fmt: skip
 
 
