@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 MAIN = "from impress_bench.benchmark.cli import main; main()"
-#: Bytes at most of the whole, and beside what the process has for a small photo: 0.95 to 1.05e9 were
-#: measured, of which two pictures in floating point are 0.58e9. All tiles at once take 1.44e9.
+#: Bytes at most of the whole, and beside what the process has for a small photo: 0.95e9 to 1.05e9
+#: were measured, of which two pictures in floating point are 0.58e9. All tiles at once: 1.44e9.
 LIMIT, BESIDE = 3e9, 1.3e9
 
 
