@@ -41,8 +41,8 @@ class FastImpress(Impress):
         length: root mean square of the first step; 0 to 1, on [0, 1] pixels.
         momentum: share of the former direction in the next one; 0 to 1, which stands still, no
             unit.
-        stop: share of the published image's objective at which that image's descent ends; 0 (never)
-            to 1, no unit. It takes one pass more than `steps` at most.
+        stop: share of the published image's objective at which that image's descent ends; 0 to 1,
+            where 0 is never, no unit. It takes one pass more than `steps` at most.
         alpha: weight of the LPIPS hinge; at least 0.
         lpips_budget: Delta, the LPIPS below which the hinge costs nothing; at least 0.
         sigma: standard deviation of the noise added at the start, not clipped; 0 to 2 on [-1, 1]
