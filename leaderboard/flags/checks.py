@@ -116,10 +116,11 @@ def _judge_sees_the_decoder(seen: Evidence) -> Iterator[str]:
 
 
 def _only_white_box(seen: Evidence) -> Iterator[str]:
-    named = [parsed(name).parameter("surrogate") for name in seen.of_kind("protection")]
+    model, named = seen.layout.meta.model, seen.of_kind("protection")
     if named:
-        model = seen.layout.meta.model or "the target"
-        yield "" if any(named) else f"made on {model}: all {len(named)} protections"
+        elsewhere = any(model not in seen.layout.made_on(name) for name in named)
+        case = f"made on {model or 'the target'}: all {len(named)} protections"
+        yield "" if elsewhere else case
 
 
 #: Each flag and its check. A check yields one line per case that it looks at: what raises the flag,

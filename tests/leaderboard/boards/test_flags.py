@@ -23,7 +23,7 @@ def cells_of(values, metric="score"):
     ]
 
 
-def flags(values, *, lpips=None, styles=None, second=None, subjects=SUBJECTS):
+def flags(values, *, lpips=None, styles=None, second=None, subjects=SUBJECTS, model=""):
     """The raised flags with their cases, and the names of those not checked."""
     rows = cells_of(values) + cells_of(second or {}, "second")
     rows = [row for row in rows if int(row[1][-1]) < subjects]
@@ -35,6 +35,7 @@ def flags(values, *, lpips=None, styles=None, second=None, subjects=SUBJECTS):
     meta = BoardMeta(
         metrics={TASK: [MetricInfo("score", "Score", True), MetricInfo("second", "Second", True)]},
         reference_protection="glaze",
+        model=model,
         passes={"jpeg": 0.0, "impress[steps=9]": 9.0, "impress": 90.0},
     )
     board = build(
@@ -96,6 +97,13 @@ def test_a_flag_is_raised_and_is_clear(name, bad, also, good, with_, case):
     assert name not in raised
     assert name not in lacking
     assert name in text
+
+
+def test_what_is_made_on_the_target_too_is_no_transfer():
+    named = "glaze[surrogate=other]+surrogates[models=ours]"
+    rows = {**PLAIN, (named, "none"): 0.9}
+    assert "white box only" not in flags(rows, model="another")[0]
+    assert "white box only" in flags(rows, model="ours")[0]
 
 
 def test_every_flag_has_a_case():
