@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypedDict
@@ -221,11 +222,13 @@ def _entry(
 ) -> Entry:
     """An entry from its rows of subject, state, reason and value.
 
-    Rows are sorted with the value last: NaN, which has no order, occurs only once per state.
+    Rows are sorted with the value last: NaN, which has no order, occurs only once per state. A
+    subject without any lacks as many as others have.
     """
-    lacking = sorted(subjects - {subject for subject, *_ in rows})
+    found = Counter(subject for subject, *_ in rows)
     ended = [(state, reason) for _, state, reason, _ in rows]
-    ended += [(State.MISSING.value, "not run")] * len(lacking)
+    lacking = len(subjects - found.keys()) * max(found.values())
+    ended += [(State.MISSING.value, "not run")] * lacking
     usable = [(subject, value) for subject, state, _, value in rows if state in measured]
     values: dict[str, list[float]] = {}
     for subject, value in usable:

@@ -147,10 +147,12 @@ def test_missing_subjects_seeds_and_purifiers(build_cells: Any, meta: Any, tmp_p
             ("identity", "none"): [0.8, 0.6],
             ("glaze", "none"): [[0.4, ("missing", None)], ("over-budget", "linf 9/255")],
             ("glaze", "jpeg"): [0.5],
+            ("glaze", "resize"): [[0.5, 0.6]],
         }
     )
     write_boards(cells, EMPTY, EMPTY, meta, tmp_path)
     found = records(tmp_path, "table-1")
+    assert found["table-1", "glaze", "resize"]["reason"] == "2 of 4 missing: not run"
     glaze = found["table-1", "glaze", "none"]
     assert (glaze["n"], glaze["mean"], glaze["state"]) == (1, 0.4, "over-budget")
     assert glaze["reason"] == "1 of 3 over-budget: linf 9/255; 1 of 3 missing"

@@ -31,7 +31,7 @@ def strip_captions(plan: Plan) -> dict[str, str]:
     captions = {}
     for task, subjects in _pages(plan):
         given, made = task.task.strip.given_title, task.task.strip.made_title
-        caption = f"{', '.join(subjects)}: {given.lower()}, {made.lower()}"
+        caption = f"{_title(task, subjects)}: {given.lower()}, {made.lower()}"
         captions[_file_name(task.name, subjects)] = caption
     return captions
 
@@ -72,8 +72,14 @@ def write_figures(plan: Plan, store: Store, meta: BoardMeta, folder: Path) -> li
                 (CHANGES_TITLE, min(CHANGES, shown)),
                 (shape.made_title, len(subjects) * shape.made),
             ]
-            written.append(strip(path, rows, groups=groups, title=", ".join(subjects)))
+            written.append(strip(path, rows, groups=groups, title=_title(task, subjects)))
     return written
+
+
+def _title(task: PlannedTask, subjects: Sequence[str]) -> str:
+    """The subjects, and the target of a task that has one of its own."""
+    target = task.component.surrogate
+    return ", ".join(subjects) + (f"; by {target}" if target else "")
 
 
 def _pages(plan: Plan) -> Iterator[tuple[PlannedTask, tuple[str, ...]]]:

@@ -19,6 +19,10 @@ def test_each_target_exploits_the_same_protected_images(bench):
     log = (folder / "log.txt").read_text()
     assert log.count(" protect ") == 4, "two subjects, each protected twice, for both targets"
     assert log.count(" original ") == 2
+    meta = json.loads((folder / "provenance.json").read_text())["boards"]
+    assert {caption.partition(":")[0] for caption in meta["figures"].values()} == {
+        "ada", "ben", "ada; by other", "ben; by other",
+    }  # fmt: skip
     told = json.loads((folder / "provenance.json").read_text())["components"]
     assert told[f"task {OTHER}"]["surrogate"] == "tiny-2"
     assert "surrogate" not in told[f"task {PLAIN}"]
