@@ -17,7 +17,7 @@ import pandas as pd
 
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.plugins.component import OURS
-from impress_bench.benchmark.harness.runs.folder import difference, read_part
+from impress_bench.benchmark.harness.runs.folder import Part, difference, read_part
 from impress_bench.benchmark.harness.runs.pages import about_plugins, run_lines, source_of
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
 from impress_bench.benchmark.harness.storage.keys import canonical_json, sha256
@@ -30,7 +30,7 @@ from impress_bench.benchmark.submissions.reading import read, survey
 from impress_bench.leaderboard import write_boards
 from impress_bench.leaderboard.html import Source, write_site
 from impress_bench.leaderboard.html.texts import slug
-from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.layout import Layout, parsed
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.pages.index import Section, index
 from impress_bench.leaderboard.schema import CELLS, PROTECTIONS, Table
@@ -61,6 +61,7 @@ def publish(
     lies beside the folders of submissions, before anything is written.
     """
     parts = [read_part(path) for path in sorted(results.iterdir()) if path.is_dir()]
+    parts.sort(key=_on_several_targets)
     folders, strays = survey(submissions)
     if strays:
         raise ConfigError("; ".join(map(str, strays)))
@@ -189,6 +190,12 @@ def _accepted(folder: Path) -> Sent:
     cells = cells_form.typed(claimed.cells)
     distances = distances_form.typed(claimed.distances)
     return Sent(claimed.submission, claimed.provenance, cells, distances, meta)
+
+
+def _on_several_targets(part: Part) -> bool:
+    """Whether some of its tasks name their target: such results are read after the others."""
+    tasks = set(part.frames.cells["task"])
+    return any(parsed(task).parameter("target") is not None for task in tasks)
 
 
 def _together(

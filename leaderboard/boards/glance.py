@@ -24,7 +24,7 @@ from impress_bench.leaderboard.entries import (
     entry_records,
     record,
 )
-from impress_bench.leaderboard.layout import Layout, base
+from impress_bench.leaderboard.layout import Layout, base, parsed
 from impress_bench.leaderboard.render import (
     Block,
     Board,
@@ -47,11 +47,17 @@ TEXT = (
 
 
 def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Board | None:
-    """The board from the tables `cells` and `protections`; None without a protection's cells."""
+    """The board from the tables `cells` and `protections`; None without a protection's cells.
+
+    Tasks that name a target of their own stand on the transfer board, beside the same task of the
+    run's model.
+    """
     blocks: list[Block] = []
     records: list[Record] = []
     headlines: list[str] = []
     for task in sorted(set(cells["task"])):
+        if parsed(task).parameter("target") is not None:
+            continue
         found = measured_task(cells, task, layout)
         metric = headline(found.metrics)
         shown = [name for name in found.protections if layout.kind(name) != "control"]

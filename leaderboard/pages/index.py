@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from impress_bench.leaderboard.boards import glance
 from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.pages.overview import MAIN, READING, miniature_note
+from impress_bench.leaderboard.pages.overview import MAIN, READING, WHOLE, miniature_note
 from impress_bench.leaderboard.render import Block, Board, markdown_block
 
 HEAD = """# Leaderboard
@@ -44,7 +43,7 @@ def index(sections: Sequence[Section]) -> str:
         parts.append("\n".join(f"- {fact}" for fact in section.facts))
         parts += filter(None, [meta.model_note])
         for board in section.boards:
-            if board.name == glance.NAME:
+            if board.name in WHOLE:
                 parts += filter(None, [f"### {board.title}", board.caution, board.text])
                 parts += [markdown_block(block, level=4) for block in board.blocks]
         for board in section.boards:

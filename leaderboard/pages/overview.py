@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards import glance, img2img, table_1, table_2
+from impress_bench.leaderboard.boards import glance, img2img, table_1, table_2, transfer
 from impress_bench.leaderboard.caution import caution
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, markdown_block, numbers
@@ -34,7 +34,8 @@ FROZEN = (
     "test subjects were run. A run that overrides them on the command line is exploratory."
 )
 
-#: Boards of which the overview shows a block.
+#: Boards that the overview shows whole, and those of which it shows a block.
+WHOLE = (glance.NAME, transfer.NAME)
 MAIN = (table_1.TABLE.name, table_2.TABLE.name, img2img.TABLE.name)
 
 PROVISIONAL = (
@@ -56,7 +57,7 @@ def overview(boards: Sequence[Board], cells: pd.DataFrame, layout: Layout) -> st
     parts.append(caution(cells, layout, cells["task"]))
     parts += [READING, _chance(layout), _links(boards)]
     for board in boards:
-        if board.name == glance.NAME:
+        if board.name in WHOLE:
             parts += [f"## {board.title}", board.text]
             parts += [markdown_block(block, level=3) for block in board.blocks]
         if board.name in MAIN:
