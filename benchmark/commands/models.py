@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import click
+
+from impress_bench.benchmark.errors import ConfigError
 
 
 @click.command()
@@ -25,9 +28,16 @@ def susceptibility(
     """
     from impress_bench.benchmark.api.inputs import named_pixels
     from impress_bench.benchmark.api.susceptibility import susceptibility as measure
+    from impress_bench.benchmark.harness.config.devices import device_problem
+    from impress_bench.benchmark.harness.execution.progress import duration
+
+    if problem := device_problem(device):
+        raise ConfigError(f"--device {device}: {problem}")
+    began = time.monotonic()
 
     def progress(done: int, total: int) -> None:
-        click.echo(f"[{done}/{total}] attacks", err=True)
+        left = (time.monotonic() - began) / done * (total - done)
+        click.echo(f"[{done}/{total}] attacks, {duration(left)} left", err=True)
 
     chosen = [pixels for _, pixels in named_pixels(images)[:count]]
     found = measure(model, chosen, steps=steps, device=device, progress=progress)

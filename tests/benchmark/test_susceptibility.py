@@ -63,7 +63,7 @@ def test_the_calibrated_encoder_gives_way_and_the_one_before_does_not(tmp_path):
         records = json.loads(result.stdout)
         assert len(records) == 2 * 3 * 2
         left[name] = [r["left"] for r in records if (r["radius"], r["target"]) == (8, "zero")]
-        assert "[12/12] attacks" in result.stderr
+        assert "[12/12] attacks, 0 s left" in result.stderr
     assert max(left["atelier"]) < 0.3 < 0.5 < min(left["atelier-uncalibrated"])
 
 
@@ -89,3 +89,11 @@ def test_the_table_is_of_means(tmp_path):
 def test_what_is_refused(given, told):
     with pytest.raises(ConfigError, match=told):
         susceptibility(**{"model": "atelier", "images": np.stack(WORKS), **given})
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_is_told_at_once(tmp_path):
+    given = ["susceptibility", "atelier", str(tmp_path), "--device", "cuda"]
+    result = CliRunner().invoke(cli, given)
+    assert isinstance(result.exception, ConfigError)
+    assert "--device cuda: torch sees no GPU" in str(result.exception)
