@@ -10,28 +10,22 @@ model redraws, those too that cannot inpaint.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from impress_bench.benchmark.contract import ImageSet, PluginError, State
-from impress_bench.benchmark.datasets.photo_folders import PhotoFolder
-from impress_bench.benchmark.datasets.photos import AtelierPhotos, Photos
-from impress_bench.benchmark.tasks.base import Range, Strip, Task, TaskSettings
-from impress_bench.benchmark.tasks.malicious_editing import GREY, LIKENESS
-from impress_bench.benchmark.tasks.templates import checked_template
+from impress_bench.benchmark.contract import ImageSet, PluginError
+from impress_bench.benchmark.tasks.base import TaskSettings
+from impress_bench.benchmark.tasks.photo_editing import GREY, PhotoEditing, PhotoEditingSettings
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
 
-class Img2ImgEditingSettings(TaskSettings):
+class Img2ImgEditingSettings(PhotoEditingSettings):
     """How photos are edited; strength, steps and guidance are those of the evaluation that
     BlurGuard (Kim et al. 2025) releases.
 
@@ -40,23 +34,9 @@ class Img2ImgEditingSettings(TaskSettings):
     another level of noise than on a diffusion.
     """
 
-    split: Literal["test", "validation"] = "test"
-    photos: str = Field(
-        default="", description="a folder of photos with masks, instead of the atelier's"
-    )
-    # VIFp needs sides of 41 pixels, the autoencoder multiples of 8.
-    resolution: int = Field(
-        default=512, ge=48, multiple_of=8, description="side in pixels of such photos"
-    )
-    prompt: str = "{sitter} {place}"
     strength: float = Field(default=0.5, gt=0, le=1)
     sampling_steps: int = Field(default=50, ge=1)
     guidance_scale: float = Field(default=7.5, ge=1)
-
-    @field_validator("prompt")
-    @classmethod
-    def _template(cls, prompt: str) -> str:
-        return checked_template(prompt, ("sitter", "place"))
 
     @model_validator(mode="after")
     def _some_step(self) -> Img2ImgEditingSettings:
@@ -68,34 +48,17 @@ class Img2ImgEditingSettings(TaskSettings):
         return self
 
 
-class Img2ImgEditing(Task):
+class Img2ImgEditing(PhotoEditing):
     """Redraws a photo under a prompt and compares with the same edit of the clean photo."""
 
     name: ClassVar[str] = "img2img-editing"
-    metrics = LIKENESS
     title: ClassVar[str] = "Editing by img2img"
     controls: ClassVar[Mapping[str, str]] = {
         "other-seed": "Clean photo, another seed",
         "grey-photo": "Photo replaced by grey",
     }
-    needs_reference: ClassVar[bool] = True
-    strip: ClassVar[Strip] = Strip(6, 1, 1, "Photo as the editor gets it", "Edited")
     Settings: ClassVar[type[TaskSettings]] = Img2ImgEditingSettings
-    files: ClassVar[tuple[str, ...]] = ("photos",)
     settings: Img2ImgEditingSettings
-
-    def __init__(self, settings: Img2ImgEditingSettings) -> None:
-        super().__init__(settings)
-        self._photos: Photos = (
-            PhotoFolder(Path(settings.photos).expanduser(), settings.resolution)
-            if settings.photos
-            else AtelierPhotos(settings.split)
-        )
-        # For as long as this task: what is in a folder may be other images tomorrow.
-        self._known = lru_cache(maxsize=64)(self._photos.subject)
-
-    def subjects(self) -> tuple[str, ...]:
-        return self._photos.names()
 
     def originals(self, subject: str) -> ImageSet:
         return replace(self._known(subject).photo, masks=None)
@@ -139,26 +102,3 @@ class Img2ImgEditing(Task):
         return replace(
             self.originals(subject), images=to_pixels(edited), titles=(prompt,) * len(pixels)
         )
-
-    def score(
-        self, subject: str, exploited: ImageSet, reference: ImageSet | None
-    ) -> dict[str, float]:
-        """SSIM, PSNR (dB) and VIFp of the edit against the clean photo's."""
-        from impress_bench.benchmark.pixels import to_tensor
-        from impress_bench.metrics import psnr, ssim, vif_p
-
-        assert reference is not None
-        if np.array_equal(exploited.images, reference.images):
-            raise PluginError(
-                self.name, "this edit is the one that others are compared with", State.SKIPPED
-            )
-        pair = to_tensor(exploited.images), to_tensor(reference.images)
-        measures = {"ssim": ssim, "psnr": psnr, "vif-p": vif_p}
-        return {name: float(metric(*pair).mean()) for name, metric in measures.items()}
-
-    def ranges(self) -> dict[str, Range]:
-        """SSIM is a correlation; PSNR is lowest where every value differs by all of [0, 1], and
-        highest where one value differs by one level; VIFp has no upper bound."""
-        values = 3 * self.settings.resolution**2
-        finest = 20 * math.log10(255) + 10 * math.log10(values)
-        return {"ssim": Range(-1, 1), "psnr": Range(0, finest), "vif-p": Range(0)}

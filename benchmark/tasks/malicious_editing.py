@@ -12,58 +12,40 @@ model that edits by instruction, InstructPix2Pix, sees no mask and changes the p
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from impress_bench.benchmark.contract import ImageSet, PluginError, State
-from impress_bench.benchmark.datasets.photo_folders import PhotoFolder
-from impress_bench.benchmark.datasets.photos import AtelierPhotos, Photos
-from impress_bench.benchmark.tasks.base import Range, Strip, Task, TaskSettings
-from impress_bench.benchmark.tasks.templates import checked_template
-from impress_bench.metrics.psnr import INFO as PSNR
-from impress_bench.metrics.ssim import INFO as SSIM
-from impress_bench.metrics.vif_p import INFO as VIF_P
+from impress_bench.benchmark.tasks.base import Range, TaskSettings
+from impress_bench.benchmark.tasks.photo_editing import (
+    GREY,
+    LIKENESS,
+    PhotoEditing,
+    PhotoEditingSettings,
+    likeness,
+)
 
 if TYPE_CHECKING:
     from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 
-GREY = 128
-#: Of an edit to the edit of the clean photo.
-LIKENESS = (SSIM, replace(PSNR, primary=True), VIF_P)
 
-
-class MaliciousEditingSettings(TaskSettings):
+class MaliciousEditingSettings(PhotoEditingSettings):
     """How photos are edited; defaults are the paper's, but for its prompt.
 
     `prompt` may name the `{sitter}` and a `{place}` that is not the photo's own; the paper edits
     every photo to "A person in an airplane".
     """
 
-    split: Literal["test", "validation"] = "test"
-    photos: str = Field(default="", description="a folder of photos, instead of the atelier's")
-    # VIFp needs sides of 41 pixels, the autoencoder multiples of 8.
-    resolution: int = Field(
-        default=512, ge=48, multiple_of=8, description="side in pixels of such photos"
-    )
-    prompt: str = "{sitter} {place}"
     sampling_steps: int = Field(default=100, ge=1)
     guidance_scale: float = Field(default=7.5, ge=1)
     eta: float = Field(default=1.0, ge=0, le=1, description="DDIM noise of the editor")
 
-    @field_validator("prompt")
-    @classmethod
-    def _template(cls, prompt: str) -> str:
-        return checked_template(prompt, ("sitter", "place"))
 
-
-class MaliciousEditing(Task):
+class MaliciousEditing(PhotoEditing):
     """Edits a photo and compares with the same edit of the clean photo."""
 
     name: ClassVar[str] = "malicious-editing"
@@ -84,24 +66,8 @@ class MaliciousEditing(Task):
         "other-seed": "Clean photo, another seed",
         "grey-head": "Head replaced by grey",
     }
-    needs_reference: ClassVar[bool] = True
-    strip: ClassVar[Strip] = Strip(6, 1, 1, "Photo as the editor gets it", "Edited")
     Settings: ClassVar[type[TaskSettings]] = MaliciousEditingSettings
-    files: ClassVar[tuple[str, ...]] = ("photos",)
     settings: MaliciousEditingSettings
-
-    def __init__(self, settings: MaliciousEditingSettings) -> None:
-        super().__init__(settings)
-        self._photos: Photos = (
-            PhotoFolder(Path(settings.photos).expanduser(), settings.resolution)
-            if settings.photos
-            else AtelierPhotos(settings.split)
-        )
-        # For as long as this task: what is in a folder may be other images tomorrow.
-        self._known = lru_cache(maxsize=64)(self._photos.subject)
-
-    def subjects(self) -> tuple[str, ...]:
-        return self._photos.names()
 
     def originals(self, subject: str) -> ImageSet:
         return self._known(subject).photo
@@ -152,28 +118,15 @@ class MaliciousEditing(Task):
     ) -> dict[str, float]:
         """SSIM, PSNR (dB) and VIFp of the edit against the clean photo's, raw as in the paper, and
         of the background alone: the head of both is taken from the reference first."""
-        from impress_bench.benchmark.pixels import to_tensor
-        from impress_bench.metrics import psnr, ssim, vif_p
-
+        whole = super().score(subject, exploited, reference)
         assert reference is not None
-        if np.array_equal(exploited.images, reference.images):
-            raise PluginError(
-                self.name, "this edit is the one that others are compared with", State.SKIPPED
-            )
         keep = self._known(subject).photo.masks
         assert keep is not None
         behind = np.where(keep[..., None], reference.images, exploited.images)
-        scores = {}
-        for suffix, pixels in {"": exploited.images, "-background": behind}.items():
-            pair = to_tensor(pixels), to_tensor(reference.images)
-            for name, metric in {"ssim": ssim, "psnr": psnr, "vif-p": vif_p}.items():
-                scores[name + suffix] = float(metric(*pair).mean())
-        return scores
+        background = likeness(behind, reference.images)
+        return whole | {f"{name}-background": value for name, value in background.items()}
 
     def ranges(self) -> dict[str, Range]:
-        """SSIM is a correlation; PSNR is lowest where every value differs by all of [0, 1], and
-        highest where one value differs by one level; VIFp has no upper bound."""
-        values = 3 * self.settings.resolution**2
-        finest = 20 * math.log10(255) + 10 * math.log10(values)
-        whole = {"ssim": Range(-1, 1), "psnr": Range(0, finest), "vif-p": Range(0)}
+        """Those of the whole and of the background are alike."""
+        whole = super().ranges()
         return {f"{name}{part}": of for name, of in whole.items() for part in ("", "-background")}
