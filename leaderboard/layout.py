@@ -39,6 +39,12 @@ def base(name: str) -> str:
     return parsed(name).base
 
 
+def target_of(task: str) -> str | None:
+    """The model that a task names as its target; None for that of the run."""
+    target = parsed(task).parameter("target")
+    return None if target is None else str(target)
+
+
 def file_part(name: str) -> str:
     """A name as it can stand in that of a file: a task that names its target has brackets in its
     own, and may have a path."""

@@ -6,7 +6,7 @@ import textwrap
 
 import pandas as pd
 
-from impress_bench.leaderboard.boards import img2img, table_1, table_2, task_table
+from impress_bench.leaderboard.boards import by_task, task_table
 from impress_bench.leaderboard.caution import caution
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.meta import BoardMeta
@@ -22,7 +22,7 @@ def summary(cells: pd.DataFrame, meta: BoardMeta) -> list[str]:
     none of these tables, or no interval."""
     layout, lines = Layout(meta), list[str]()
     cells = with_scaled(cells, layout)
-    for table in (table_1.TABLE, table_2.TABLE, img2img.TABLE):
+    for table in by_task.TABLES:
         board = task_table.build(table, cells, layout)
         blocks = [block for block in (board.blocks if board else ()) if block.protection]
         told = [block for block in blocks if block.text]

@@ -12,14 +12,12 @@ import pandas as pd
 from impress_bench.leaderboard.boards import (
     adaptive,
     against_paper,
+    by_task,
     diagnostics,
     flags,
     glance,
-    img2img,
     inconsistency,
     matrix,
-    table_1,
-    table_2,
     table_3,
     task_table,
     transfer,
@@ -109,10 +107,7 @@ def _built(
     """Every board that prepared tables can fill."""
     built = [
         glance.build(cells, protections, layout),
-        *[
-            task_table.build(table, cells, layout)
-            for table in (table_1.TABLE, table_2.TABLE, img2img.TABLE)
-        ],
+        *[task_table.build(table, cells, layout) for table in by_task.TABLES],
         table_3.build(cells, notes, layout),
         *adaptive.build(cells, layout),
         *[matrix.build(cells, layout, task) for task in sorted(set(cells["task"]))],

@@ -30,7 +30,7 @@ from impress_bench.benchmark.submissions.reading import read, survey
 from impress_bench.leaderboard import write_boards
 from impress_bench.leaderboard.html import Source, write_site
 from impress_bench.leaderboard.html.texts import slug
-from impress_bench.leaderboard.layout import Layout, parsed
+from impress_bench.leaderboard.layout import Layout, target_of
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.pages.index import Section, index
 from impress_bench.leaderboard.schema import CELLS, PROTECTIONS, Table
@@ -194,8 +194,7 @@ def _accepted(folder: Path) -> Sent:
 
 def _on_several_targets(part: Part) -> bool:
     """Whether some of its tasks name their target: such results are read after the others."""
-    tasks = set(part.frames.cells["task"])
-    return any(parsed(task).parameter("target") is not None for task in tasks)
+    return any(target_of(task) is not None for task in set(part.frames.cells["task"]))
 
 
 def _together(

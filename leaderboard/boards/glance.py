@@ -24,7 +24,7 @@ from impress_bench.leaderboard.entries import (
     entry_records,
     record,
 )
-from impress_bench.leaderboard.layout import Layout, base, parsed
+from impress_bench.leaderboard.layout import Layout, base, target_of
 from impress_bench.leaderboard.render import (
     Block,
     Board,
@@ -56,7 +56,7 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
     records: list[Record] = []
     headlines: list[str] = []
     for task in sorted(set(cells["task"])):
-        if parsed(task).parameter("target") is not None:
+        if target_of(task) is not None:
             continue
         found = measured_task(cells, task, layout)
         metric = headline(found.metrics)
@@ -75,7 +75,7 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
                 entry_text(own, metric.percent, footnotes, found.subjects),
             ]
             for state in (none, purifier):
-                result = _taken(found.entries, name, state, metric, found.protections, layout)
+                result = taken(found.entries, name, state, metric, found.protections, layout)
                 row.append("" if result is None else marked(result[1][0], metric))
                 if result is not None:
                     against, (summary, ended, why) = result
@@ -124,7 +124,7 @@ def _headline_purifier(entries: Mapping[Key, Entry], layout: Layout) -> str:
     return roles.purifier
 
 
-def _taken(
+def taken(
     entries: Mapping[Key, Entry],
     name: str,
     purifier: str,

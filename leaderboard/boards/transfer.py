@@ -11,18 +11,16 @@ from typing import NamedTuple
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards.findings import gain
-from impress_bench.leaderboard.boards.glance import headline, marked, strongest
+from impress_bench.leaderboard.boards.glance import headline, marked, strongest, taken
 from impress_bench.leaderboard.boards.variants import Task, measured_task
 from impress_bench.leaderboard.entries import (
     ABSENT,
     Key,
     Record,
-    differing,
     entry_records,
     record,
 )
-from impress_bench.leaderboard.layout import Layout, parsed
+from impress_bench.leaderboard.layout import Layout, parsed, target_of
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
 
 NAME = "transfer"
@@ -68,8 +66,8 @@ def _targets(cells: pd.DataFrame, layout: Layout) -> dict[str, list[tuple[str, s
     order = {name: place for place, name in enumerate(layout.meta.metrics)}
     found: dict[str, list[tuple[str, str]]] = {}
     for name in sorted(set(cells["task"]), key=lambda name: (order.get(name, len(order)), name)):
-        target = parsed(name).parameter("target")
-        model = layout.meta.model if target is None else str(target)
+        target = target_of(name)
+        model = layout.meta.model if target is None else target
         found.setdefault(parsed(name).name, []).append((model, name))
     return found
 
@@ -112,17 +110,13 @@ def _taken(
             if worst:
                 best = strongest(measured.entries, name, metric, layout, among_all=True)
                 purifier = purifier if best is None else best[0]
-            noise = next((one for one in measured.protections if layout.matches(one, name)), None)
-            sides = [
-                measured.entries.get(Key(one, purifier, metric.name)) for one in (noise or "", name)
-            ]
-            if noise is None or None in sides:
+            found = taken(measured.entries, name, purifier, metric, measured.protections, layout)
+            if found is None:
                 row.append("·")
                 continue
-            took = gain(measured.entries, (noise, purifier), (name, purifier), metric)
+            noise, (took, state, reason) = found
             key = Key(f"{noise} - {name}", purifier, metric.name)
             table = f"{NAME}-worst" if worst else NAME
-            state, reason = differing(*sides)  # type: ignore[arg-type]
             records.append(
                 record(table, measured.name, key, took, metric.higher_is_better, state, reason)
             )

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards import glance, img2img, table_1, table_2, transfer
+from impress_bench.leaderboard.boards import by_task, glance, transfer
 from impress_bench.leaderboard.caution import caution
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, markdown_block, numbers
@@ -36,7 +36,7 @@ FROZEN = (
 
 #: Boards that the overview shows whole, and those of which it shows a block.
 WHOLE = (glance.NAME, transfer.NAME)
-MAIN = (table_1.TABLE.name, table_2.TABLE.name, img2img.TABLE.name)
+MAIN = tuple(table.name for table in by_task.TABLES)
 
 PROVISIONAL = (
     "**These settings are provisional.** They have not been frozen after a choice on validation "

@@ -137,13 +137,12 @@ class Planner:
     def _choose_subjects(self) -> dict[str, tuple[str, ...]]:
         wanted = self.preset.subjects
         offered = {task.name: task.subjects for task in self.plan.tasks}
-        plain = {task.name: task.spec.name for task in self.plan.tasks}
         if wanted is None or isinstance(wanted, int):
             return {name: subjects[:wanted] for name, subjects in offered.items()}
         if isinstance(wanted, dict):
             return {
-                name: subjects[: wanted.get(name, wanted.get(plain[name]))]
-                for name, subjects in offered.items()
+                task.name: task.subjects[: wanted.get(task.name, wanted.get(task.spec.name))]
+                for task in self.plan.tasks
             }
         known = list(dict.fromkeys(name for subjects in offered.values() for name in subjects))
         for name in wanted:
