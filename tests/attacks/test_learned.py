@@ -13,23 +13,15 @@ from impress_bench.attacks import Learned, PluginError
 from impress_bench.attacks.testing import PurifierConformance
 from impress_bench.benchmark.conformance import checks
 from impress_bench.benchmark.contract import State
+from impress_bench.benchmark.models.families import pixel_unet
 from impress_bench.benchmark.models.hub import place_of
-
-CONFIG = {
-    "block_out_channels": (8, 8, 16),
-    "layers_per_block": 1,
-    "down_block_types": ("DownBlock2D",) * 3,
-    "up_block_types": ("UpBlock2D",) * 3,
-    "norm_num_groups": 4,
-    "add_attention": False,
-}
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(0)
-    UNet2DModel(**CONFIG).half().save_pretrained(folder)
+    pixel_unet.new(3, 3, (8, 8, 16), groups=4).half().save_pretrained(folder)
     (folder / "trained_on.json").write_text(json.dumps({"trained_on": ["glaze", "mist"]}))
     return folder
 
