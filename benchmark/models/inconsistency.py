@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
+from impress_bench.benchmark.seeds import Generators
 from impress_bench.metrics import lpips_budget
 
 
@@ -15,7 +16,7 @@ def measure(
     images: Tensor,
     decoded: Tensor,
     originals: Tensor,
-    generator: torch.Generator,
+    generator: Generators,
 ) -> dict[str, list[float]]:
     """Per image, for `images`, their reconstructions `decoded` and the clean `originals`, all
     (B, 3, H, W) in [0, 1]:

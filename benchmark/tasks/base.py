@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from impress_bench.benchmark.contract import ImageSet
 from impress_bench.benchmark.metric import SHARE, MetricInfo
+from impress_bench.benchmark.unfinished import Unfinished
 
 __all__ = ["SHARE", "MetricInfo", "Strip", "Task", "TaskSettings"]
 
@@ -60,8 +61,8 @@ class TaskSettings(BaseModel):
 
 
 class Task(ABC):
-    """Base of all tasks. Stateless apart from its settings: every method is a pure function of its
-    arguments, so that its result can be stored and shared."""
+    """Base of all tasks. Every method is a pure function of its arguments and the settings, so that
+    its result can be stored and shared; `unfinished` alters no result."""
 
     name: ClassVar[str]
     #: What boards call it; "" stands for its registered name made readable.
@@ -86,6 +87,8 @@ class Task(ABC):
     #: the key of every result.
     files: ClassVar[tuple[str, ...]] = ()
     Settings: ClassVar[type[TaskSettings]]
+    #: Where `exploit` may keep the state of long work and go on from it; set before each call.
+    unfinished: Unfinished = Unfinished()
 
     def __init__(self, settings: TaskSettings) -> None:
         self.settings = settings

@@ -203,6 +203,7 @@ class StyleMimicry(Task):
                 posterior_means=settings.fine_tuning_posterior_means,
                 generator=generator,
                 progress=lambda done, total: progress(done * learned, work),
+                unfinished=self.unfinished,
             )
         titles = (known.held_out if settings.prompts == "held-out" else known.works).titles
         titles = tuple(titles[i % len(titles)] for i in range(settings.samples))
@@ -215,6 +216,7 @@ class StyleMimicry(Task):
             sampler=settings.sampler,
             batch_size=settings.sampling_batch,
             progress=lambda done, total: progress(learning + done * drawn, work),
+            unfinished=self.unfinished,
         )
         pixels = to_pixels(painted)
         return ImageSet(pixels, tuple(f"{i:03d}" for i in range(len(pixels))), titles)

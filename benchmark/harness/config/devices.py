@@ -16,6 +16,6 @@ def device_problem(device: str, memory_gb: float = 0.0) -> str:
     if has < memory_gb:
         return (
             f"the GPU has {has:.0f} GiB and the preset needs {memory_gb:g};"
-            " lower fine_tuning_microbatch and sampling_batch, or use a larger GPU"
+            " lower images_at_once, fine_tuning_microbatch and sampling_batch, or use a larger GPU"
         )
     return ""

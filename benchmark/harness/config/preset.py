@@ -17,6 +17,7 @@ time_limit_s = 600.0              # of one stage
 isolate = true                    # plugins of other packages in processes of their own
 plugin_python = "…/bin/python"    # left out: this one; the interpreter of such processes
 memory_limit_gb = 8.0             # of one stage that is isolated
+images_at_once = 4                # that a protection or purifier gets; left out: all of a subject
 
 [models]                          # by role; different ones make a transfer run
 target = "atelier"
@@ -102,6 +103,7 @@ class Preset(Table):
     isolate: bool = True
     plugin_python: str | None = None
     memory_limit_gb: PositiveFloat | None = None
+    images_at_once: PositiveInt | None = None
     resources: dict[str, Resources] = Field(default={})
     needs: Needs = Needs()
 
@@ -110,6 +112,13 @@ class Preset(Table):
         preset runs on GPUs: Ray hides them from a stage that asks for none."""
         asked = self.resources.get(kind, Resources()).gpus
         return float(self.device == "cuda") if asked is None else asked
+
+    @property
+    def conditions(self) -> str:
+        """How models compute and how images are cut, for keys: the order of summation depends on
+        both."""
+        parts = f" images={self.images_at_once}" if self.images_at_once else ""
+        return f"{self.numerics.chosen()}{parts}"
 
     def where(self, field: str) -> str:
         """The flag that set a field, or the file and its key."""

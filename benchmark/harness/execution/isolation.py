@@ -7,8 +7,11 @@ this side.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +32,7 @@ from impress_bench.benchmark.harness.stages.asking import Answer, Moved, Questio
 from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.stages.environment import Environment
 from impress_bench.benchmark.harness.stages.measure import Measure
+from impress_bench.benchmark.harness.stages.parts import ask_in_parts
 from impress_bench.benchmark.harness.stages.protect import Protect
 from impress_bench.benchmark.harness.stages.purify import Purify
 from impress_bench.benchmark.harness.storage.keys import derive_seed
@@ -36,11 +40,9 @@ from impress_bench.benchmark.harness.storage.result import Result
 
 
 class Apart(NamedTuple):
-    """The result of a stage, the passes that the other process reports, and the peak memory of all
-    its processes together."""
+    """The result of a stage, and the peak memory of the other process and all that it starts."""
 
     result: Result
-    passes: Mapping[str, int]
     peak_bytes: int | None
 
 
@@ -61,19 +63,33 @@ class Isolation:
         """The result of a stage. Raises PluginError if the process fails or its answer is
         invalid."""
         assert isinstance(stage, Protect | Purify | Measure)
-        question = _question(stage, inputs).neutral()
-        job = self._job(stage, question)
-        process = self._process
-        with process.apply(
-            question.component, job, lambda folder: _write(folder, question)
-        ) as called:
-            if isinstance(stage, Measure):
+        question = _question(stage, inputs)
+        passes, peaks = Counter[str](), list[int]()
+        env.unfinished.taken = lambda: passes
+
+        @contextmanager
+        def asked(part: Question) -> Iterator[Called]:
+            job = self._job(stage, part)
+            fill = partial(_write, question=part)
+            with self._process.apply(part.component, job, fill) as called:
+                passes.update(called.said.passes)
+                peaks.extend([called.ending.peak_bytes] if called.ending.peak_bytes else [])
+                yield called
+
+        def answer_of(part: Question, _: Callable[[int, int], None]) -> Answer:
+            part = part.neutral()
+            with asked(part) as called:
+                return _answer(stage.component, called, part.images)
+
+        if isinstance(stage, Measure):
+            with asked(question.neutral()) as called:
                 result = stage.judge(inputs, called.said.values)
-            else:
-                answer = _answer(stage.component, called, question.images)
-                with env.stage(stage.threads, *stage.coordinates):
-                    result = stage.judge(inputs, answer)
-            return Apart(result, called.said.passes, called.ending.peak_bytes)
+        else:
+            at_once, kept = env.images_at_once, env.unfinished
+            answer = ask_in_parts(question, answer_of, at_once, kept, env.progress)
+            with env.stage(stage.threads, *stage.coordinates):
+                result = stage.judge(inputs, answer)
+        return Apart(result, max(peaks, default=None))
 
     def _job(self, stage: Stage, question: Question) -> dict[str, Any]:
         """What the other process gets besides images."""
@@ -84,6 +100,7 @@ class Isolation:
             "numerics": self._numerics.model_dump(),
             "threads": stage.threads,
             "seed": question.seed,
+            "before": question.before,
             "global_seed": derive_seed("global", *stage.coordinates),
             "subject": question.subject,
             "count": len(images.names),

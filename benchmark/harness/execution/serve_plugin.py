@@ -114,7 +114,8 @@ def _question(folder: Path, job: Mapping[str, Any], component: Component) -> Que
         called = tuple(f"{number:03d}" for number in range(count))
         moved = ImageSet(_pixels(folder / f"result-{at}", called), called, tuple(titles))
         results[name] = Moved(moved, distances)
-    return Question(component, images, job["seed"], job["subject"], results)
+    seed, subject = job["seed"], job["subject"]
+    return Question(component, images, seed, subject, results, before=job["before"])
 
 
 def _pixels(folder: Path, names: tuple[str, ...]) -> np.ndarray:

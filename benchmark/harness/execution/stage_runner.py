@@ -59,6 +59,7 @@ class StageRunner:
             step,
             preset.device,
             preset.numerics.chosen(),
+            preset.images_at_once,
         )
         self._isolation = Isolation(preset, store.root)
         self._begin = begin
@@ -94,21 +95,23 @@ class StageRunner:
 
     def _perform(self, stage: Stage) -> Outcome:
         self._begin(stage)
+        unfinished = self._store.unfinished(stage.key, lambda: self._env.passes)
+        self._env.unfinished = unfinished
         started = time.monotonic()
         try:
             inputs = {name: self._input(stage, needed) for name, needed in stage.inputs.items()}
             if self._isolation.covers(stage):
-                result, passes, peak = self._isolation.perform(stage, inputs, self._env)
+                result, peak = self._isolation.perform(stage, inputs, self._env)
             else:
-                result = perform(stage, inputs, self._env)
-                passes, peak = self._env.passes, self._env.peak_bytes
+                result, peak = perform(stage, inputs, self._env), self._env.peak_bytes
         except PluginError as error:
             signals.check()  # in a library that is being imported, a signal turns into its error
             trace = traceback.format_exc()
             failure = {"state": error.state, "reason": str(error), "traceback": trace}
             self._store.fail(stage.key, stage.document, failure)
             return _failed(error.state, str(error), trace)
-        seconds = time.monotonic() - started
+        seconds = unfinished.seconds + time.monotonic() - started
+        passes = unfinished.all_passes()
         self._store.put(stage.key, stage.document, result, seconds, passes, peak)
         Timings(self._store.root).record(stage, seconds)
         written = self._store.find(stage.key)

@@ -84,7 +84,7 @@ class SubjectPlanner:
             subject,
             preset.threads,
             preset.device,
-            str(preset.numerics.chosen()),
+            preset.conditions,
         )
         self._judged = self._scene._replace(task=planned.judge)
         self.original = self._add(Original(place=self._place("", ""), scene=self._scene))

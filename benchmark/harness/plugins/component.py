@@ -30,6 +30,7 @@ class Component:
     adaptations: applied to a protection, from left to right. then: purifiers that follow it.
     files: digests of the files that its parameters name.
     shown: a metric's title, direction and needs.
+    own_granularity: what it declares, its parts left out: see `granularity`.
     surrogate: the model that it holds instead of its role's, "" for its role's; a task's target.
     surrogate_digest: the digest of that model.
     further_models: those beside it that its parameters, or those of its parts, name, and the digest
@@ -51,6 +52,7 @@ class Component:
     injected: Mapping[str, Component] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     shown: Mapping[str, Any] = field(default_factory=dict)
+    own_granularity: str = "subject"
     surrogate: str = ""
     surrogate_digest: str = ""
     further_models: Mapping[str, str] = field(default_factory=dict)
@@ -82,6 +84,14 @@ class Component:
         """Whether it and all its parts come with this package."""
         parts = (*self.adaptations, *self.then, *self.injected.values())
         return self.distribution == OURS and all(part.ours for part in parts)
+
+    @property
+    def granularity(self) -> str:
+        """ "image" where it and all its parts make of an image what depends on that image alone;
+        else "subject"."""
+        parts = (*self.adaptations, *self.then, *self.injected.values())
+        alone = self.own_granularity == "image" and all(p.granularity == "image" for p in parts)
+        return "image" if alone else "subject"
 
     def titles(self) -> dict[str, str]:
         """Titles by registered name, its own and those of its parts."""

@@ -20,7 +20,7 @@ from impress_bench.benchmark.contract import NORMS, Budget
 from impress_bench.benchmark.harness.plugins.component import Component
 
 #: Incremented by every incompatible change.
-PROTOCOL = 2
+PROTOCOL = 3
 JOB, ANSWER, IMAGES_IN, IMAGES_OUT, MASKS = "job.json", "answer.json", "in", "out", "masks"
 LARGEST = 4 * 2**20
 
@@ -85,6 +85,7 @@ class Decided(_Message):
     files: Annotated[list[Short], Field(max_length=20)]
     further_models: Annotated[list[Short], Field(max_length=20)]
     shown: dict[Short, Any] = Field(max_length=20)
+    granularity: Literal["image", "subject"] = "subject"
     title: Title
 
 

@@ -52,7 +52,7 @@ Settings = Mapping[str, Mapping[str, Any]]
 SURROGATE, TARGET = "surrogate", "target"
 HOLDERS = {"protections": SURROGATE, "purifiers": SURROGATE, "tasks": TARGET}
 DECIDED_KEYS = {
-    "parameters", "requires", "injects", "files", "further_models", "shown", "title"
+    "parameters", "requires", "injects", "files", "further_models", "shown", "granularity", "title"
 }  # fmt: skip
 
 
@@ -136,6 +136,7 @@ class Registry:
             further_models=_further_models(draft, decided, (*adaptations, *injected.values())),
             files=digests_of_named(decided),
             shown=decided["shown"],
+            own_granularity=decided["granularity"],
             title=decided["title"],
         )
 
@@ -166,6 +167,7 @@ class Registry:
                 else []
             ),
             "shown": shown_of(draft, factory) if draft.kind == "metric" else {},
+            "granularity": str(known.granularity),
             "title": known.title or readable(draft.name),
         }
         reserved = TARGET if draft.kind == "task" else SURROGATE

@@ -43,13 +43,15 @@ class Moved:
 @dataclass(frozen=True)
 class Question:
     """The input of a plugin: `images` (titles and masks for a protection alone), the `seed` of its
-    generator, and the `results` that it requires. `subject` is empty for a purifier."""
+    generator, and the `results` that it requires. `subject` is empty for a purifier. `before` is
+    the number of images in earlier parts, where images are cut into parts."""
 
     component: Component
     images: ImageSet
     seed: int
     subject: str = ""
     results: Mapping[str, Moved] = field(default_factory=dict)
+    before: int = 0
 
     @property
     def plugin(self) -> str:
@@ -93,9 +95,11 @@ def ask(
     protection names. Raises PluginError, and any exception of the plugin's code."""
     import torch
 
-    context = Context(
-        generator=torch.Generator().manual_seed(question.seed), model=model, progress=progress
-    )
+    from impress_bench.benchmark.seeds import per_image_generators
+
+    drawn = torch.Generator().manual_seed(question.seed)
+    per_image_generators(drawn, question.before)
+    context = Context(generator=drawn, model=model, progress=progress)
     if question.component.kind == "protection":
         return _ask_protection(question, with_models(context, further), device)
     return _ask_purifier(question, context, device)

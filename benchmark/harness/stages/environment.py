@@ -17,6 +17,7 @@ from impress_bench.benchmark.harness.stages.memory import PeakMemory
 from impress_bench.benchmark.harness.stages.passes import Passes
 from impress_bench.benchmark.harness.storage.keys import canonical_json, derive_seed
 from impress_bench.benchmark.models.numerics import PLAIN, Numerics
+from impress_bench.benchmark.unfinished import Unfinished
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +39,8 @@ class TimeLimitExceeded(Exception):
 class Environment:
     """Models and tasks of the stages that one process runs, each loaded once.
 
-    models: names by role. report: called with the progress of a stage.
+    models: names by role. report: called with the progress of a stage. images_at_once: how many
+    images a plugin gets together at most. `unfinished` keeps the state of the stage that runs.
     """
 
     def __init__(
@@ -48,8 +50,11 @@ class Environment:
         report: Callable[[int, int], None] = lambda done, total: None,
         device: str = "cpu",
         numerics: Numerics = PLAIN,
+        images_at_once: int | None = None,
     ) -> None:
         self.device = device
+        self.images_at_once = images_at_once
+        self.unfinished = Unfinished()
         self._numerics = numerics
         self._names = dict(models)
         self._loaded: dict[str, LatentDiffusion] = {}

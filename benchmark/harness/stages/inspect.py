@@ -6,9 +6,12 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.stages.base import Stage, images_of, one_per_image
 from impress_bench.benchmark.harness.stages.environment import Environment, generator
+from impress_bench.benchmark.harness.stages.parts import slices
 from impress_bench.benchmark.harness.storage.image_codec import to_tensor
 from impress_bench.benchmark.harness.storage.result import Result
 from impress_bench.benchmark.metric import MetricInfo
@@ -58,19 +61,27 @@ class Inspect(Stage):
 
         from impress_bench.benchmark.models.inconsistency import measure
         from impress_bench.benchmark.pixels import to_pixels
+        from impress_bench.benchmark.seeds import per_image_generators
         from impress_bench.metrics import lpips_budget
 
         images = images_of(inputs["images"])
         model = env.model("target", self.task.surrogate)
         noise = generator("inspect", self.task_name, self.subject)
+        noises = per_image_generators(noise, len(images.names))
         originals = to_tensor(images_of(inputs["original"]), env.device)
         pixels = to_tensor(images, env.device)
-        with torch.no_grad():
-            decoded = model.reconstruct(pixels).clamp(0, 1)
-            moved = lpips_budget(pixels, originals).tolist()
-        found = measure(model, pixels, decoded, originals, noise) | {"lpips-to-clean": moved}
-        measures = {metric.name: found[metric.name] for metric in MEASURES}
-        seen = replace(images, images=to_pixels(decoded))
+        measures: dict[str, list[float]] = {metric.name: [] for metric in MEASURES}
+        reconstructed = []
+        for part in slices(len(pixels), env.images_at_once):
+            given, clean = pixels[part], originals[part]
+            with torch.no_grad():
+                decoded = model.reconstruct(given).clamp(0, 1)
+                moved = lpips_budget(given, clean).tolist()
+            found = measure(model, given, decoded, clean, noises[part]) | {"lpips-to-clean": moved}
+            for name, values in measures.items():
+                values += found[name]
+            reconstructed.append(to_pixels(decoded))
+        seen = replace(images, images=np.concatenate(reconstructed))
         measures |= env.task(self.task).inspect(self.subject, images, seen)
         record: dict[str, Any] = {"names": list(images.names), "measures": {}}
         for name, values in measures.items():

@@ -16,6 +16,7 @@ from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.stages.asking import Answer, Moved, Question, ask
 from impress_bench.benchmark.harness.stages.base import Stage, images_of, one_per_image
 from impress_bench.benchmark.harness.stages.environment import Environment
+from impress_bench.benchmark.harness.stages.parts import ask_in_parts
 from impress_bench.benchmark.harness.storage.image_codec import to_tensor
 from impress_bench.benchmark.harness.storage.keys import derive_seed
 from impress_bench.benchmark.harness.storage.result import Result
@@ -62,7 +63,13 @@ class Protect(Stage):
     def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
         model = env.model("protection", self.protection.surrogate)
         further = {name: env.model("protection", name) for name in self.protection.further_models}
-        answer = ask(self.question(inputs), model, env.device, env.progress, further)
+        answer = ask_in_parts(
+            self.question(inputs),
+            lambda part, progress: ask(part, model, env.device, progress, further),
+            env.images_at_once,
+            env.unfinished,
+            env.progress,
+        )
         return self.judge(inputs, answer)
 
     def judge(self, inputs: Mapping[str, Result], answer: Answer) -> Result:

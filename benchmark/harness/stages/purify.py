@@ -11,6 +11,7 @@ from impress_bench.benchmark.harness.plugins.component import OURS, Component
 from impress_bench.benchmark.harness.stages.asking import Answer, Question, ask
 from impress_bench.benchmark.harness.stages.base import Stage, images_of, one_per_image
 from impress_bench.benchmark.harness.stages.environment import Environment
+from impress_bench.benchmark.harness.stages.parts import ask_in_parts
 from impress_bench.benchmark.harness.storage.keys import derive_seed
 from impress_bench.benchmark.harness.storage.result import Result
 
@@ -55,7 +56,13 @@ class Purify(Stage):
 
     def run(self, inputs: Mapping[str, Result], env: Environment) -> Result:
         model = env.model("purifier", self.purifier.surrogate)
-        answer = ask(self.question(inputs), model, env.device, env.progress)
+        answer = ask_in_parts(
+            self.question(inputs),
+            lambda part, progress: ask(part, model, env.device, progress),
+            env.images_at_once,
+            env.unfinished,
+            env.progress,
+        )
         return self.judge(inputs, answer)
 
     def judge(self, inputs: Mapping[str, Result], answer: Answer) -> Result:

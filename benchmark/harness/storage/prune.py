@@ -14,14 +14,15 @@ from pathlib import Path
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.storage.contents import Item, Progress, Share, items
 from impress_bench.benchmark.harness.storage.register import Entry, Register
-from impress_bench.benchmark.harness.storage.store import Store
+from impress_bench.benchmark.harness.storage.store import UNFINISHED, Store
 
 
 @dataclass
 class Pruned:
     """What was removed, what is `left`, what of that is `held` by runs that work now or are to be
     kept, the runs whose entries went, and the number of `leftovers`: unfinished objects of
-    processes that have ended, and reasons of failures in runs that have."""
+    processes that have ended, reasons of failures in runs that have, and states of stages that no
+    run has left to do."""
 
     removed: Share = field(default_factory=Share)
     left: Share = field(default_factory=Share)
@@ -78,6 +79,8 @@ def prune(
             if item.key in doomed:
                 _remove(store.root, item.folder)
         found.leftovers = _sweep(store, {entry.run for entry in entries if entry.running})
+        going_on = set().union(*(entry.keys for entry in entries if entry not in found.runs))
+        found.leftovers += _sweep_unfinished(store, going_on)
     return found
 
 
@@ -141,4 +144,14 @@ def _sweep(store: Store, running: Collection[str]) -> int:
             if json.loads(path.read_bytes()).get("run") not in running:
                 path.unlink()
                 count += 1
+    return count
+
+
+def _sweep_unfinished(store: Store, going_on: Collection[str]) -> int:
+    """Remove the kept states of stages that belong to no run that is still entered."""
+    count = 0
+    for folder in (store.root / UNFINISHED).glob("*"):
+        if folder.name not in going_on:
+            shutil.rmtree(folder, ignore_errors=True)
+            count += 1
     return count

@@ -7,6 +7,7 @@ runs/                               which runs use which objects (see the regist
 failures/ab12….json                 why a stage failed last time; read by the run that it failed in
 resolved/                           parameters of components (see the registry)
 timings/                            how long stages took, for estimates
+unfinished/ab12…/                   the state of a stage that takes long
 locks/, tmp/                        of running processes
 ```
 
@@ -36,7 +37,10 @@ from impress_bench.benchmark.harness.storage.keys import sha256
 from impress_bench.benchmark.harness.storage.manifest import BROKEN, read_manifest
 from impress_bench.benchmark.harness.storage.register import Register
 from impress_bench.benchmark.harness.storage.result import Result, Stored, files_of
+from impress_bench.benchmark.unfinished import Unfinished
 
+#: The folder of unfinished stages.
+UNFINISHED = "unfinished"
 #: What a recorded failure says.
 _FAILURE = {"state", "reason", "traceback"}
 
@@ -181,6 +185,11 @@ class Store:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         (self.root / "failures" / f"{key}.json").unlink(missing_ok=True)
+        self.unfinished(key).discard()
+
+    def unfinished(self, key: str, taken: Callable[[], Mapping[str, int]] = dict) -> Unfinished:
+        """Where the stage of `key` keeps its state until its result is put; `taken` as there."""
+        return Unfinished(self.root / UNFINISHED / key, taken=taken)
 
     def _make_group(self, folder: Path) -> None:
         """The folder of all keys that begin alike. A new one must be on the disk before what is in
