@@ -33,11 +33,12 @@ from impress_bench.benchmark.models.numerics import Numerics
 
 #: Steps of the shorter and the longer run.
 STEPS = (2, 6)
-#: Ways to compute: the U-Nets' precision, and whether convolutions round to TF32.
+#: Ways to compute: the networks' numerics, and whether convolutions round to TF32.
 KINDS = {
-    "float32": ("float32", False),
-    "float32, TF32 convolutions": ("float32", True),
-    "bfloat16 U-Nets, TF32 convolutions": ("bfloat16", True),
+    "float32": (Numerics(), False),
+    "TF32": (Numerics(), True),
+    "bfloat16": (Numerics("bfloat16"), True),
+    "bfloat16, checkpointing": (Numerics("bfloat16", checkpointing=True), True),
 }
 #: Specs whose step is measured.
 GLAZE = "glaze[steps={},transfer_steps=4,linf=16/255]"
@@ -153,7 +154,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--side", type=int, default=512)
-    parser.add_argument("--only", choices=list(KINDS), help="one way to compute (default: all)")
+    parser.add_argument(
+        "--only", choices=list(KINDS), nargs="+", default=list(KINDS), help="ways to compute"
+    )
     parser.add_argument("--compiled", action="store_true", help="also with torch.compile: minutes")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
@@ -162,9 +165,9 @@ def main() -> None:
     name = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU"
     report = Report({"device": name, "torch": torch.__version__}, given.out)
     exact: dict[str, Tensor] = {}
-    for kind in [given.only] if given.only else KINDS:
-        precision, rounded = KINDS[kind]
-        sd = model(given.device, given.side, Numerics(precision))
+    for kind in given.only:
+        numerics, rounded = KINDS[kind]
+        sd = model(given.device, given.side, numerics)
         with tf32(rounded):
             found = gradients(sd, photos[:1].to(given.device))
             exact = exact or found
@@ -178,7 +181,11 @@ def main() -> None:
         torch.cuda.empty_cache()
     if given.compiled:
         sd = model(given.device, given.side, Numerics("bfloat16", compiled=True))
-        for work in (lambda: sampling(sd), lambda: impress(sd, photos)):
+        for work in (
+            lambda: sampling(sd),
+            lambda: fine_tuning(sd, photos),
+            lambda: impress(sd, photos),
+        ):
             took = time.perf_counter()
             row = work()
             took = time.perf_counter() - took
@@ -214,16 +221,20 @@ def timed(sd: StableDiffusion, photos: Tensor) -> Iterator[dict[str, Any]]:
     yield measured("PhotoGuard (diffusion)", attack(WITHOUT, 1), 1)
     yield impress(sd, photos[:1])
     yield impress(sd, photos)
+    yield fine_tuning(sd, photos)
+    yield sampling(sd)
+
+
+def fine_tuning(sd: StableDiffusion, photos: Tensor) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(0)
     titles = ["a painting"] * len(photos)
-    yield measured(
+    return measured(
         "fine-tuning of the U-Net, batch of 4",
         lambda n: fine_tune(
             sd, photos, titles, steps=n, lr=1e-6, batch_size=4, generator=generator
         ),
-        4,
+        len(photos),
     )
-    yield sampling(sd)
 
 
 def impress(sd: StableDiffusion, photos: Tensor) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import torch
 from impress_bench.benchmark import load_preset, protect, purify, run
 from impress_bench.benchmark.harness.plugins.models import load_model
 from impress_bench.benchmark.models.fine_tuning import fine_tune
+from impress_bench.benchmark.unfinished import Unfinished
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="torch sees no CUDA GPU on this machine"
@@ -75,13 +76,33 @@ def test_a_mimic_learns_and_paints_as_on_the_cpu(both):
     assert near(*painted)
 
 
+def test_a_mimic_that_was_cut_short_goes_on(tmp_path):
+    """What it kept is put back on the GPU."""
+
+    def weights(device, steps, folder=None):
+        model = load_model("atelier", device)
+        works = torch.from_numpy(photos(64)).permute(0, 3, 1, 2) / 255
+        taught = fine_tune(
+            model, works, ["a", "b"], steps=steps, lr=1e-4, batch_size=2,
+            generator=torch.Generator().manual_seed(0),
+            unfinished=Unfinished(folder, every_s=0),
+        )  # fmt: skip
+        return torch.cat([one.detach().cpu().flatten() for one in taught.denoiser.parameters()])
+
+    weights("cuda", 2, tmp_path)
+    resumed, undisturbed = weights("cuda", 4, tmp_path), weights("cpu", 4)
+    assert torch.linalg.norm(resumed - undisturbed) < 1e-3 * torch.linalg.norm(undisturbed)
+    assert not torch.allclose(resumed, weights("cuda", 2), atol=1e-6)
+
+
 def test_every_kind_of_stage(tmp_path):
-    """The smallest rows of both tasks, a surrogate and a judge on the GPU."""
+    """The smallest rows of both tasks, a surrogate and a judge on the GPU, two works at a time."""
     preset = load_preset("quick")
     settings = copy.deepcopy(preset.settings.model_dump())
     settings["tasks"]["style-mimicry"]["judging"]["diffusion_device"] = "cuda"
     small = preset.override(
         device="cuda",
+        images_at_once=2,
         settings=settings,
         protections=["identity", "glaze", "photoguard-diffusion"],
         purifiers=["none", "impress"],
