@@ -88,6 +88,7 @@ def show(root: Path | None, as_json: bool) -> None:
             "store": str(root),
             **vars(found.all),
             "unused": vars(found.unused),
+            "unfinished": vars(found.unfinished),
             "presets": {
                 name: {**vars(share), "alone": vars(found.alone[name])}
                 for name, share in found.presets.items()
@@ -120,6 +121,8 @@ def show(root: Path | None, as_json: bool) -> None:
     ]
     _table("run", rows, "used")
     click.echo(f"\nUsed by no run that is known: {_told(found.unused)}")
+    kept, size = found.unfinished.objects, _size(found.unfinished.bytes)
+    click.echo(f"Kept of stages that were cut short, or are at work: {kept}, {size}")
 
 
 @store.command()

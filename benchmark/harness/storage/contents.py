@@ -6,12 +6,14 @@ import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from impress_bench.benchmark.harness.storage.register import Entry, Register
+from impress_bench.benchmark.harness.storage.store import UNFINISHED
 
 #: Called with a number of objects that are dealt with, and the number of all.
 Progress = Callable[[int, int], None]
@@ -43,6 +45,13 @@ def items(root: Path, progress: Progress = lambda done, total: None) -> Iterator
             continue
         yield Item(folder.name, folder, size_of(folder), made)
         progress(done, len(folders))
+
+
+def unfinished(root: Path) -> Iterator[Item]:
+    """The states of stages that take long, each stage's as one, and when the latest was kept."""
+    for folder in sorted((root / UNFINISHED).glob("*")):
+        with suppress(FileNotFoundError):  # its stage has ended
+            yield Item(folder.name, folder, size_of(folder), folder.stat().st_mtime)
 
 
 def size_of(folder: Path) -> int:
@@ -82,6 +91,8 @@ class Contents:
     alone: dict[str, Share] = field(default_factory=lambda: defaultdict(Share))
     plugins: dict[str, Share] = field(default_factory=lambda: defaultdict(Share))
     runs: list[tuple[Entry, Share]] = field(default_factory=list)
+    #: The states of stages that were cut short.
+    unfinished: Share = field(default_factory=Share)
     #: Number of files of other kinds: failures of stages, parameters of plugins, timings.
     other: Counter[str] = field(default_factory=Counter)
 
@@ -105,6 +116,8 @@ def contents(root: Path, progress: Progress = lambda done, total: None) -> Conte
                 found.alone[preset].add(item)
         if not presets:
             found.unused.add(item)
+    for item in unfinished(root):
+        found.unfinished.add(item)
     for kind in ("failures", "resolved", "timings"):
         found.other[kind] = sum(1 for _ in (root / kind).glob("*.json"))
     return found

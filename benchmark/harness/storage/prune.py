@@ -12,9 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from impress_bench.benchmark.errors import ConfigError
-from impress_bench.benchmark.harness.storage.contents import Item, Progress, Share, items
+from impress_bench.benchmark.harness.storage.contents import (
+    Item,
+    Progress,
+    Share,
+    items,
+    unfinished,
+)
 from impress_bench.benchmark.harness.storage.register import Entry, Register
-from impress_bench.benchmark.harness.storage.store import UNFINISHED, Store
+from impress_bench.benchmark.harness.storage.store import Store
 
 
 @dataclass
@@ -79,8 +85,12 @@ def prune(
             if item.key in doomed:
                 _remove(store.root, item.folder)
         found.leftovers = _sweep(store, {entry.run for entry in entries if entry.running})
-        going_on = set().union(*(entry.keys for entry in entries if entry not in found.runs))
-        found.leftovers += _sweep_unfinished(store, going_on)
+        found.leftovers += _sweep_unfinished(
+            store.root,
+            held,
+            set().union(*(one.keys for one in entries if one not in found.runs)),
+            before,
+        )
     return found
 
 
@@ -147,11 +157,14 @@ def _sweep(store: Store, running: Collection[str]) -> int:
     return count
 
 
-def _sweep_unfinished(store: Store, going_on: Collection[str]) -> int:
-    """Remove the kept states of stages that belong to no run that is still entered."""
+def _sweep_unfinished(
+    root: Path, held: Collection[str], entered: Collection[str], before: float
+) -> int:
+    """Remove the states of stages that were cut short, if no entered run has them, or if they are
+    older than `before` and not held."""
     count = 0
-    for folder in (store.root / UNFINISHED).glob("*"):
-        if folder.name not in going_on:
-            shutil.rmtree(folder, ignore_errors=True)
+    for item in unfinished(root):
+        if item.key not in entered or (item.key not in held and item.made < before):
+            shutil.rmtree(item.folder, ignore_errors=True)
             count += 1
     return count

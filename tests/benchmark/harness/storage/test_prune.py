@@ -127,6 +127,27 @@ def test_a_killed_run_holds_nothing_and_its_leftovers_go(store, tmp_path):
     assert not list((store.root / "failures").iterdir())
 
 
+@pytest.mark.parametrize(
+    ("flags", "kept"),
+    [
+        ({}, "abc"),
+        ({"older_than": 15 * DAY}, "c"),
+        ({"keep": ["new"]}, "bc"),
+        ({"dry_run": True}, "abcd"),
+    ],
+)
+def test_states_of_unfinished_stages_go_with_their_runs(store, flags, kept):
+    """Of stages that an entered run has left to do they stay, unless they are too old."""
+    for letter in "abcd":
+        state = store.unfinished(KEYS[letter])
+        state.keep("state", 0)
+        days_ago(state.folder, {"a": 20, "b": 20, "c": 9, "d": 9}[letter])
+    assert contents(store.root).unfinished.objects == 4
+    prune(store, **flags)
+    names = {path.name for path in (store.root / "unfinished").iterdir()}
+    assert "".join(letter for letter, key in KEYS.items() if key in names) == kept
+
+
 def test_a_run_that_starts_while_objects_are_removed_waits(store, tmp_path):
     entered = threading.Event()
 
