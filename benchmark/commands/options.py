@@ -26,7 +26,7 @@ def selection(command: Command) -> Command:
             "--all",
             "preset",
             flag_value="all",
-            help="The preset all: every protection, adapted and not, with every purifier.",
+            help="The preset all: every protection, a few adapted, with every purifier.",
         ),
         click.option("--protections", help="Instead of the preset's: glaze[p=0.05],mist"),
         click.option("--purifiers", help="Instead of the preset's: none,jpeg[quality=75]"),

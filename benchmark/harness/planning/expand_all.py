@@ -1,4 +1,4 @@
-"""`--all`: every registered protection, with and without adaptations, and every purifier."""
+"""`--all`: every registered protection and purifier, and adaptations of the listed protections."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from impress_bench.benchmark.spec import Spec, parse_spec
 
 
 def expanded(preset: Preset, registry: Registry) -> Preset:
-    """`preset` with every installed plugin added to its lists, if it sets `everything`.
+    """`preset` with every installed plugin added to its lists, if it sets `everything`, and with
+    every adaptation of the protections that it lists itself.
 
     A list that a flag gave is left as it is. Adaptations that inject another plugin are left out,
     as is a plugin that cannot be adapted (such as a control) or lacks a required value. A broken
@@ -31,15 +32,19 @@ def expanded(preset: Preset, registry: Registry) -> Preset:
 
 
 def _all_protections(preset: Preset, registry: Registry) -> list[Spec]:
-    """Every protection, then each with every adaptation that applies to it."""
+    """Every protection, then each that is listed with every adaptation that applies to it. All with
+    all would be some eighty rows, of which most adapt what nobody protects with."""
     adaptations = [
         Spec(name)
         for name in sorted(registry.entries["adaptations"])
         if not _injects(registry, name)
     ]
-    plain = _with_all(preset, registry, "protections")
-    adapted = [parse_spec(f"{spec}+{adaptation}") for spec in plain for adaptation in adaptations]
-    return [*plain, *[spec for spec in adapted if _applies(preset, registry, "protections", spec)]]
+    listed = preset.specs("protections")
+    adapted = [parse_spec(f"{spec}+{adaptation}") for spec in listed for adaptation in adaptations]
+    return [
+        *_with_all(preset, registry, "protections"),
+        *[spec for spec in adapted if _applies(preset, registry, "protections", spec)],
+    ]
 
 
 def _with_all(preset: Preset, registry: Registry, field: str) -> list[Spec]:
