@@ -32,7 +32,7 @@ def protection_findings(
     `columns` are the conditions of the table. Returns "" without a primary metric of known
     direction, and leaves out what has no interval.
     """
-    metric = _primary(metrics)
+    metric = primary_of(metrics)
     if metric is None:
         return ""
     shown, name = list(columns), layout.title(protected[0])
@@ -73,7 +73,7 @@ def protection_findings(
                     f"Whether clean images are worth more than those after {title} is open: {{}}.",
                 )
             )
-    return _paragraph(sentences, metric)
+    return paragraph(sentences, metric)
 
 
 def adaptation_findings(
@@ -85,7 +85,7 @@ def adaptation_findings(
     metrics: Sequence[MetricInfo],
 ) -> str:
     """What an adaptation costs a protection, and whether it pays after `purifier`; "" as above."""
-    metric = _primary(metrics)
+    metric = primary_of(metrics)
     if metric is None:
         return ""
     none, name = layout.roles.no_purifier, layout.title(purifier)
@@ -107,10 +107,11 @@ def adaptation_findings(
             f"Whether it takes more after {name} is open: {{}}.",
         ),
     ]
-    return _paragraph(sentences, metric)
+    return paragraph(sentences, metric)
 
 
-def _primary(metrics: Sequence[MetricInfo]) -> MetricInfo | None:
+def primary_of(metrics: Sequence[MetricInfo]) -> MetricInfo | None:
+    """The metric that sentences rest on, if its direction is known."""
     known = (one for one in metrics if one.primary and one.higher_is_better is not None)
     return next(known, None)
 
@@ -123,7 +124,7 @@ def gain(entries: Entries, one: Condition, other: Condition, metric: MetricInfo)
     return paired_difference(*sides)
 
 
-def _side(gain: Summary) -> int | None:
+def side_of(gain: Summary) -> int | None:
     """1 or -1 if the interval lies beyond 0 on that side, 0 if it holds 0, None without one."""
     if gain.low is None or gain.high is None:
         return None
@@ -132,7 +133,7 @@ def _side(gain: Summary) -> int | None:
 
 def _said(gain: Summary, metric: MetricInfo, above: str, below: str, unsure: str) -> str:
     """The sentence that fits the side of 0 on which the interval lies; "" without one."""
-    side = _side(gain)
+    side = side_of(gain)
     if side is None:
         return ""
     if side < 0:
@@ -170,25 +171,27 @@ def _beside(
     """Which other purifiers give less, more, or cannot be told apart."""
     groups: dict[int, list[str]] = {1: [], -1: [], 0: []}
     for other in purified:
-        side = _side(gain(entries, ours, other, metric)) if other != ours else None
+        side = side_of(gain(entries, ours, other, metric)) if other != ours else None
         if side is not None:
             groups[side].append(layout.title(other[1]))
     parts = [
-        f"{verb} {_listed(groups[side])}"
+        f"{verb} {listed(groups[side])}"
         for side, verb in ((1, "more than"), (-1, "less than"))
         if groups[side]
     ]
     sentence = f"That is {' and '.join(parts)}." if parts else ""
     if groups[0]:
-        sentence += f" Against {_listed(groups[0])} it is open."
+        sentence += f" Against {listed(groups[0])} it is open."
     return sentence.strip()
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def _paragraph(sentences: Iterable[str], metric: MetricInfo) -> str:
+def paragraph(sentences: Iterable[str], metric: MetricInfo) -> str:
+    """Those that say something, behind the metric's name and unit; "" if none does."""
     said = [sentence for sentence in sentences if sentence]
     unit = "percentage points" if metric.percent else metric.unit
     unit = f", in {unit}" if unit else ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from impress_bench.leaderboard.boards.verdicts import detection_verdict
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, collect, record
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
@@ -68,6 +69,14 @@ def condition_title(layout: Layout, condition: Condition) -> str:
     return layout.title(protection) + ("" if bare else f", {layout.title(purifier)}")
 
 
+def _after(layout: Layout, condition: Condition) -> str:
+    """`GLAZE`, or `GLAZE after JPG`, which can stand in a list."""
+    protection, purifier = map(layout.title, condition)
+    return (
+        protection if condition[1] == layout.roles.no_purifier else f"{protection} after {purifier}"
+    )
+
+
 def clean_condition(layout: Layout, conditions: list[Condition]) -> Condition | None:
     """The condition of clean images without a purifier, if it was inspected."""
     none = layout.roles.no_purifier
@@ -85,6 +94,7 @@ def _errors(
     clean = clean_condition(layout, conditions)
     footnotes, rows = Footnotes(), []
     records: list[Record] = []
+    areas: dict[str, Summary] = {}
     for condition in conditions:
         row = [condition_title(layout, condition)]
         for measure in measures:
@@ -96,13 +106,16 @@ def _errors(
                 continue
             area = separation(entries.get(Key(*clean, measure), ABSENT).values, entry.values)
             row.append(_area_text(area))
+            if measure == measures[0] and layout.kind(condition[0]) == "protection":
+                areas[_after(layout, condition)] = area
             records.append(record(f"{NAME}-auc", task, key, area, None, entry.state, entry.reason))
         rows.append(row)
     headers = [
         "Images",
         *[h for measure in measures for h in (layout.measure_title(measure), "AUC")],
     ]
-    return Block(layout.title(task), headers, rows, footnotes=footnotes), records
+    text = detection_verdict(areas, layout.measure_title(measures[0])) if measures else ""
+    return Block(layout.title(task), headers, rows, text, footnotes), records
 
 
 def _area_text(area: Summary) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.entries import Key, collect, entry_records
+from impress_bench.leaderboard.boards.verdicts import purifier_verdict
+from impress_bench.leaderboard.entries import Entry, Key, collect, entry_records
 from impress_bench.leaderboard.layout import Layout, file_part
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
 
@@ -41,18 +44,30 @@ def build(cells: pd.DataFrame, layout: Layout, task: str) -> Board | None:
                 row.append(entry_text(entry, metric.percent, footnotes, subjects) if entry else "·")
             rows.append(row)
         headers = ["Protection", *[layout.title(purifier) for purifier in purifiers]]
-        blocks.append(Block(metric.title, headers, rows, _unit(metric), footnotes))
         conditions = [(key.protection, key.purifier) for key in here]
+        text = ". ".join(filter(None, [_unit(metric), _verdict(here, layout, conditions, metric)]))
+        blocks.append(Block(metric.title, headers, rows, text, footnotes))
         records += entry_records(name, task, here, conditions, [metric])
     title = f"{layout.title(task)}: every protection, every purifier"
     count = f"{subjects} subject{'s' * (subjects != 1)}. "
     return Board(name, title, count + TEXT, blocks, records)
 
 
+def _verdict(
+    entries: Mapping[Key, Entry],
+    layout: Layout,
+    conditions: list[tuple[str, str]],
+    metric: MetricInfo,
+) -> str:
+    """What purifiers give back, of the primary metric alone."""
+    known = metric.primary and metric.higher_is_better is not None
+    return purifier_verdict(entries, layout, conditions, metric) if known else ""
+
+
 def _unit(metric: MetricInfo) -> str:
     """The unit of a metric, and which direction is better for the exploit."""
     way = {True: "higher", False: "lower", None: ""}[metric.higher_is_better]
     unit = "per cent" if metric.percent else metric.unit
-    parts = [unit] * bool(unit) + [f"{way} is better for the exploit"] * bool(way)
+    parts = [f"in {unit}"] * bool(unit) + [f"{way} is better for the exploit"] * bool(way)
     text = ", ".join(parts)
     return text[:1].upper() + text[1:]

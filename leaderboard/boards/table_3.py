@@ -12,6 +12,7 @@ import pandas as pd
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.boards.paper import ADAPTIVE_SOURCE, TABLE_3, reported
 from impress_bench.leaderboard.boards.variants import measured, variants
+from impress_bench.leaderboard.boards.verdicts import weight_verdict
 from impress_bench.leaderboard.entries import ABSENT, Key, entry_records
 from impress_bench.leaderboard.layout import Layout, parsed
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
@@ -50,8 +51,10 @@ def build(cells: pd.DataFrame, notes: pd.DataFrame, layout: Layout) -> Board | N
         rows.append(
             ["Share of the term in the loss", *[_mean_share(notes, name) for name in columns]]
         )
-        titles = ["without", *[f"γ = {weight:g}" for weight, _ in weighted]]
-        blocks.append(Block(layout.title(plain), ["", *titles], rows, footnotes=footnotes))
+        named = {f"γ = {weight:g}": name for weight, name in weighted}
+        text = weight_verdict(task.entries, layout, plain, named, task.metrics)
+        headers = ["", "without", *named]
+        blocks.append(Block(layout.title(plain), headers, rows, text, footnotes))
         conditions += [(name, state) for name in columns for state in (none, purifier)]
     if not blocks:
         return None

@@ -13,6 +13,7 @@ import pandas as pd
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.boards.glance import headline, marked, strongest, taken
 from impress_bench.leaderboard.boards.variants import Task, measured_task
+from impress_bench.leaderboard.boards.verdicts import transfer_verdict
 from impress_bench.leaderboard.entries import (
     ABSENT,
     Key,
@@ -22,6 +23,7 @@ from impress_bench.leaderboard.entries import (
 )
 from impress_bench.leaderboard.layout import Layout, parsed, target_of
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
+from impress_bench.leaderboard.statistics import Summary
 
 NAME = "transfer"
 TEXT = (
@@ -101,6 +103,7 @@ def _taken(
     """What each protection takes on each target, as published or in the worst case."""
     rows: list[list[str]] = []
     records: list[Record] = []
+    cells: list[tuple[bool, Summary]] = []
     names = dict.fromkeys(name for target in targets for name in target.measured.protections)
     for name in (each for each in names if layout.kind(each) == "protection"):
         models = layout.made_on(name)
@@ -120,9 +123,10 @@ def _taken(
             records.append(
                 record(table, measured.name, key, took, metric.higher_is_better, state, reason)
             )
+            cells.append((model in models, took))
             after = f", {layout.title(purifier)}" if worst else ""
             box = "white box: " if model in models else ""
             row.append(f"{box}{marked(took, metric)}{after}")
         rows.append(row)
     headers = ["", "Made on", *(f"Met on {target.model}" for target in targets)]
-    return Block(heading, headers, rows), records
+    return Block(heading, headers, rows, transfer_verdict(cells)), records

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from impress_bench.leaderboard.boards.verdicts import visibility_verdict
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, collect, record
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, Footnotes
@@ -31,16 +32,21 @@ def build(protections: pd.DataFrame, layout: Layout) -> Board | None:
     for task in sorted(set(long["task"])):
         # Images over their budget count too: by how much they exceed it matters here.
         entries = collect(long, task, norms, measured=("done", "over-budget"))
-        footnotes, rows = Footnotes(), []
+        footnotes, rows, seen = Footnotes(), [], {}
         for name in layout.protections(key.protection for key in entries):
             row = [layout.title(name)]
             for norm in norms:
                 entry = entries.get(Key(name, "", norm), ABSENT)
                 row += _cells(entry, norm, footnotes)
                 records += _records(task, Key(name, layout.roles.no_purifier, norm), entry)
+                if norm == "lpips" and entry.summary.mean is not None:
+                    seen[name] = entry.summary.mean
             rows.append(row)
         headers = ["Protection", *[h for norm in norms for h in (NORMS[norm], "largest")]]
-        blocks.append(Block(layout.title(task), headers, rows, footnotes=footnotes))
+        text = visibility_verdict(
+            {layout.title(n): v for n, v in seen.items() if layout.kind(n) == "protection"}
+        )
+        blocks.append(Block(layout.title(task), headers, rows, text, footnotes))
     return Board(NAME, "Visibility: budgets as measured", TEXT, blocks, records)
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.boards.verdicts import survival_verdict
 from impress_bench.leaderboard.entries import Key, Record, record, summary_of
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, interval_text, numbers
@@ -95,7 +96,7 @@ def _block(
     upward = bool(metric.higher_is_better)
     names = layout.protections(str(name) for name in rows["protection"])
     found = {name: worst(rows[rows["protection"] == name], upward) for name in names}
-    lines, records = [], []
+    lines, records, survivals = [], [], {}
     for name in names:
         scores = list(found[name].scores.values())
         summary = summary_of(scores, metric)
@@ -106,6 +107,7 @@ def _block(
             pair = (found[noise].scores, found[name].scores)
             survival = paired_difference(*(pair if upward else pair[::-1]))
             verdict = _verdict(survival)
+            survivals[layout.title(name)] = survival
             key = Key(f"{noise} - {name}", "", metric.name)
             records.append(record(f"{NAME}-survival", task, key, survival, upward))
         picked = Counter(layout.title(purifier) for purifier in found[name].chosen.values())
@@ -119,7 +121,8 @@ def _block(
             ]
         )  # fmt: skip
     headers = ["Protection", "Worst case", "n", "Purifiers chosen", "Noise − protection", ""]
-    return Block(f"{layout.title(task)}: {metric.title}", headers, lines), records
+    text = survival_verdict(survivals) if metric.primary else ""
+    return Block(f"{layout.title(task)}: {metric.title}", headers, lines, text), records
 
 
 def _verdict(survival: Summary) -> str:

@@ -8,8 +8,10 @@ import hashlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from packaging.version import InvalidVersion, Version
 
 from impress_bench.leaderboard.html.heat import LEVELS
 from impress_bench.leaderboard.html.sheet import Sheet, Source, sheet_of
@@ -23,13 +25,16 @@ SCRIPTS = (
     "compare.js", "start.js",
 )  # fmt: skip
 FORMATS = ("md", "csv", "json", "tex")
+#: The folder of the pages of earlier releases, each in a folder of its name.
+RELEASES = "releases"
 
 
 def write_site(sources: Sequence[Source], folder: Path | str) -> list[Path]:
     """Write one page per set of results into `folder`, the first as index.html.
 
     Beside a page lies a folder of its name with the boards as files, its pictures and its
-    provenance. Equal results are equal bytes. Returns the paths of the files. Raises ValueError
+    provenance. Pages of earlier releases that lie in `releases`/NAME/ of the folder are linked, the
+    latest first. Equal results are equal bytes. Returns the paths of the files. Raises ValueError
     without results, for two of one name, and for tables that boards cannot be written from.
     """
     folder = Path(folder)
@@ -52,9 +57,28 @@ def write_site(sources: Sequence[Source], folder: Path | str) -> list[Path]:
         text = template.render(
             sheet=sheet, file=file, links=links, script=script, style=style, levels=LEVELS,
             policy=_policy(script, style), provenance=(place / "provenance.json").is_file(),
+            releases=releases_in(folder),
         )  # fmt: skip
         written.append(write_text(folder / file, text))
     return written
+
+
+def releases_in(folder: Path) -> list[tuple[str, str]]:
+    """The pages of earlier releases in a folder of pages and their names, the latest version first
+    and what is no version last."""
+    pages = [
+        (page.parent.name, page.relative_to(folder))
+        for page in folder.glob(f"{RELEASES}/*/index.html")
+    ]
+    return [(quote(page.as_posix()), name) for name, page in sorted(pages, key=_age, reverse=True)]
+
+
+def _age(page: tuple[str, Path]) -> tuple[bool, Version, str]:
+    name = page[0]
+    try:
+        return True, Version(name), name
+    except InvalidVersion:
+        return False, Version("0"), name
 
 
 def _environment() -> Environment:

@@ -21,4 +21,5 @@ for (const key of state.keys()) {
   if (board) board.open = true;
 }
 startParts();
+startRelease();
 document.documentElement.dataset.ready = "";

@@ -67,3 +67,13 @@ function startParts() {
     part.querySelector("h2").focus({ preventScroll: true });
   });
 }
+
+// On the page of an earlier release: says so, and leads to the current one.
+function startRelease() {
+  const place = location.pathname.match(/\/releases\/([^/]+)\/[^/]*$/);
+  if (!place) return;
+  const release = decodeURIComponent(place[1]);
+  const current = make("a", { href: "../../index.html" }, "The current one");
+  const told = make("p", { class: "caution" }, `The board of release ${release}. `, current, ".");
+  document.querySelector("header h1").after(told);
+}

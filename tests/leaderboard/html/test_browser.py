@@ -41,7 +41,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def site(source: Source, tmp_path: Path) -> Path:
-    """The small run, with pictures of one subject and a strip of another."""
+    """The small run, with pictures of one subject, a strip of another, and an earlier release."""
     from PIL import Image
 
     from impress_bench.leaderboard.html.pictures import Picture
@@ -58,6 +58,8 @@ def site(source: Source, tmp_path: Path) -> Path:
     Image.new("RGB", (40, 20)).save(strip)
     meta = source.meta.model_copy(update={"figures": {strip.name: "artist-1: learned from"}})
     whole = replace(source, meta=meta, pictures=pictures, folder=tmp_path / "run")
+    earlier = tmp_path / "page" / "releases" / "v0.9.0"
+    write_site([replace(whole, pictures=[])], earlier)
     write_site([whole], tmp_path / "page")
     return tmp_path / "page"
 
@@ -177,7 +179,10 @@ def test_a_row_opens_what_it_is_and_its_pictures(view: Any) -> None:
     cut = "document.querySelector('dialog .slide img + img').style.clipPath"
     assert page.evaluate(cut) == "inset(0px 0px 0px 20%)"
     dialog.get_by_label("Difference, amplified").fill("12")
-    assert page.evaluate("document.querySelector('.difference').style.filter") == "brightness(12)"
+    assert (
+        page.evaluate("document.querySelector('dialog .difference').style.filter")
+        == "brightness(12)"
+    )
     assert page.evaluate("getComputedStyle(document.querySelector('.difference img + img'))"
                          ".mixBlendMode") == "difference"  # fmt: skip
     dialog.get_by_label("Subject").select_option(f"{TASK}/artist-1")
@@ -276,6 +281,19 @@ def test_task_and_metric_choose_what_is_on_view(view: Any) -> None:
     assert page.evaluate("document.activeElement.id") == "h-ranks"
     page.get_by_role("link", name="Compare").click()
     assert page.evaluate("location.hash").endswith("at=compare")
+
+
+def test_the_board_of_an_earlier_release(view: Any, site: Path) -> None:
+    """It is reached from the current one, says what it is, and leads back."""
+    page = view()
+    assert page.locator("header .caution").count() == 0
+    page.locator("header a", has_text="v0.9.0").click()
+    page.wait_for_selector("html[data-ready]")
+    told = page.locator("header .caution")
+    assert told.inner_text() == "The board of release v0.9.0. The current one."
+    told.locator("a").click()
+    page.wait_for_selector("html[data-ready]")
+    assert page.url == (site / "index.html").as_uri()
 
 
 @pytest.mark.parametrize("width", [390, 1280])

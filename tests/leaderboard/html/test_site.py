@@ -10,6 +10,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -90,6 +91,19 @@ def test_equal_results_are_equal_bytes(source: Any, tmp_path: Path) -> None:
     first = write_site([source], tmp_path / "one")
     second = write_site([shuffled], tmp_path / "other")
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_pages_of_earlier_releases_are_linked_the_latest_first(source: Any, tmp_path: Path) -> None:
+    for name in ("v0.9.0", "v0.10.0", "before the paper"):
+        write_site([source], tmp_path / "releases" / name)
+    (tmp_path / "releases" / "empty").mkdir()
+    write_site([source], tmp_path)
+    text = (tmp_path / "index.html").read_text(encoding="utf-8")
+    links = re.findall(r'<a href="(releases/[^"]*)">([^<]*)</a>', text)
+    assert [name for _, name in links] == ["v0.10.0", "v0.9.0", "before the paper"]
+    assert all((tmp_path / unquote(place)).is_file() for place, _ in links)
+    earlier = tmp_path / "releases" / "v0.9.0" / "index.html"
+    assert "Earlier boards" not in earlier.read_text(encoding="utf-8")
 
 
 def test_a_page_loads_nothing_and_runs_its_own_script_alone(source: Any, page_of: Any) -> None:

@@ -1,0 +1,128 @@
+"""What tables of many rows show, in one sentence each, by the same rules as `findings`.
+
+A row counts on a side of 0 if the 95 % interval of its paired difference lies there; how many
+would without any effect is one in twenty, and the sentences do not correct for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.boards.findings import (
+    Condition,
+    Entries,
+    gain,
+    listed,
+    paragraph,
+    primary_of,
+    side_of,
+)
+from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.render import interval_text
+from impress_bench.leaderboard.statistics import Summary
+
+
+def weight_verdict(
+    entries: Entries,
+    layout: Layout,
+    plain: str,
+    weighted: Mapping[str, str],
+    metrics: Sequence[MetricInfo],
+) -> str:
+    """At which weights of a term, `weighted` by their titles, it costs protection or pays."""
+    metric, none, purifier = primary_of(metrics), layout.roles.no_purifier, layout.roles.purifier
+    if metric is None:
+        return ""
+    sentences = []
+    for begin, condition in (("Unpurified", none), (f"After {layout.title(purifier)}", purifier)):
+        found: dict[int, list[str]] = {1: [], -1: [], 0: []}
+        for title, name in weighted.items():
+            took = gain(entries, (plain, condition), (name, condition), metric)
+            if (side := side_of(took)) is not None:
+                text = interval_text(took, metric.percent)
+                found[side].append(title if side == 0 else f"{title} ({text})")
+        told = [
+            f"{words} {listed(found[side])}"
+            for side, words in (
+                (1, "more is taken with"),
+                (-1, "less is taken with"),
+                (0, "it is open with"),
+            )
+            if found[side]
+        ]
+        if told:
+            sentences.append(f"{begin}, compared with no term: {'; '.join(told)}.")
+    return paragraph(sentences, metric)
+
+
+def survival_verdict(survivals: Mapping[str, Summary]) -> str:
+    """Which protections, by title, take more than noise after the worst purifier."""
+    known = {name: side_of(found) for name, found in survivals.items()}
+    known = {name: side for name, side in known.items() if side is not None}
+    if not known:
+        return ""
+    survivors = [name for name, side in known.items() if side == 1]
+    lost = [name for name, side in known.items() if side != 1]
+    return " ".join(
+        f"{verdict}: {listed(names)}."
+        for verdict, names in (("Shown to survive", survivors), ("Not shown to survive", lost))
+        if names
+    )
+
+
+def transfer_verdict(cells: Iterable[tuple[bool, Summary]]) -> str:
+    """How many cells take more than noise, of those made on the model that they are met on, and of
+    the others. `cells`: whether that is so, and what is taken."""
+    counts = {True: [0, 0], False: [0, 0]}
+    for white, took in cells:
+        if (side := side_of(took)) is not None:
+            counts[white][0] += side == 1
+            counts[white][1] += 1
+    parts = [
+        f"{counts[white][0]} of {counts[white][1]} {where}"
+        for white, where in ((True, "on a model that they were made on"), (False, "on another"))
+        if counts[white][1]
+    ]
+    return f"Protections take more than noise in {' and in '.join(parts)}." if parts else ""
+
+
+def purifier_verdict(
+    entries: Entries, layout: Layout, conditions: Iterable[Condition], metric: MetricInfo
+) -> str:
+    """In how many rows of a matrix a purifier gives something back to the exploit."""
+    none, counts = layout.roles.no_purifier, {1: 0, -1: 0, 0: 0}
+    for protection, purifier in conditions:
+        if layout.kind(protection) == "protection" and purifier not in ("", none):
+            side = side_of(gain(entries, (protection, purifier), (protection, none), metric))
+            if side is not None:
+                counts[side] += 1
+    if not (total := sum(counts.values())):
+        return ""
+    return (
+        f"Of {total} pairs of a protection and a purifier, the exploit is better off than without"
+        f" the purifier in {counts[1]}, worse off in {counts[-1]}, and in {counts[0]} it is open."
+    )
+
+
+def visibility_verdict(seen: Mapping[str, float]) -> str:
+    """Which protection, by title, is least and which most visible, by LPIPS."""
+    if len(seen) < 2:
+        return ""
+    least, most = min(seen, key=lambda name: seen[name]), max(seen, key=lambda name: seen[name])
+    return (
+        f"By mean LPIPS {least} is the least visible protection ({seen[least]:.3f}) and {most} the"
+        f" most visible ({seen[most]:.3f})."
+    )
+
+
+def detection_verdict(areas: Mapping[str, Summary], measure: str) -> str:
+    """Which conditions, by title, can be told from clean images by an error, whose areas under the
+    curve have intervals."""
+    known = {name: area for name, area in areas.items() if area.low is not None}
+    told = [name for name, area in known.items() if area.low is not None and area.low > 0.5]
+    if not known:
+        return ""
+    count = f"{len(told)} of {len(known)} conditions have larger errors than clean images"
+    which = f": {listed(told)}" if 0 < len(told) <= 6 else ""
+    return f"By the {measure}, {count} (interval of the area above .5){which}."
