@@ -94,6 +94,7 @@ class Isolation:
     def _job(self, stage: Stage, question: Question) -> dict[str, Any]:
         """What the other process gets besides images."""
         images = question.images
+        later = [question.before] if question.before else []  # parts draw what others did not
         return {
             "model": self._roles.get(question.component.kind, ""),
             "device": stage.device,
@@ -101,7 +102,7 @@ class Isolation:
             "threads": stage.threads,
             "seed": question.seed,
             "before": question.before,
-            "global_seed": derive_seed("global", *stage.coordinates),
+            "global_seed": derive_seed("global", *stage.coordinates, *later),
             "subject": question.subject,
             "count": len(images.names),
             "titles": list(images.titles),
