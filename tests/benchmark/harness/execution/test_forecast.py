@@ -74,6 +74,23 @@ def test_a_quick_stage_is_run_to_its_end():
     assert probe.seconds(stage(clock, steps=2), stage(clock)) == pytest.approx(7)
 
 
+def test_what_the_first_of_a_kind_loads_is_not_counted_for_all():
+    """Such as a judge's networks: 40 s once, and 2 s per stage."""
+    clock = Clock()
+
+    class Loading(Slow):
+        loaded = False
+
+        def run(self, inputs, env):
+            self.clock.now += 2 if self.loaded else 42
+            type(self).loaded = True
+            return Result(IMAGES)
+
+    component = Component("task", "t", "t", "t:t", "d", "1", "s", {})
+    one = Loading(place=Place("t", "s"), scene=Scene(component, "t", "s", 1), clock=clock)
+    assert Probe({}, patience=10.0, clock=clock).seconds(one, stage(clock)) == pytest.approx(2)
+
+
 def test_a_forecast_comes_true(bench, monkeypatch):
     """Within a quarter, on a matrix whose exploits take 0.2 s each."""
     monkeypatch.setenv("FAKE_DELAY", "0.2")
