@@ -42,7 +42,8 @@ TEXT = (
     "protection protects. Survives: the same after {purifier} on both; above 0 it still protects, "
     "around 0 {purifier} undoes it. Strongest: the purifier with the best mean for the exploit, "
     "and that mean. Passes: forward and backward passes through networks that protecting one image "
-    "costs. * marks intervals that lie beyond 0 with six subjects or more."
+    "costs. * marks intervals that lie beyond 0 with six subjects or more. A dot: not part of the "
+    "run, as the edit of the clean photo, which other edits are compared with."
 )
 
 
@@ -72,7 +73,9 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
             row = [
                 layout.title(name),
                 _number(visible.get(Key(name, "", "lpips"), ABSENT).summary.mean),
-                entry_text(own, metric.percent, footnotes, found.subjects),
+                "·"
+                if own is ABSENT
+                else entry_text(own, metric.percent, footnotes, found.subjects),
             ]
             for state in (none, purifier):
                 result = taken(found.entries, name, state, metric, found.protections, layout)

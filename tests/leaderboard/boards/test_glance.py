@@ -69,6 +69,14 @@ def test_the_headline_purifier_is_a_role_and_the_reference_one_where_it_was_not_
     assert "after IMPRESS on both" in without.text
 
 
+def test_the_clean_images_that_others_are_compared_with_are_no_gap():
+    """Edits are: nobody runs the clean photo without a purifier against itself."""
+    rows = {key: values for key, values in ROWS.items() if key != ("identity", "none")}
+    (block,) = board({**rows, ("identity", "jpeg"): [0.8] * 6}).blocks
+    assert block.rows[0][:3] == ["identity", "", "·"]
+    assert block.footnotes.texts == []
+
+
 def test_directions_turn_with_the_metric():
     lower = MetricInfo("distance", "Distance", False, primary=True)
     turned = {key: [1 - value for value in values] for key, values in ROWS.items()}
