@@ -97,6 +97,7 @@ def test_a_plan_refuses_what_a_run_would_fail_on(plan, tmp_path, name):
         ("--purifiers", "jpeg>gridpure[tile=50]", "tile must be a multiple of 8"),
         ("--purifiers", "jpeg[quality=500]", "quality"),
         ("--protections", "glaze[p=-1]", "p must be at least 0"),
+        ("--protections", "glaze[p=16]", "a budget of LPIPS 16 bounds nothing"),
         ("--protections", "glaze[linf=abc]", "linf of protection 'glaze' must be float or none"),
         ("--protections", "glaze[p=1e999]", "beyond all numbers"),
         ("--seeds", "²", "no list of whole numbers"),

@@ -14,7 +14,12 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from impress_bench.benchmark.contract import PluginError, PluginHooks, hooks
+from impress_bench.benchmark.contract import (
+    PluginError,
+    PluginHooks,
+    ProtectionHooks,
+    hooks,
+)
 from impress_bench.benchmark.errors import ConfigError, plugin_error, unknown
 from impress_bench.benchmark.further_models import FurtherModelHooks, model_names
 from impress_bench.benchmark.harness.plugins.component import (
@@ -51,6 +56,8 @@ Settings = Mapping[str, Mapping[str, Any]]
 #: model that it holds instead of its role's.
 SURROGATE, TARGET = "surrogate", "target"
 HOLDERS = {"protections": SURROGATE, "purifiers": SURROGATE, "tasks": TARGET}
+#: LPIPS of two pictures of other things seldom exceeds 1.
+MOST_LPIPS = 1.0
 DECIDED_KEYS = {
     "parameters", "requires", "injects", "files", "further_models", "shown", "granularity", "title"
 }  # fmt: skip
@@ -244,13 +251,23 @@ def _refuse_surrogate(part: Component, way_out: str) -> None:
 
 
 def _refuse_what_it_refuses(component: Component) -> None:
-    """Raise ConfigError if the plugin refuses a value (by ValueError), before any work is done. Any
-    other error of a plugin fails its own cells when it runs."""
+    """Raise ConfigError if the plugin refuses a value (by ValueError), or takes one for a budget
+    that no image can exceed, before any work is done. Any other error of a plugin fails its own
+    cells when it runs."""
     try:
-        component.create()
+        plugin = component.create()
     except PluginError as error:
         if isinstance(error.__cause__, ValueError):
             raise ConfigError(str(error)) from None
+        return
+    if component.kind != "protection":
+        return
+    budget = getattr(hooks(plugin, ProtectionHooks), "budget", None)
+    if budget is not None and budget.lpips is not None and budget.lpips > MOST_LPIPS:
+        raise ConfigError(
+            f"protection {component.label}: a budget of LPIPS {budget.lpips:g} bounds nothing;"
+            " LPIPS runs from 0 (equal) to about 1, and GLAZE is published with 0.05"
+        )
 
 
 def _read_decided(path: Path | None) -> dict[str, Any] | None:

@@ -55,7 +55,9 @@ def run(stage_type, role, plugin, distribution):
         model_identity="",
         **{role: component, source: None},
     )
-    env = SimpleNamespace(model=lambda *_: None, device="cpu", progress=None)
+    env = SimpleNamespace(
+        model=lambda *_: None, device="cpu", progress=None, images_at_once=None, unfinished=None
+    )
     stage.run({source: Result(IMAGES)}, env)
 
 
