@@ -10,7 +10,7 @@ from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.submissions import repeatability
 from impress_bench.benchmark.submissions.reading import read
 from impress_bench.benchmark.submissions.repeatability import Repeatability, load_repeatability
-from impress_bench.benchmark.submissions.rerun import compare, preset_of
+from impress_bench.benchmark.submissions.rerun import _leaning, compare, preset_of
 
 KNOWN = Repeatability("as made up", {"psnr": 0.01, "linf": 0.0, "lpips": 1e-5})
 OWN = "protection == 'sample-cloak' and metric == '{}' and purifier == 'none'"
@@ -58,6 +58,37 @@ def test_figures_may_differ_by_what_was_measured(claimed, again, metric, by, cou
     complaints = told(claimed, again)
     assert len(complaints) == count
     assert all("run it again with this version" in line for line in complaints)
+
+
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        (-1, "{0} are claimed an image too high and 0 an image too low, more than one in 10"),
+        (1, "0 are claimed an image too high and {0} an image too low, more than one in 10"),
+    ],
+)
+def test_claims_of_a_share_do_not_lean(claimed, again, by, said):
+    """A machine that rounds otherwise moves one cell in ten by an image; a claim that is an image
+    off in more cells is not what was measured, whichever side it leans to."""
+    table = pd.read_parquet(again / "cells.parquet")
+    image = by / 6  # the judge of the preset quick paints six
+    rows = table.index[table["metric"] == "clip-top1"]
+    for count, complaints in ((1, 0), (2, 1), (len(rows), 1)):
+        changed = table.copy()
+        changed.loc[rows[:count], "value"] += image
+        changed.to_parquet(again / "cells.parquet", index=False)
+        lines = told(claimed, again)
+        assert len(lines) == complaints
+        expected = f"cells.csv: clip-top1: of {len(rows)} cells that came out again to an image, "
+        assert all(expected + said.format(count) in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("cells", "high", "low", "leans"),
+    [(9, 1, 0, False), (9, 1, 1, True), (20, 2, 0, False), (20, 0, 3, True), (1, 1, 0, False)],
+)
+def test_one_cell_in_ten_may_be_an_image_off(cells, high, low, leans):
+    assert bool(_leaning([1] * high + [-1] * low + [0] * (cells - high - low))) is leans
 
 
 @pytest.mark.parametrize("protection", ["identity", "control:grey-head"])
