@@ -8,9 +8,10 @@ import pytest
 
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.submissions import repeatability
+from impress_bench.benchmark.submissions.lines import MOST
 from impress_bench.benchmark.submissions.reading import read
 from impress_bench.benchmark.submissions.repeatability import Repeatability, load_repeatability
-from impress_bench.benchmark.submissions.rerun import _leaning, compare, preset_of
+from impress_bench.benchmark.submissions.rerun import AGAIN, _leaning, compare, preset_of
 
 KNOWN = Repeatability("as made up", {"psnr": 0.01, "linf": 0.0, "lpips": 1e-5})
 OWN = "protection == 'sample-cloak' and metric == '{}' and purifier == 'none'"
@@ -104,6 +105,17 @@ def test_another_end_is_named(claimed, again):
     frame.to_parquet(again / "cells.parquet", index=False)
     (complaint,) = told(claimed, again)
     assert complaint.endswith("is claimed as done and came out as failed: it tore")
+
+
+def test_claims_of_failures_must_come_out_too(claimed, again):
+    """Whoever claims a failure where others would see a poor figure claims what did not happen."""
+    cells = claimed.cells.copy()
+    own = cells["protection"] == "sample-cloak"
+    cells.loc[own, ["value", "state", "reason"]] = ["", "failed", "it tore"]
+    lines = told(claimed._replace(cells=cells), again)
+    assert all(" sample-cloak " in line for line in lines[:MOST])
+    assert all(line.endswith("is claimed as failed and came out as done") for line in lines[:MOST])
+    assert lines[MOST:] == [f"sample-cloak: and {own.sum() - MOST} more; {AGAIN}"]
 
 
 def test_distances_must_come_out_too(claimed, again):
