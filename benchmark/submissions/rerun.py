@@ -36,6 +36,9 @@ MATCHED, THROUGH = "random-noise[match={}]", ("none", "impress")
 ROW = ["task", "subject", "protection"]
 #: The least by which distances of 8-bit images differ: one value by one level.
 STEPS = {"linf": 1 / 255, "l2": 1 / 255}
+#: In how many cells a share may be an image off: of a metric's cells one in so many, or one cell.
+#: Another machine moves few, a claim that leans moves all.
+ONE_IN = 10
 
 
 def preset_of(claimed: Claimed, python: str | None) -> Preset:
@@ -110,6 +113,7 @@ def _cells(
     claimed: Claimed, found: pd.DataFrame, known: Repeatability
 ) -> Iterator[tuple[str, str]]:
     measured: dict[Any, dict[Any, Any]] = found.set_index(PLACE).to_dict("index")
+    off: dict[str, list[int]] = {}
     tasks = offered(claimed.submission.claims.preset).tasks
     for row in typed(claimed.cells).to_dict("records"):
         place = tuple(row[column] for column in PLACE)
@@ -120,11 +124,29 @@ def _cells(
             told = f"is claimed as {row['state']} and came out as {here['state']}"
             yield where, f"{told}: {here['reason']}" if here["reason"] else told
         elif row["state"] == State.DONE:
-            range_ = tasks[row["task"]].ranges.get(row["metric"], Range())
+            metric, claim, value = str(row["metric"]), float(row["value"]), float(here["value"])
+            range_ = tasks[row["task"]].ranges.get(metric, Range())
             step = 1 / range_.parts if range_.parts else 0.0
-            tolerance = known.tolerance(str(row["metric"]), step)
-            if told := _apart(float(row["value"]), float(here["value"]), tolerance):
+            if told := _apart(claim, value, known.tolerance(metric, step)):
                 yield where, told
+            elif step:
+                differs = abs(claim - value) > step / 2
+                off.setdefault(metric, []).append(differs * (1 if claim > value else -1))
+    for metric, each in off.items():
+        if told := _leaning(each):
+            yield f"{CELLS}: {metric}", told
+
+
+def _leaning(off: list[int]) -> str:
+    """What is wrong with a metric's claims as a whole; nothing where few are an image too high (1)
+    or too low (-1)."""
+    high, low = off.count(1), off.count(-1)
+    if high + low <= max(1, len(off) / ONE_IN):
+        return ""
+    return (
+        f"of {len(off)} cells that came out again to an image, {high} are claimed an image too high"
+        f" and {low} an image too low, more than one in {ONE_IN}; {AGAIN}"
+    )
 
 
 def _distances(

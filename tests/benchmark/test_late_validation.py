@@ -130,6 +130,38 @@ def test_presets_are_utf_8(plan, encoding, told):
     assert told in complaint
 
 
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("KEY = 1", "Unknown key 'a\\n::error::b'"),
+        ("[models]\nKEY = 1", "Unknown key in models: 'a\\n::error::b'"),
+        ("[settings.KEY]\nx = 1", "Unknown key in settings: 'a\\n::error::b'"),
+        ("[settings.tasks.KEY]\nx = 1", "Unknown name in settings.tasks: 'a\\n::error::b'"),
+        (
+            "[settings.tasks.style-mimicry]\nKEY = 1",
+            "Unknown setting of task 'style-mimicry': 'a\\n::error::b'",
+        ),
+        ("[settings.within.KEY]\ny = 1", "Unknown key in settings.within.a\\n::error::b: 'y'"),
+        (
+            "[settings.within.KEY.purifiers.x]\ny = 1",
+            "Unknown name in settings.within: 'a\\n::error::b'",
+        ),
+        (
+            "[settings.purifiers.gridpure]\nKEY = 1",
+            "Unknown parameter of purifier 'gridpure': 'a\\n::error::b'",
+        ),
+    ],
+)
+def test_a_line_break_in_a_key_is_escaped(plan, lines, told):
+    """What begins a line with `::` is a command to the systems that run checks."""
+    lines = "\n" + lines.replace("KEY", '"a\\n::error::b"')
+    code, output, complaint = plan(lines, "--purifiers", "gridpure")
+    assert code == 2
+    assert told in complaint
+    assert output == ""
+    assert complaint.count("\n") == 1
+
+
 def optional(*, linf: float | None = 0.1, budget: float | None = None, net: str | None = None):
     pass
 

@@ -152,6 +152,14 @@ FORGED = {
         toml("kind =", 'kindness = "great"\nkind ='),
         "submission.toml: kindness: is no field of a submission; leave it out",
     ),
+    "a line break in a field": (
+        toml("kind =", '"a\\n::error::b" = 1\nkind ='),
+        "submission.toml: a\\x0a::error::b: is no field of a submission; leave it out",
+    ),
+    "a line break in a table's field": (
+        toml("[distribution]", '[distribution]\n"a\\n::error::b" = 1'),
+        "submission.toml: distribution.a\\x0a::error::b: is no field of a submission",
+    ),
     "a missing field": (
         toml('licence = "Apache-2.0"\n', ""),
         "submission.toml: licence: is missing",
@@ -267,6 +275,18 @@ FORGED = {
     "a key twice": (
         provenance('"started"', '"key_schema": 9,\n "started"'),
         "provenance.json: cannot be read: it names a key twice",
+    ),
+    "a line break in a key": (
+        provenance('"started"', '"a\\n::error::b": 1,\n "started"'),
+        "provenance.json: cannot be read: 'a\\n::error::b'… is no printable line",
+    ),
+    "a line break in a component's name": (
+        provenance('"protection sample-cloak"', '"protection a\\n::error::b"'),
+        "provenance.json: cannot be read: 'protection a\\n::error::b'… is no printable line",
+    ),
+    "a line break in a key of the preset": (
+        provenance('"threads"', '"a\\n::error::b"'),
+        "provenance.json: cannot be read: 'a\\n::error::b'… is no printable line",
     ),
     "a preset that cannot be one": (
         provenance('"seeds": [\n   0\n  ]', '"seeds": []'),

@@ -8,9 +8,10 @@ import pytest
 
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.submissions import repeatability
+from impress_bench.benchmark.submissions.lines import MOST
 from impress_bench.benchmark.submissions.reading import read
 from impress_bench.benchmark.submissions.repeatability import Repeatability, load_repeatability
-from impress_bench.benchmark.submissions.rerun import compare, preset_of
+from impress_bench.benchmark.submissions.rerun import AGAIN, _leaning, compare, preset_of
 
 KNOWN = Repeatability("as made up", {"psnr": 0.01, "linf": 0.0, "lpips": 1e-5})
 OWN = "protection == 'sample-cloak' and metric == '{}' and purifier == 'none'"
@@ -60,6 +61,37 @@ def test_figures_may_differ_by_what_was_measured(claimed, again, metric, by, cou
     assert all("run it again with this version" in line for line in complaints)
 
 
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        (-1, "{0} are claimed an image too high and 0 an image too low, more than one in 10"),
+        (1, "0 are claimed an image too high and {0} an image too low, more than one in 10"),
+    ],
+)
+def test_claims_of_a_share_do_not_lean(claimed, again, by, said):
+    """A machine that rounds otherwise moves one cell in ten by an image; a claim that is an image
+    off in more cells is not what was measured, whichever side it leans to."""
+    table = pd.read_parquet(again / "cells.parquet")
+    image = by / 6  # the judge of the preset quick paints six
+    rows = table.index[table["metric"] == "clip-top1"]
+    for count, complaints in ((1, 0), (2, 1), (len(rows), 1)):
+        changed = table.copy()
+        changed.loc[rows[:count], "value"] += image
+        changed.to_parquet(again / "cells.parquet", index=False)
+        lines = told(claimed, again)
+        assert len(lines) == complaints
+        expected = f"cells.csv: clip-top1: of {len(rows)} cells that came out again to an image, "
+        assert all(expected + said.format(count) in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("cells", "high", "low", "leans"),
+    [(9, 1, 0, False), (9, 1, 1, True), (20, 2, 0, False), (20, 0, 3, True), (1, 1, 0, False)],
+)
+def test_one_cell_in_ten_may_be_an_image_off(cells, high, low, leans):
+    assert bool(_leaning([1] * high + [-1] * low + [0] * (cells - high - low))) is leans
+
+
 @pytest.mark.parametrize("protection", ["identity", "control:grey-head"])
 def test_baselines_and_controls_must_come_out_too(claimed, again, protection):
     change(again, "cells", f"protection == '{protection}' and metric == 'psnr'", value=0.2)
@@ -73,6 +105,17 @@ def test_another_end_is_named(claimed, again):
     frame.to_parquet(again / "cells.parquet", index=False)
     (complaint,) = told(claimed, again)
     assert complaint.endswith("is claimed as done and came out as failed: it tore")
+
+
+def test_claims_of_failures_must_come_out_too(claimed, again):
+    """Whoever claims a failure where others would see a poor figure claims what did not happen."""
+    cells = claimed.cells.copy()
+    own = cells["protection"] == "sample-cloak"
+    cells.loc[own, ["value", "state", "reason"]] = ["", "failed", "it tore"]
+    lines = told(claimed._replace(cells=cells), again)
+    assert all(" sample-cloak " in line for line in lines[:MOST])
+    assert all(line.endswith("is claimed as failed and came out as done") for line in lines[:MOST])
+    assert lines[MOST:] == [f"sample-cloak: and {own.sum() - MOST} more; {AGAIN}"]
 
 
 def test_distances_must_come_out_too(claimed, again):

@@ -7,13 +7,16 @@ import pandas as pd
 import pytest
 
 from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.execution.local import LocalExecutor
 from impress_bench.benchmark.harness.execution.progress import Reporter
 from impress_bench.benchmark.harness.planning.planner import make_plan
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.runs.reports import report
+from impress_bench.benchmark.harness.runs.run import run
 from impress_bench.benchmark.harness.runs.tables import load_frames
 from impress_bench.benchmark.harness.storage.store import Store
+from impress_bench.benchmark.models.latent_diffusion import LatentDiffusion
 from impress_bench.leaderboard.schema import NOTES
 
 CELL = ["task", "subject", "protection", "purifier", "seed"]
@@ -184,9 +187,9 @@ def test_what_failed_in_another_process_of_the_run_is_not_tried_again(bench):
     stage = next(stage for stage in plan.stages.values() if stage.kind == "protect")
     noted = {"state": "timeout", "reason": "ran too long", "traceback": "Traceback"}
     Store(bench.store, run="one").fail(stage.key, stage.document, noted)
-    for run, verb in (("one", "failed"), ("two", "executed")):
+    for name, verb in (("one", "failed"), ("two", "executed")):
         log: list[str] = []
-        executor = LocalExecutor(Store(bench.store, run=run), Reporter(), log.append)
+        executor = LocalExecutor(Store(bench.store, run=name), Reporter(), log.append)
         executor.run(plan)
         assert executor.outcomes[stage.key].verb == verb
         assert any("ran too long" in line for line in log) == (verb == "failed")
@@ -215,6 +218,33 @@ def test_score_that_is_no_number_fails_and_no_other(bench):
     assert "scored nearness as nan" in result.failures[0]["reason"]
     assert set(result.states) == {"failed"}
     assert result.exit_code == 1
+
+
+def test_edits_that_differ_at_the_head_alone_have_no_psnr_of_the_background(tmp_path, monkeypatch):
+    """That figure would be infinite. It has no value and says so, in the tables and in the store;
+    what says how alike the whole is, and the background by bounded measures, stays."""
+    monkeypatch.setattr(LatentDiffusion, "edit", lambda model, images, *given, **more: images)
+    preset = load_preset("quick").override(
+        {}, tasks=["malicious-editing"], protections=["identity", "random-noise[within=mask]"],
+        purifiers=["none"], subjects=1, matrix=[],
+    )  # fmt: skip
+    for verb in ("executed", "reused"):
+        result = run(preset, tmp_path / "run", tmp_path / "store", workers=1)
+        cells = result.cells[result.cells["protection"] == "random-noise[within=mask]"]
+        ends = cells.set_index("metric")
+        infinite, finite = ends.loc["psnr-background"], ends.drop(index="psnr-background")
+        assert set(finite["state"]) == {"done"}
+        assert np.isfinite(finite["value"]).all()
+        assert finite.loc["psnr", "value"] > 20
+        assert finite.loc["ssim", "value"] < 1
+        alike = finite.loc[["ssim-background", "vif-p-background"], "value"]
+        assert alike.to_list() == pytest.approx([1, 1], abs=1e-6)
+        assert infinite["state"] == "failed"
+        assert np.isnan(infinite["value"])
+        assert infinite["reason"] == "task malicious-editing: scored psnr-background as inf"
+        assert result.exit_code == 1
+        assert verb in result.stages
+        assert result.stages.keys() <= {verb, "skipped"}
 
 
 def test_requirement_that_does_not_exist_costs_its_own_cells(bench):
