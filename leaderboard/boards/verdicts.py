@@ -80,11 +80,14 @@ def transfer_verdict(cells: Iterable[tuple[bool, Summary]]) -> str:
             counts[white][0] += side == 1
             counts[white][1] += 1
     parts = [
-        f"{counts[white][0]} of {counts[white][1]} {where}"
-        for white, where in ((True, "on a model that they were made on"), (False, "on another"))
+        f"in {counts[white][0]} of {counts[white][1]} cells on {where}"
+        for white, where in (
+            (True, "a model that the protection was made on"),
+            (False, "another model"),
+        )
         if counts[white][1]
     ]
-    return f"Protections take more than noise in {' and in '.join(parts)}." if parts else ""
+    return f"More than noise is taken {' and '.join(parts)}." if parts else ""
 
 
 def purifier_verdict(

@@ -64,10 +64,12 @@ def test_survivors_are_named_and_the_others_too():
 def test_transfer_is_counted_by_where_a_protection_was_made():
     cells = [(True, ABOVE), (True, OPEN), (False, BELOW), (False, ABOVE), (False, UNKNOWN)]
     assert transfer_verdict(cells) == (
-        "Protections take more than noise in 1 of 2 on a model that they were made on"
-        " and in 1 of 2 on another."
+        "More than noise is taken in 1 of 2 cells on a model that the protection was made on"
+        " and in 1 of 2 cells on another model."
     )
-    assert transfer_verdict(cells[:1]).endswith("in 1 of 1 on a model that they were made on.")
+    assert transfer_verdict(cells[:1]).endswith(
+        "in 1 of 1 cells on a model that the protection was made on."
+    )
     assert transfer_verdict(cells[4:]) == ""
 
 
