@@ -94,7 +94,8 @@ class LineReporter(Reporter):
 
 
 class BarReporter(Reporter):
-    """Two bars: stages of the run, steps of the current stage."""
+    """Two bars: stages of the run, steps of the current stage. A terminal that is gone costs no
+    run, whether its signal comes before or after something was to be drawn."""
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
@@ -109,18 +110,22 @@ class BarReporter(Reporter):
         self._one = self._progress.add_task("", total=None, remaining="", visible=False)
 
     def start(self, stages: int) -> None:
-        self._progress.reset(self._all, total=stages, remaining="")
-        self._progress.start()
+        with suppress(OSError):
+            self._progress.reset(self._all, total=stages, remaining="")
+            self._progress.start()
 
     def begin(self, stage: Stage) -> None:
         description = one_line(f"{stage.kind} {stage.place}")
-        self._progress.reset(self._one, description=description, total=None, visible=True)
+        with suppress(OSError):  # draws at once
+            self._progress.reset(self._one, description=description, total=None, visible=True)
 
     def step(self, done: int, total: int) -> None:
-        self._progress.update(self._one, completed=done, total=total)
+        with suppress(OSError):
+            self._progress.update(self._one, completed=done, total=total)
 
     def end(self, stage: Stage, verb: str, seconds: float, remaining: str) -> None:
-        self._progress.update(self._all, advance=1, remaining=remaining)
+        with suppress(OSError):
+            self._progress.update(self._all, advance=1, remaining=remaining)
 
     def message(self, message: str) -> None:
         with suppress(OSError):

@@ -108,12 +108,19 @@ def test_no_line_of_others_reaches_a_log(bench, monkeypatch, capsys):
         assert "\x1b[2J" not in log
 
 
-def test_a_terminal_that_is_gone_ends_nothing():
+def test_a_terminal_that_is_gone_ends_nothing(bench):
+    """Its signal may come after something was drawn in vain."""
+    stage = next(iter(make_plan(bench.preset(), Registry()).stages.values()))
+
     class Gone(io.StringIO):
         def write(self, text):
             raise OSError(5, "Input/output error")
 
     LineReporter(Gone()).message("hello")
-    reporter = BarReporter(Console(file=Gone()))
+    reporter = BarReporter(Console(file=Gone(), force_terminal=True))
+    reporter.start(4)
+    reporter.begin(stage)
+    reporter.step(1, 2)
     reporter.message("hello")
+    reporter.end(stage, "executed", 1.0, "9 s left")
     reporter.close()
