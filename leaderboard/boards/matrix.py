@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.boards.findings import primary_of
 from impress_bench.leaderboard.boards.verdicts import purifier_verdict
 from impress_bench.leaderboard.entries import Entry, Key, collect, entry_records
 from impress_bench.leaderboard.layout import Layout, file_part
@@ -60,7 +61,7 @@ def _verdict(
     metric: MetricInfo,
 ) -> str:
     """What purifiers give back, of the primary metric alone."""
-    known = metric.primary and metric.higher_is_better is not None
+    known = primary_of([metric]) is not None
     return purifier_verdict(entries, layout, conditions, metric) if known else ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 import torch
@@ -17,6 +18,20 @@ from transformers import (
 )
 
 from impress_bench.benchmark.atelier import world
+from impress_bench.benchmark.cli import main
+
+
+@pytest.fixture
+def in_process(monkeypatch, capsys):
+    """The command line in this process: exit code, stdout and stderr."""
+
+    def called(*words):
+        monkeypatch.setattr(sys, "argv", ["impress-bench", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code or 0, *capsys.readouterr()
+
+    return called
 
 
 def save_works(folder, movement, count, titled=True):

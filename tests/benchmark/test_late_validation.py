@@ -10,7 +10,6 @@ import cv2
 import pytest
 from PIL import Image
 
-from impress_bench.benchmark.cli import main
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.datasets.artworks import ArtworkFolder
 from impress_bench.benchmark.harness.plugins.parameters import bind_parameters
@@ -26,18 +25,11 @@ matrix = []
 
 
 @pytest.fixture
-def command(tmp_path, monkeypatch, capsys):
-    """The command line in this process, its own store: exit code, stdout and stderr."""
+def command(tmp_path, monkeypatch, in_process):
+    """The command line in this process, in a folder and with a store of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IMPRESS_BENCH_STORE", str(tmp_path / "store"))
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["impress-bench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code or 0, *capsys.readouterr()
-
-    return call
+    return in_process
 
 
 @pytest.fixture

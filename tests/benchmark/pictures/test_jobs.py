@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ import pytest
 import torch
 from PIL import Image
 
-from impress_bench.benchmark.cli import main
 from impress_bench.benchmark.pictures import fitting, jobs, measuring
 from impress_bench.benchmark.pictures.command import run_job
 from impress_bench.benchmark.pictures.fitting import FITTINGS
@@ -191,17 +189,10 @@ def test_required_protections_run_first(tmp_path):
 
 
 @pytest.fixture
-def command(tmp_path, monkeypatch, capsys):
-    """The command line in this process: exit code, stdout and stderr."""
+def command(tmp_path, monkeypatch, in_process):
+    """The command line in this process, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["impress-bench", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code, *capsys.readouterr()
-
-    return call
+    return in_process
 
 
 def test_the_verbs_tell_what_became_of_each_image(tmp_path, command):

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 
-from impress_bench.benchmark.cli import main
 from impress_bench.benchmark.harness.storage.keys import sha256
 from impress_bench.benchmark.sandbox.confine import missing_walls
 
@@ -54,27 +53,14 @@ def honest(third_parties):
     return next(third_parties.parent.glob("sample_cloak-*.whl"))
 
 
-@pytest.fixture
-def verb(monkeypatch, capsys):
-    """The command line in this process: exit code, stdout and stderr."""
-
-    def called(*words):
-        monkeypatch.setattr(sys, "argv", ["impress-bench", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code or 0, *capsys.readouterr()
-
-    return called
-
-
-def test_a_wheel_that_is_what_is_pinned_is_named(verb, submission, honest):
+def test_a_wheel_that_is_what_is_pinned_is_named(in_process, submission, honest):
     told = f"sample-cloak 1.0 sha256:{sha256(honest.read_bytes())}\n"
-    assert verb("check-wheel", submission, honest) == (0, told, "")
+    assert in_process("check-wheel", submission, honest) == (0, told, "")
     pin(submission, honest)
-    assert verb("check-wheel", submission, honest) == (0, told, "")
+    assert in_process("check-wheel", submission, honest) == (0, told, "")
 
 
-def test_a_wheel_that_is_not_is_refused(verb, submission, honest, tmp_path):
+def test_a_wheel_that_is_not_is_refused(in_process, submission, honest, tmp_path):
     other = next(honest.parent.glob("hostile_cloak-*.whl"))
     judge = {"impress_bench/benchmark/submissions/rerun.py": ""}
     (tmp_path / "text-1.0-py3-none-any.whl").write_text("no archive")
@@ -84,13 +70,13 @@ def test_a_wheel_that_is_not_is_refused(verb, submission, honest, tmp_path):
         (with_files(honest, tmp_path / "start", **{"x.pth": "import os"}), "x.pth is no module"),
         (tmp_path / "text-1.0-py3-none-any.whl", "is no wheel"),
     ):
-        code, output, complaint = verb("check-wheel", submission, wheel)
+        code, output, complaint = in_process("check-wheel", submission, wheel)
         assert (code, output) == (2, "")
         assert expected in complaint
     pin(submission, honest)
     path = submission / "submission.toml"
     path.write_text(path.read_text().replace('version = "1.0"', 'version = "1.1"'))
-    code, output, _ = verb("check-wheel", submission, honest)
+    code, output, _ = in_process("check-wheel", submission, honest)
     assert (code, output) == (2, "")
 
 
@@ -243,8 +229,8 @@ class Judging:
 
 
 @pytest.fixture
-def judging(submission, tmp_path, verb, monkeypatch):
-    made = Judging(tmp_path, submission, verb)
+def judging(submission, tmp_path, in_process, monkeypatch):
+    made = Judging(tmp_path, submission, in_process)
     monkeypatch.chdir(made.repository)
     return made
 

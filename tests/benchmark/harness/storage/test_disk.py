@@ -6,20 +6,18 @@ import errno
 import fcntl
 import itertools
 import os
-import sys
 import time
 
 import pandas as pd
 import pytest
 
-from impress_bench.benchmark.cli import main
 from impress_bench.benchmark.harness.storage import store as store_module
 from impress_bench.benchmark.harness.storage.keys import key_of
 from impress_bench.benchmark.harness.storage.result import Result
 
 
 @pytest.fixture
-def call(bench, monkeypatch, capsys):
+def call(bench, in_process):
     """`impress-bench run` of the fake preset in this process: exit code and complaints."""
 
     def run():
@@ -36,10 +34,8 @@ def call(bench, monkeypatch, capsys):
             "--workers",
             1,
         ]
-        monkeypatch.setattr(sys, "argv", ["impress-bench", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code, capsys.readouterr().err
+        code, _, complaint = in_process(*words)
+        return code, complaint
 
     return run
 

@@ -9,10 +9,10 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 
 import pytest
 
-from impress_bench.benchmark.cli import main
 from impress_bench.benchmark.commands import store as store_command
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.storage import register as register_module
@@ -238,17 +238,9 @@ def test_every_broken_file_is_named(store):
 
 
 @pytest.fixture
-def call(monkeypatch, capsys):
+def call(in_process):
     """`impress-bench store …` in this process: exit code, output, complaints."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["impress-bench", "store", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        told = capsys.readouterr()
-        return ended.value.code or 0, told.out, told.err
-
-    return run
+    return partial(in_process, "store")
 
 
 def test_the_command(store, call, tmp_path, monkeypatch):
