@@ -40,6 +40,9 @@ def selection(command: Command) -> Command:
         click.option("--photos", metavar="DIR", help="Photos of your own, their masks in masks/."),
         click.option("--seeds", help="Seeds of the exploit: 0,1,2"),
         click.option(
+            "--device", type=click.Choice(["cpu", "cuda"]), help="Instead of the preset's: cuda"
+        ),
+        click.option(
             "--isolate/--no-isolate",
             default=None,
             help="Plugins of other packages work in processes of their own, without a network, this"
@@ -122,6 +125,8 @@ def _value(name: str, text: Any) -> Any:
 
     if name == "isolate":
         return bool(text)
+    if name == "device":
+        return text
     try:
         if name in ("protections", "purifiers", "metrics", "tasks"):
             return [str(spec) for spec in parse_specs(text)]

@@ -22,6 +22,7 @@ class Selection(TypedDict, total=False):
         metrics: Specs of metrics in addition to those of the tasks.
         subjects: How many of each task, numbers by task, or names.
         seeds: Of the exploit; at least 0.
+        device: "cpu" or "cuda".
     """
 
     protections: str | Sequence[str] | None
@@ -30,6 +31,7 @@ class Selection(TypedDict, total=False):
     tasks: str | Sequence[str] | None
     subjects: int | Mapping[str, int] | Sequence[str] | None
     seeds: int | Sequence[int] | None
+    device: str | None
 
 
 def select(preset: Preset, **selection: Any) -> Preset:
@@ -48,6 +50,8 @@ def _value(name: str, given: Any) -> Any:
         return [given]
     if name == "subjects" and isinstance(given, str):
         return [given]
+    if name == "device":
+        return given
     if isinstance(given, Sequence):
         return list(given)
     return dict(given) if isinstance(given, Mapping) else given

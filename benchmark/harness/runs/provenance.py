@@ -25,7 +25,7 @@ def provenance(plan: Plan) -> dict[str, Any]:
         "git": git_state(Path(__file__).resolve().parent),
         "python": platform.python_version(),
         "packages": dict(sorted(packages.items())),
-        "hardware": hardware(),
+        "hardware": hardware(plan.preset.device),
         "key_schema": SCHEMA,
         "device": plan.preset.device,
         "dtype": str(plan.preset.numerics.chosen()),
@@ -60,14 +60,17 @@ def git_state(folder: Path) -> dict[str, Any] | None:
     return {"commit": commit, "dirty": bool(changes)}
 
 
-def hardware() -> dict[str, Any]:
-    """Processor, cores and memory, as far as the system reports them."""
+def hardware(device: str) -> dict[str, Any]:
+    """Processor, cores and memory, as far as the system reports them, and for "cuda" the GPU."""
+    import torch
+
+    gpu = device == "cuda" and torch.cuda.is_available()
     return {
         "system": platform.platform(),
         "processor": _first_match(Path("/proc/cpuinfo"), "model name") or platform.processor(),
         "cores": os.cpu_count(),
         "memory": _first_match(Path("/proc/meminfo"), "MemTotal"),
-    }
+    } | ({"gpu": torch.cuda.get_device_name(0)} if gpu else {})
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

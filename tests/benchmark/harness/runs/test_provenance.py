@@ -33,5 +33,11 @@ def test_installed_inside_a_foreign_checkout_is_no_checkout(tmp_path):
     assert git_state(inside) is None
 
 
-def test_hardware_is_told():
-    assert hardware()["cores"] >= 1
+def test_hardware_is_told(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda index: f"card {index}")
+    assert hardware("cpu")["cores"] >= 1
+    assert "gpu" not in hardware("cpu")
+    assert hardware("cuda")["gpu"] == "card 0"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert "gpu" not in hardware("cuda"), "all results were stored elsewhere"

@@ -62,6 +62,7 @@ def test_naming_rows_drops_the_matrix_as_flags_do(bench, preset_file, tmp_path):
         ({"subjects": "ada"}, {"subjects": ["ada"]}),
         ({"subjects": {"copying": 1}}, {"subjects": {"copying": 1}}),
         ({"seeds": range(2)}, {"seeds": [0, 1]}),
+        ({"device": "cuda"}, {"device": "cuda"}),
         ({"tasks": None, "subjects": 1}, {"subjects": 1}),
     ],
 )
