@@ -76,6 +76,8 @@ def worst(rows: pd.DataFrame, higher_is_better: bool) -> Worst:
     subjects = rows["subject"].nunique()
     covered = rows.groupby("purifier")["subject"].nunique()
     rows = rows[rows["purifier"].isin(covered[covered == subjects].index)]
+    if rows.empty:  # a run that is under way: no purifier has met every subject yet
+        return Worst({}, {})
     by, first = ["subject", "purifier"], min(rows["seed"])
     known = rows[rows["seed"] == first].set_index(by)["value"]
     others = rows[rows["seed"] != first].groupby(by)["value"].mean()

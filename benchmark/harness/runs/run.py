@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import time
+import traceback
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
@@ -226,8 +227,14 @@ class _Run:
     def _on_outcome(self, stage: Stage) -> None:
         """Rewrite the boards from time to time."""
         self._fresh |= self._executor.outcomes[stage.key].verb == "executed"
-        if self._fresh and time.monotonic() - self._written > REFRESH_S:
+        if not self._fresh or time.monotonic() - self._written <= REFRESH_S:
+            return
+        try:
             self._write()
+        except Exception as error:  # these are only a preview: the run is worth more
+            self._log.write(traceback.format_exc())
+            self._warn(f"boards of what is done so far cannot be written; the run goes on: {error}")
+            self._written = time.monotonic()
 
     def _write(self) -> RunResult:
         outcomes = self._executor.outcomes
