@@ -35,12 +35,18 @@ def compare(run: Path, published: Sequence[Path]) -> Board:
         run: The folder of a run.
         published: Folders of published results; the first that agrees with the run is taken.
 
+    Libraries may be of other versions, and either may have been computed on a GPU: that alters sums
+    in the last digits, as another machine does, and with them which way a training goes.
+
     Raises ConfigError for a folder without results, for a run that agrees with none of
     `published`, naming for each what differs, and for one that shares no subject with it.
     """
     own = read_part(run)
     parts = [read_part(folder) for folder in published]
-    unlike = {part.folder: difference(own.origins[0], part.origins[0], False) for part in parts}
+    unlike = {
+        part.folder: difference(own.origins[0], part.origins[0], libraries=False, device=False)
+        for part in parts
+    }
     match = next((part for part in parts if not unlike[part.folder]), None)
     if match is None:
         told = "; ".join(f"{folder} in {what}" for folder, what in unlike.items())

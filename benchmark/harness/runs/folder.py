@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,16 +52,19 @@ def read_part(folder: Path) -> Part:
     return Part(folder, document.get("parts", [document]), meta, frames)
 
 
-def difference(one: Origin, other: Origin, libraries: bool = True) -> str:
+def difference(one: Origin, other: Origin, libraries: bool = True, device: bool = True) -> str:
     """The first difference between two runs that may alter results, "" if there is none: models,
-    preset fields other than `NARROWED`, code and parameters of the components that both ran, and
-    the versions of libraries if `libraries`."""
-    return next(_differences(one, other, libraries), "")
+    preset fields other than `NARROWED`, code and parameters of the components that both ran, the
+    versions of libraries if `libraries`, and whether on a GPU if `device`."""
+    return next(_differences(one, other, libraries, () if device else ("device",)), "")
 
 
-def _differences(one: Origin, other: Origin, libraries: bool) -> Iterator[str]:
+def _differences(
+    one: Origin, other: Origin, libraries: bool, ignored: Sequence[str]
+) -> Iterator[str]:
     for name in SHARED:
-        yield from _unlike(name, one[name], other[name])
+        if name not in ignored:
+            yield from _unlike(name, one[name], other[name])
     if "pack" in one and "pack" in other:  # older parts do not say
         yield from _unlike("pack", one["pack"], other["pack"])
     # A field that an older run's preset lacks has its default.
@@ -69,7 +72,7 @@ def _differences(one: Origin, other: Origin, libraries: bool) -> Iterator[str]:
         Preset.model_validate(origin["preset"]).model_dump(mode="json") for origin in (one, other)
     )
     for name in these:
-        if name not in NARROWED:
+        if name not in (*NARROWED, *ignored):
             yield from _unlike(f"preset.{name}", these[name], those[name])
     for name in one["components"].keys() & other["components"].keys():
         these, those = one["components"][name], other["components"][name]

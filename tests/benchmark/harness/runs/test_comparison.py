@@ -48,11 +48,15 @@ def test_what_cannot_be_paired_is_refused_with_what_differs(measure, tmp_path):
     with pytest.raises(ConfigError, match="agrees with none"):
         compare(published, [])
     other = json.loads((published / "provenance.json").read_bytes())
-    other["preset"]["threads"] = 7
     unlike = tmp_path / "unlike"
     unlike.mkdir()
     for path in published.glob("*.parquet"):
         (unlike / path.name).write_bytes(path.read_bytes())
+    other["device"] = other["preset"]["device"] = "cuda"
+    (unlike / "provenance.json").write_text(json.dumps(other))
+    with pytest.raises(ConfigError, match="has no protection that"):
+        compare(published, [unlike])
+    other["preset"]["threads"] = 7
     (unlike / "provenance.json").write_text(json.dumps(other))
     with pytest.raises(ConfigError, match=re.escape("preset.threads")):
         compare(published, [unlike])
