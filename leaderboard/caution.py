@@ -7,15 +7,16 @@ from collections.abc import Iterable
 import pandas as pd
 
 from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.render import listed
 
 #: With fewer subjects than this, an interval hardly excludes anything.
 FEW = 6
 ONE = (
-    "One subject has no spread, so that no score here shows that a protection or a purifier works."
+    "One subject has no spread, so that no score of it shows that a protection or a purifier works."
 )
 SOME = (
     f"With fewer than {FEW} subjects, intervals are wide and hold less often than 95 % of the time:"
-    " no comparison here supports a conclusion."
+    " no comparison of these supports a conclusion."
 )
 
 
@@ -28,10 +29,13 @@ def caution(cells: pd.DataFrame, layout: Layout, tasks: Iterable[str]) -> str:
     few = {task: count for task, count in sorted(counts.items()) if 0 < count < FEW}
     if not few:
         return ""
-    sizes = ", ".join(
-        f"{layout.title(task)}: {count} subject{'s' * (count != 1)}" for task, count in few.items()
+    sizes = listed(
+        [
+            f"{layout.title(task)} ({count} subject{'s' * (count != 1)})"
+            for task, count in few.items()
+        ]
     )
     onward = layout.meta.next_preset
     advice = f"run the preset `{onward}` next" if onward else "run more subjects next"
     meaning = ONE if 1 in few.values() else SOME
-    return f"> **This shows nothing yet** ({sizes}). {meaning} To learn more, {advice}."
+    return f"> **This shows nothing yet** of {sizes}. {meaning} To learn more, {advice}."

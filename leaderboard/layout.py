@@ -106,12 +106,26 @@ class Layout:
 
         Registered names become titles, and parameters stay as they are written:
         `GLAZE [p=0.1] + O-PGD`. A chain is read from left to right: `Noise [std=0.05] > IMPRESS`.
+        Of noise the title says what it is as visible as: `Random noise as visible as Mist`.
         """
         if name in self.meta.titles:
             return self.meta.titles[name]
+        if matched := self._matched_title(name):
+            return matched
         if is_control(name):
             return name.removeprefix(CONTROL).replace("-", " ").capitalize()
         return " > ".join(_link_title(link, self.meta.titles) for link in parsed(name).links)
+
+    def _matched_title(self, name: str) -> str:
+        """The title of noise whose parameters say only what it is matched to and where it falls; ""
+        of other specs."""
+        given = dict(parsed(name).parameters)
+        named, within = given.pop("match", None), given.pop("within", "image")
+        alone = parsed(name).family == base(name) in self.roles.noise
+        if named is None or given or not alone:
+            return ""
+        where = f", in the {within}" * (within != "image")
+        return f"{self.title(base(name))} as visible as {self.title(str(named))}{where}"
 
     def measure_title(self, measure: str) -> str:
         """What a reader sees of an inspected measure, or of a distance."""

@@ -1,7 +1,7 @@
 """What a table shows, in sentences that rules write from its numbers.
 
 Every sentence rests on one paired difference of the primary metric and carries its 95 % interval. A
-difference whose interval contains 0 is called open, never equal.
+difference whose interval contains 0 is called not shown, never absent.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key
 from impress_bench.leaderboard.layout import Layout, base
-from impress_bench.leaderboard.render import interval_text, numbers
+from impress_bench.leaderboard.render import interval_text, listed, numbers
 from impress_bench.leaderboard.statistics import Summary, detectable, paired_difference
 
 Condition = tuple[str, str]
@@ -46,7 +46,7 @@ def protection_findings(
                     metric,
                     f"{name} takes {{}} more than noise that is as visible.",
                     f"Noise that is as visible takes {{}} more than {name}.",
-                    f"Whether {name} takes more than noise that is as visible is open: {{}}.",
+                    f"Whether {name} takes more than noise that is as visible is not shown: {{}}.",
                 )
             )
             sentences.append(_found(took, metric))
@@ -59,7 +59,7 @@ def protection_findings(
                 metric,
                 f"{title} gives {{}} back to the exploit.",
                 f"{title} takes another {{}}.",
-                f"Whether {title} gives anything back is open: {{}}.",
+                f"Whether {title} gives anything back is not shown: {{}}.",
             )
         )
         sentences.append(_beside(entries, layout, ours, purified, metric))
@@ -70,7 +70,8 @@ def protection_findings(
                     metric,
                     "Clean images are still worth {} more to the exploit.",
                     f"After {title} the exploit is {{}} better than on clean images.",
-                    f"Whether clean images are worth more than those after {title} is open: {{}}.",
+                    f"Whether clean images are worth more than those after {title} is not shown:"
+                    " {}.",
                 )
             )
     return paragraph(sentences, metric)
@@ -97,14 +98,14 @@ def adaptation_findings(
             metric,
             "Unpurified, the adapted protection takes {} more than the plain one.",
             "Unpurified, the adapted protection takes {} less than the plain one.",
-            "Whether the adaptation costs protection is open: {}.",
+            "Whether the adaptation costs protection is not shown: {}.",
         ),
         _said(
             after,
             metric,
             f"After {name} it takes {{}} more.",
             f"After {name} it takes {{}} less.",
-            f"Whether it takes more after {name} is open: {{}}.",
+            f"Whether it takes more after {name} is not shown: {{}}.",
         ),
     ]
     return paragraph(sentences, metric)
@@ -149,8 +150,8 @@ def _found(gain: Summary, metric: MetricInfo) -> str:
         return ""
     text = numbers([least * gain.std], metric.percent)[0]
     return (
-        f"With {gain.n} subjects that differ so, a difference of {text} is found in four of five"
-        " runs."
+        f"With {gain.n} subjects that differ so, a true difference of {text} would be found in four"
+        " of five runs."
     )
 
 
@@ -181,13 +182,8 @@ def _beside(
     ]
     sentence = f"That is {' and '.join(parts)}." if parts else ""
     if groups[0]:
-        sentence += f" Against {listed(groups[0])} it is open."
+        sentence += f" It is not shown to differ from {listed(groups[0])}."
     return sentence.strip()
-
-
-def listed(names: Sequence[str]) -> str:
-    """`a, b and c`."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def paragraph(sentences: Iterable[str], metric: MetricInfo) -> str:

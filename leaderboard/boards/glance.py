@@ -11,8 +11,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards.findings import gain
-from impress_bench.leaderboard.boards.variants import measured_task
+from impress_bench.leaderboard.boards.findings import gain, side_of
+from impress_bench.leaderboard.boards.variants import Task, measured_task
+from impress_bench.leaderboard.boards.verdicts import Survival, holding_verdict
 from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.entries import (
     ABSENT,
@@ -37,13 +38,18 @@ from impress_bench.leaderboard.statistics import Summary
 
 NAME = "glance"
 TEXT = (
-    "Visible: LPIPS to the clean image, 0 for none. Takes: how much worse the exploit fares than "
-    "against noise that is as visible, with a 95 % interval over paired subjects; above 0 the "
-    "protection protects. Survives: the same after {purifier} on both; above 0 it still protects, "
-    "around 0 {purifier} undoes it. Strongest: the purifier with the best mean for the exploit, "
-    "and that mean. Passes: forward and backward passes through networks that protecting one image "
-    "costs. * marks intervals that lie beyond 0 with six subjects or more. A dot: not part of the "
-    "run, as the edit of the clean photo, which other edits are compared with."
+    "What a protection takes from the exploit, which imitates a style or edits a photo. Visible: "
+    "LPIPS to the clean image, 0 for none. Takes: how much worse the exploit fares than against "
+    "noise that is as visible as the protection, or as the one that it adapts, with a 95 % "
+    "interval over paired subjects; above 0 it protects. {survives}Strongest purifier: the one "
+    "with the best mean for the exploit, picked after the run, and that mean. Passes: forward and "
+    "backward passes through networks that protecting one image costs. * marks intervals that lie "
+    "beyond 0 with six subjects or more; n: subjects, where not all were run. A dot: no value, as "
+    "for the edit of the clean photo, which other edits are compared with."
+)
+SURVIVES = (
+    "Survives {purifier}: the same after {purifier}, which was named before the run, on both; where"
+    " the interval holds 0, it is not shown to protect any more. "
 )
 
 
@@ -67,7 +73,8 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
         visible = visible_entries(protections, task)
         footnotes, rows = Footnotes(), []
         none, purifier = layout.roles.no_purifier, _headline_purifier(found.entries, layout)
-        headlines.append(base(purifier))
+        conditions = [none] if purifier == "" else [none, purifier]
+        survivals: dict[str, Survival] = {}
         for name in shown:
             own = found.entries.get(Key(name, none, metric.name), ABSENT)
             row = [
@@ -77,25 +84,34 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
                 if own is ABSENT
                 else entry_text(own, metric.percent, footnotes, found.subjects),
             ]
-            for state in (none, purifier):
+            differences = []
+            for state in conditions:
                 result = taken(found.entries, name, state, metric, found.protections, layout)
-                row.append("" if result is None else marked(result[1][0], metric))
+                row.append("" if result is None else marked(result[1][0], metric, found.subjects))
                 if result is not None:
+                    differences.append(result[1][0])
                     against, (summary, ended, why) = result
                     key = Key(f"{against} - {name}", state, metric.name)
                     records.append(
                         record(NAME, task, key, summary, metric.higher_is_better, ended, why)
                     )
-            row += [_strongest_text(found.entries, name, metric, layout), _passes(layout, name)]
+            row += [_strongest_text(found, name, metric, layout), _passes(layout, name)]
             rows.append(row)
-        survives = f"Survives {layout.title(purifier)}"
-        headers = ["", "Visible", metric.title, "Takes", survives, "Strongest", "Passes"]
-        heading = f"{layout.title(task)}: {metric.title}, {_direction(metric)}"
-        blocks.append(Block(heading, headers, rows, footnotes=footnotes))
-        conditions = [(name, none) for name in shown]
-        records += entry_records(f"{NAME}-scores", task, found.entries, conditions, [metric])
-    survived = " or ".join(layout.title(name) for name in dict.fromkeys(headlines))
-    text = TEXT.format(purifier=survived)
+            if len(differences) == 2:
+                survivals[layout.title(name)] = Survival(*differences, row[1], row[-1])
+        survives = []
+        if purifier:
+            survives = [f"Survives {layout.title(purifier)}"]
+            headlines.append(layout.title(base(purifier)))
+        headers = ["", "Visible", metric.title, "Takes", *survives, "Strongest purifier", "Passes"]
+        unit = f" in {metric.unit}" if metric.unit and not metric.percent else ""
+        heading = f"{layout.title(task)}: {metric.title}{unit}, {_direction(metric)}"
+        text = holding_verdict(survivals, layout.title(purifier), metric)
+        blocks.append(Block(heading, headers, rows, text, footnotes))
+        unpurified = [(name, none) for name in shown]
+        records += entry_records(f"{NAME}-scores", task, found.entries, unpurified, [metric])
+    survived = " or ".join(dict.fromkeys(headlines))
+    text = TEXT.format(survives=SURVIVES.format(purifier=survived) if survived else "")
     return Board(NAME, "At a glance", text, blocks, records) if blocks else None
 
 
@@ -118,13 +134,13 @@ def visible_entries(protections: pd.DataFrame, task: str) -> Mapping[Key, Entry]
 
 def _headline_purifier(entries: Mapping[Key, Entry], layout: Layout) -> str:
     """The headline purifier as the run writes it, parameters included, if the run has it; else the
-    reference purifier."""
+    reference purifier, and "" if the run has neither."""
     roles = layout.roles
     for wanted in (roles.headline, roles.purifier):
         names = [key.purifier for key in entries if base(key.purifier) == wanted != ""]
         if names:
             return names[0]
-    return roles.purifier
+    return ""
 
 
 def taken(
@@ -179,21 +195,21 @@ def strongest(
     return best, means[best]
 
 
-def _strongest_text(
-    entries: Mapping[Key, Entry], name: str, metric: MetricInfo, layout: Layout
-) -> str:
-    best = strongest(entries, name, metric, layout)
+def _strongest_text(found: Task, name: str, metric: MetricInfo, layout: Layout) -> str:
+    best = strongest(found.entries, name, metric, layout)
     if layout.kind(name) != "protection" or best is None:
         return ""
-    return f"{layout.title(best[0])} {numbers([best[1]], metric.percent)[0]}"
+    n = found.entries[Key(name, best[0], metric.name)].summary.n
+    of = f" (n={n})" if n != found.subjects else ""
+    return f"{layout.title(best[0])} {numbers([best[1]], metric.percent)[0]}{of}"
 
 
-def marked(summary: Summary, metric: MetricInfo) -> str:
-    """A difference with its interval, marked if that lies beyond 0 with subjects enough."""
-    beyond = summary.low is not None and summary.high is not None
-    beyond = beyond and (summary.low > 0 or summary.high < 0)  # type: ignore[operator]
-    mark = " *" if beyond and summary.n >= FEW else ""
-    return interval_text(summary, metric.percent) + mark
+def marked(summary: Summary, metric: MetricInfo, expected: int | None = None) -> str:
+    """A difference with its interval, marked if that lies beyond 0 with subjects enough; with its
+    number of subjects if that is not the one `expected`."""
+    mark = " *" if side_of(summary) and summary.n >= FEW else ""
+    of = f" (n={summary.n})" if expected is not None and summary.n != expected else ""
+    return interval_text(summary, metric.percent) + of + mark
 
 
 def _number(value: float | None) -> str:
@@ -201,5 +217,5 @@ def _number(value: float | None) -> str:
 
 
 def _passes(layout: Layout, name: str) -> str:
-    passes = layout.meta.passes.get(name)
+    passes = None if layout.kind(name) == "clean" else layout.meta.passes.get(name)
     return "" if passes is None else f"{passes:.0f}"

@@ -7,20 +7,64 @@ would without any effect is one in twenty, and the sentences do not correct for 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.boards.findings import (
     Condition,
     Entries,
     gain,
-    listed,
     paragraph,
     primary_of,
     side_of,
 )
+from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.render import interval_text
+from impress_bench.leaderboard.render import interval_text, listed
 from impress_bench.leaderboard.statistics import Summary
+
+
+class Survival(NamedTuple):
+    """What a protection takes more than noise without a purifier and after one, its mean LPIPS and
+    its passes per image, as a table prints them."""
+
+    plain: Summary
+    purified: Summary
+    visible: str
+    passes: str
+
+
+def holding_verdict(survivals: Mapping[str, Survival], purifier: str, metric: MetricInfo) -> str:
+    """Which protection, by title, holds best after a purifier, how sure that is, and at what
+    visibility and cost; "" where none has subjects enough to be shown to."""
+    known = {name: one for name, one in survivals.items() if one.purified.n >= FEW}
+    held = {name: one for name, one in known.items() if side_of(one.purified) == 1}
+    if not known:
+        return ""
+    if not held:
+        most = max(known, key=lambda name: known[name].plain.mean or 0.0)
+        told = f"No protection is shown to survive {purifier}."
+        if side_of(known[most].plain) == 1:
+            took = interval_text(known[most].plain, metric.percent, signed=False)
+            told += f" Without a purifier {most} takes the most: {took}."
+        return paragraph([told], metric)
+    ranked = sorted(held, key=lambda name: -(held[name].purified.mean or 0.0))
+    left = {name: interval_text(held[name].purified, metric.percent, False) for name in ranked}
+    best, took = held[ranked[0]], interval_text(held[ranked[0]].plain, metric.percent, False)
+    terms = [f"at an LPIPS of {best.visible}"] * bool(best.visible)
+    terms += [f"for {best.passes} passes per image"] * bool(best.passes)
+    sentences = [
+        f"{ranked[0]} holds best against {purifier}: of {took} that it takes more than noise,"
+        f" {left[ranked[0]]} are left, "
+        + listed([f"over {best.purified.n} subjects", *terms])
+        + "."
+    ]
+    if ranked[1:]:
+        others = [f"{name} ({left[name]} left)" for name in ranked[1:]]
+        sentences.append(f"Also shown to survive: {listed(others)}.")
+    if lost := [name for name in known if name not in held]:
+        sentences.append(f"Not shown to survive: {listed(lost)}.")
+    return paragraph(sentences, metric)
 
 
 def weight_verdict(
@@ -47,7 +91,7 @@ def weight_verdict(
             for side, words in (
                 (1, "more is taken with"),
                 (-1, "less is taken with"),
-                (0, "it is open with"),
+                (0, "no difference is shown with"),
             )
             if found[side]
         ]
@@ -57,8 +101,9 @@ def weight_verdict(
 
 
 def survival_verdict(survivals: Mapping[str, Summary]) -> str:
-    """Which protections, by title, take more than noise after the worst purifier."""
-    known = {name: side_of(found) for name, found in survivals.items()}
+    """Which protections, by title, take more than noise after the worst purifier; of those that
+    were run for few subjects nothing is said."""
+    known = {name: side_of(found) for name, found in survivals.items() if found.n >= FEW}
     known = {name: side for name, side in known.items() if side is not None}
     if not known:
         return ""
@@ -73,10 +118,11 @@ def survival_verdict(survivals: Mapping[str, Summary]) -> str:
 
 def transfer_verdict(cells: Iterable[tuple[bool, Summary]]) -> str:
     """How many cells take more than noise, of those made on the model that they are met on, and of
-    the others. `cells`: whether that is so, and what is taken."""
+    the others. `cells`: whether that is so, and what is taken; those of few subjects do not
+    count."""
     counts = {True: [0, 0], False: [0, 0]}
     for white, took in cells:
-        if (side := side_of(took)) is not None:
+        if took.n >= FEW and (side := side_of(took)) is not None:
             counts[white][0] += side == 1
             counts[white][1] += 1
     parts = [
@@ -104,7 +150,8 @@ def purifier_verdict(
         return ""
     return (
         f"Of {total} pairs of a protection and a purifier, the exploit is better off than without"
-        f" the purifier in {counts[1]}, worse off in {counts[-1]}, and in {counts[0]} it is open."
+        f" the purifier in {counts[1]}, worse off in {counts[-1]}, and in {counts[0]} neither is"
+        " shown."
     )
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.boards.verdicts import survival_verdict
+from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.entries import Key, Record, record, summary_of
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, interval_text, numbers
@@ -130,4 +131,6 @@ def _block(
 def _verdict(survival: Summary) -> str:
     if survival.low is None or survival.high is None:
         return "unknown"
+    if survival.n < FEW:
+        return "too few subjects"
     return "survives" if survival.low > 0 else "does not survive"

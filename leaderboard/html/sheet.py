@@ -126,7 +126,7 @@ def sheet_of(source: Source) -> Sheet:
         "strips": [strip._asdict() for strip in pictures],
         "pictures": [picture._asdict() for picture in source.pictures],
     }  # fmt: skip
-    cautions = [miniature_note(layout), source.meta.model_note]
+    cautions = [miniature_note([layout]), source.meta.model_note]
     cautions += dict.fromkeys(board.caution for board in boards)
     return Sheet(
         source.name, source.meta.title or source.meta.preset or "Results", source.facts,

@@ -15,7 +15,8 @@ from impress_bench.leaderboard.render import Block, Board, markdown_block
 HEAD = """# Leaderboard
 
 Does an image cloak survive? Written by `impress-bench publish` from the results under
-`leaderboard/results/` and the submissions under `submissions/`; not by hand."""
+`leaderboard/results/` and the submissions under `submissions/`; not by hand. What each protection
+and each purifier is: [docs/reference/plugins.md](docs/reference/plugins.md)."""
 
 
 class Section(NamedTuple):
@@ -34,9 +35,9 @@ class Section(NamedTuple):
 def index(sections: Sequence[Section]) -> str:
     """The text of the page with one section per set of results."""
     parts = [HEAD]
-    # Once per page: nearly all shipped presets have the same model.
-    parts += list(dict.fromkeys(filter(None, (miniature_note(part.layout) for part in sections))))
+    parts += filter(None, [miniature_note([part.layout for part in sections])])
     parts.append(READING if sections else "Nothing has been published yet.")
+    explained: set[str] = set()  # boards of several sections are read alike
     for section in sections:
         meta, place = section.layout.meta, section.place
         parts.append(f"## {meta.title or 'Results'}")
@@ -44,7 +45,9 @@ def index(sections: Sequence[Section]) -> str:
         parts += filter(None, [meta.model_note])
         for board in section.boards:
             if board.name in WHOLE:
-                parts += filter(None, [f"### {board.title}", board.caution, board.text])
+                text = "" if board.text in explained else board.text
+                parts += filter(None, [f"### {board.title}", board.caution, text])
+                explained.add(board.text)
                 parts += [markdown_block(block, level=4) for block in board.blocks]
         for board in section.boards:
             if board.name in MAIN:

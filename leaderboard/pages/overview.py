@@ -13,11 +13,11 @@ from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.boards import by_task, glance, transfer
 from impress_bench.leaderboard.caution import caution
 from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.render import Block, Board, markdown_block, numbers
+from impress_bench.leaderboard.render import Block, Board, listed, markdown_block, numbers
 
 MINIATURE = (
-    "> **These numbers come from a miniature.** {model} is a small model of a small painted "
-    "world, built so that the whole benchmark runs on a laptop. It shows that the pipeline "
+    "> **These numbers come from a miniature.** {models} of a small painted world, built so that "
+    "the whole benchmark runs on a laptop. It shows that the pipeline "
     "works and which way effects point there. Effect sizes do not transfer to Stable Diffusion "
     "or to any protection as deployed; for those, run a preset that names the full model."
 )
@@ -27,7 +27,7 @@ READING = (
     "artist's works or one photo. JSON and CSV also hold n and 95 % intervals. Comparisons are "
     "paired by subject. What was not measured is named (skipped, failed, over-budget, timeout, "
     "missing) and never filled in; scores that cover only part of the subjects carry n and a "
-    "footnote."
+    "footnote, which counts each seed of each subject."
 )
 FROZEN = (
     "Settings that a preset carries were chosen on validation subjects and frozen before the "
@@ -47,7 +47,7 @@ PROVISIONAL = (
 def overview(boards: Sequence[Board], cells: pd.DataFrame, layout: Layout) -> str:
     """The text of a run's LEADERBOARD.md, from its boards and the table `cells`."""
     meta = layout.meta
-    parts = [f"# {meta.title or 'Leaderboard'}", miniature_note(layout), meta.model_note]
+    parts = [f"# {meta.title or 'Leaderboard'}", miniature_note([layout]), meta.model_note]
     facts = [f"Preset `{meta.preset}`"] if meta.preset else []
     facts += [f"model `{meta.model}`"] if meta.model else []
     for task in sorted(set(cells["task"])):
@@ -71,10 +71,12 @@ def overview(boards: Sequence[Board], cells: pd.DataFrame, layout: Layout) -> st
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def miniature_note(layout: Layout) -> str:
-    """What a reader must know first of scores from a miniature; "" for other models."""
-    model = f"`{layout.meta.model}`" if layout.meta.model else "The model"
-    return MINIATURE.format(model=model) if layout.meta.model_is_miniature else ""
+def miniature_note(layouts: Sequence[Layout]) -> str:
+    """What a reader must know first of scores from miniatures; "" for other models."""
+    small = [layout.meta.model for layout in layouts if layout.meta.model_is_miniature]
+    names = [f"`{name}`" if name else "The model" for name in dict.fromkeys(small)]
+    verb = "are small models" if names[1:] else "is a small model"
+    return MINIATURE.format(models=f"{listed(names)} {verb}") if names else ""
 
 
 def _chance(layout: Layout) -> str:

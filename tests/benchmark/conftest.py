@@ -21,6 +21,13 @@ from impress_bench.benchmark.atelier import world
 from impress_bench.benchmark.cli import main
 
 
+@pytest.fixture(autouse=True)
+def undurable(monkeypatch):
+    """Files need not survive a power failure: to wait for the disk takes a quarter of a run's time
+    here."""
+    monkeypatch.setattr("os.fsync", lambda handle: None)
+
+
 @pytest.fixture
 def in_process(monkeypatch, capsys):
     """The command line in this process: exit code, stdout and stderr."""

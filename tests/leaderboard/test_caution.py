@@ -17,8 +17,8 @@ EMPTY = pd.DataFrame()
 @pytest.mark.parametrize(
     ("subjects", "said"),
     [
-        (1, "Style mimicry: 1 subject). One subject has no spread"),
-        (5, "Style mimicry: 5 subjects). With fewer than 6 subjects"),
+        (1, "of Style mimicry (1 subject). One subject has no spread"),
+        (5, "of Style mimicry (5 subjects). With fewer than 6 subjects"),
         (6, None),
     ],
 )

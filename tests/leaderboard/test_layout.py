@@ -33,14 +33,30 @@ def test_noise_is_matched_to_the_protection_it_names(
     assert Layout(BoardMeta.of(meta)).matched(noise) == protection
 
 
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        (NOISE, "Random noise as visible as GLAZE [p=0.05]"),
+        ("random-noise[match=mist,within=mask]", "Random noise as visible as mist, in the mask"),
+        ("random-noise[linf=8/255,match=mist]", "Random noise [linf=8/255,match=mist]"),
+        ("random-noise[match=mist]+o-pgd", "Random noise [match=mist] + o-pgd"),
+        ("random-noise", "Random noise"),
+        ("glaze[match=mist]", "GLAZE [match=mist]"),
+    ],
+)
+def test_the_title_of_noise_says_what_it_is_as_visible_as(meta: Any, name: str, title: str) -> None:
+    told = meta | {"titles": {"random-noise": "Random noise", "glaze": "GLAZE"}}
+    assert Layout(BoardMeta.of(told)).title(name) == title
+
+
 def test_noise_matched_to_a_protection_with_parameters_gives_a_verdict(
     build_cells: Any, meta: Any, tmp_path: Path
 ) -> None:
     cells = build_cells(
         {
-            ("glaze[p=0.05]", "none"): [[0.1, 0.10], [0.1, 0.11], [0.1, 0.12]],
-            ("glaze[p=0.05]", "impress"): [[0.2, 0.20], [0.2, 0.21], [0.2, 0.22]],
-            (NOISE, "none"): [[0.7, 0.70], [0.7, 0.71], [0.7, 0.72]],
+            ("glaze[p=0.05]", "none"): [[0.1, 0.10], [0.1, 0.11], [0.1, 0.12]] * 2,
+            ("glaze[p=0.05]", "impress"): [[0.2, 0.20], [0.2, 0.21], [0.2, 0.22]] * 2,
+            (NOISE, "none"): [[0.7, 0.70], [0.7, 0.71], [0.7, 0.72]] * 2,
         }
     )
     write_boards(cells, EMPTY, EMPTY, meta, tmp_path)

@@ -76,6 +76,7 @@ def become(told: Mapping[str, Any], streams: Sequence[int]) -> None:
 if __name__ == "__main__":
     for module in IMPORTED:
         import_module(module)
+    os.fsync = lambda handle: None  # nothing need survive a power failure, and disks are slow
     gc.collect()
     gc.freeze()
     exec(serve(socket.socket(fileno=int(sys.argv[1]))), {"__name__": "__main__"})

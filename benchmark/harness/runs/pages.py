@@ -46,8 +46,10 @@ def about_plugins() -> dict[str, str]:
 
 
 def run_lines(origins: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Preset, version, commits and model of runs, as lines of Markdown."""
+    """Preset, version, commits, dates, GPU and model of runs, as lines of Markdown."""
     first = origins[0]
+    days = sorted({origin["started"][:10] for origin in origins})
+    gpus = dict.fromkeys(filter(None, (one.get("hardware", {}).get("gpu") for one in origins)))
     commits = dict.fromkeys(
         one["git"]["commit"][:12] for one in origins if one.get("git") is not None
     )
@@ -56,7 +58,8 @@ def run_lines(origins: Sequence[Mapping[str, Any]]) -> list[str]:
         f"Preset `{first['preset']['name']}`",
         f"impress-bench {first['packages'][OURS]}",
         *[f"commit {commit}" for commit in commits],
-        f"from {first['started'][:10]} on",
+        f"run on {days[0]}" if len(days) == 1 else f"run from {days[0]} to {days[-1]}",
+        *[f"on one {gpu}" for gpu in gpus],
     ]
     return [", ".join(parts), f"Model `{model['name']}`, digest {model['digest'][:12]}"]
 

@@ -17,6 +17,7 @@ from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.runs.run import run
 from impress_bench.benchmark.harness.stages import protect
+from impress_bench.leaderboard import write
 
 SOURCE = Path(__file__).parent / "site"
 
@@ -170,8 +171,17 @@ def distances():
 
 
 @pytest.fixture
-def bench(site, preset_file, tmp_path, distances, monkeypatch):
+def drawn():
+    """Tests that ask for it get plots of their runs: drawing takes longer than a small run."""
+
+
+@pytest.fixture
+def bench(request, site, preset_file, tmp_path, distances, monkeypatch):
     monkeypatch.setattr(protect, "_lpips", distances)
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr(write, "plot_inconsistency", lambda *tables: False)
+        monkeypatch.setattr(write, "plot_tradeoff", lambda *tables: {})
+        monkeypatch.setattr(write, "plot_shares", lambda *tables: {})
     return Bench(preset_file, tmp_path)
 
 

@@ -54,11 +54,12 @@ def test_each_sentence_says_on_which_side_of_zero_the_interval_lies():
 def test_an_interval_around_zero_leaves_the_question_open():
     shifts = {CLEAN: 0.0, NOISE: 0.0, GLAZE: 0.0, IMPRESS: 0.0, JPEG: 0.0}
     assert found(shifts, waves=[CLEAN, NOISE, IMPRESS]).split(": ", 1)[1] == (
-        "Whether GLAZE takes more than noise that is as visible is open: +0.000 [-0.115, +0.115]."
-        " With 6 subjects that differ so, a difference of 0.157 is found in four of five runs."
-        " Whether IMPRESS gives anything back is open: +0.000 [-0.115, +0.115]."
-        " Against jpeg it is open."
-        " Whether clean images are worth more than those after IMPRESS is open:"
+        "Whether GLAZE takes more than noise that is as visible is not shown:"
+        " +0.000 [-0.115, +0.115]. With 6 subjects that differ so, a true difference of 0.157"
+        " would be found in four of five runs."
+        " Whether IMPRESS gives anything back is not shown: +0.000 [-0.115, +0.115]."
+        " It is not shown to differ from jpeg."
+        " Whether clean images are worth more than those after IMPRESS is not shown:"
         " +0.00 [+0.00, +0.00]."
     )
 
@@ -91,7 +92,7 @@ def test_what_has_no_interval_is_not_spoken_of():
     [
         (-0.1, -0.2, ("takes 0.100 [0.100, 0.100] more than", "After IMPRESS it takes 0.200 [0.")),
         (0.1, 0.3, ("takes 0.100 [0.100, 0.100] less than", "0.300] less.")),
-        (None, None, ("costs protection is open", "more after IMPRESS is open")),
+        (None, None, ("costs protection is not shown", "after IMPRESS is not shown")),
     ],
 )
 def test_what_an_adaptation_costs_and_whether_it_pays(bare, after, said):

@@ -44,7 +44,8 @@ def board(rows=ROWS, metric=None, **more):
 def test_rows_say_what_a_protection_takes_and_whether_that_survives():
     (block,) = board().blocks
     assert list(block.headers) == [
-        "", "Visible", "Score", "Takes", "Survives impress[steps=9]", "Strongest", "Passes",
+        "", "Visible", "Score", "Takes", "Survives impress[steps=9]",
+        "Strongest purifier", "Passes",
     ]  # fmt: skip
     assert block.rows[0] == ["identity", "", "0.900 ± 0.000", "", "", "", ""]
     glaze = block.rows[2]
@@ -62,11 +63,11 @@ def test_the_headline_purifier_is_a_role_and_the_reference_one_where_it_was_not_
     shown = board({**ROWS, **auto}, **titled)
     assert shown.blocks[0].headers[4] == "Survives Auto"
     assert shown.blocks[0].rows[2][4] == "+0.200 [+0.200, +0.200] *"
-    assert "after Auto on both" in shown.text
+    assert "Survives Auto: the same after Auto" in shown.text
     without = board(**titled)
     assert without.blocks[0].headers[4] == "Survives IMPRESS [steps=9]"
     assert without.blocks[0].rows[2][4] == "+0.000 [-0.115, +0.115]"
-    assert "after IMPRESS on both" in without.text
+    assert "Survives IMPRESS: the same after IMPRESS" in without.text
 
 
 def test_the_clean_images_that_others_are_compared_with_are_no_gap():
@@ -106,3 +107,49 @@ def test_without_a_protection_or_a_direction_there_is_no_board():
 )
 def test_the_headline_is_the_primary_metric(metrics, chosen):
     assert headline(metrics).name == chosen
+
+
+AUTO = {"roles": {"headline": "auto"}, "titles": {"auto": "Auto", "glaze": "GLAZE"}}
+PURIFIED = ("random-noise", "auto"), ("glaze", "auto")
+
+
+@pytest.mark.parametrize(
+    ("left", "subjects", "said"),
+    [
+        (
+            [0.2] * 6,
+            6,
+            "Score, in dB: GLAZE holds best against Auto: of 0.300 [0.300, 0.300] that it takes"
+            " more than noise, 0.200 [0.200, 0.200] are left, over 6 subjects, at an LPIPS of"
+            " 0.050 and for 438 passes per image.",
+        ),
+        (
+            [0.2, -0.2] * 3,
+            6,
+            "Score, in dB: No protection is shown to survive Auto. Without a purifier GLAZE takes"
+            " the most: 0.300 [0.300, 0.300].",
+        ),
+        ([0.2] * 6, 5, ""),
+    ],
+)
+def test_a_sentence_says_what_holds_best_how_sure_and_at_what_cost(left, subjects, said):
+    noise = [value + more for value, more in zip(BASE, left, strict=True)]
+    rows = ROWS | dict(zip(PURIFIED, (noise, BASE), strict=True))
+    rows = {key: values[:subjects] for key, values in rows.items()}
+    (block,) = board(rows, MetricInfo("score", "Score", True, "dB", primary=True), **AUTO).blocks
+    assert block.text == said
+    assert block.heading.endswith("Score in dB, high is good for the exploit")
+
+
+def test_what_was_not_run_for_every_subject_says_how_many():
+    rows = ROWS | {("glaze", "impress[steps=9]"): [0.5, 0.6], ("glaze", "jpeg"): [0.1, 0.2]}
+    (block,) = board({key: rows[key] for key in rows if key[1] != "half"}).blocks
+    assert block.rows[2][4].endswith("(n=2)")
+    assert block.rows[2][5].endswith("(n=2)")
+
+
+def test_without_its_headline_purifiers_a_run_says_nothing_of_survival():
+    rows = {key: values for key, values in ROWS.items() if "impress" not in key[1]}
+    shown = board(rows)
+    assert "Survives" not in shown.text + " ".join(shown.blocks[0].headers)
+    assert len(set(map(len, (shown.blocks[0].headers, *shown.blocks[0].rows)))) == 1

@@ -4,7 +4,9 @@ import pytest
 
 from impress_bench.benchmark.metric import SHARE, MetricInfo
 from impress_bench.leaderboard.boards.verdicts import (
+    Survival,
     detection_verdict,
+    holding_verdict,
     purifier_verdict,
     survival_verdict,
     transfer_verdict,
@@ -43,9 +45,10 @@ def test_weights_stand_on_the_side_of_zero_on_which_their_intervals_lie():
     waves = [(names["w=1"], state) for state in ("none", "impress")]
     assert weight_verdict(entries(shifts, waves), LAYOUT, "glaze", names, [SCORE]) == (
         "Score: Unpurified, compared with no term: more is taken with w=10 (+0.200 [+0.200,"
-        " +0.200]); less is taken with w=40 (-0.300 [-0.300, -0.300]); it is open with w=1."
+        " +0.200]); less is taken with w=40 (-0.300 [-0.300, -0.300]); no difference is shown"
+        " with w=1."
         " After IMPRESS, compared with no term: less is taken with w=10 (-0.100 [-0.100, -0.100])"
-        " and w=40 (-0.200 [-0.200, -0.200]); it is open with w=1."
+        " and w=40 (-0.200 [-0.200, -0.200]); no difference is shown with w=1."
     )
     assert weight_verdict(entries(shifts), LAYOUT, "glaze", names, []) == ""
     assert weight_verdict({}, LAYOUT, "glaze", names, [SCORE]) == ""
@@ -59,6 +62,19 @@ def test_survivors_are_named_and_the_others_too():
     assert survival_verdict({"GLAZE": ABOVE}) == "Shown to survive: GLAZE."
     assert survival_verdict({"GLAZE": OPEN}) == "Not shown to survive: GLAZE."
     assert survival_verdict({"GLAZE": UNKNOWN}) == ""
+
+
+def test_what_holds_best_is_told_with_the_others_and_what_is_not_known():
+    held = Survival(Summary(8, 3.0, 1.0, 2.0, 4.0), Summary(8, 2.0, 1.0, 1.0, 3.0), "", "")
+    less = held._replace(purified=Summary(8, 1.0, 0.5, 0.5, 1.5), visible="0.1")
+    lost = held._replace(purified=Summary(8, 0.0, 1.0, -1.0, 1.0))
+    few = held._replace(purified=Summary(5, 9.0, 1.0, 8.0, 10.0))
+    found = {"Few": few, "Less": less, "Most": held, "Lost": lost}
+    assert holding_verdict(found, "JPG", SCORE) == (
+        "Score: Most holds best against JPG: of 3.00 [2.00, 4.00] that it takes more than noise,"
+        " 2.00 [1.00, 3.00] are left, over 8 subjects."
+        " Also shown to survive: Less (1.00 [0.50, 1.50] left). Not shown to survive: Lost."
+    )
 
 
 def test_transfer_is_counted_by_where_a_protection_was_made():
@@ -87,7 +103,7 @@ def test_what_purifiers_give_back_is_counted_in_the_exploit_s_direction(higher):
     measured = entries(shifts, waves=[("glaze", "resize")])
     assert purifier_verdict(measured, LAYOUT, list(shifts), metric) == (
         "Of 4 pairs of a protection and a purifier, the exploit is better off than without the"
-        " purifier in 2, worse off in 1, and in 1 it is open."
+        " purifier in 2, worse off in 1, and in 1 neither is shown."
     )
     assert purifier_verdict(measured, LAYOUT, [("glaze", "none")], metric) == ""
 

@@ -43,23 +43,26 @@ def test_the_purifier_is_chosen_on_one_seed_and_scored_on_another(
     line = next(line for line in text.splitlines() if line.startswith("| GLAZE"))
     assert "IMPRESS 1" in line
     assert "JPG 1" in line
-    assert "does not survive" in line
+    assert "| too few subjects |" in line
+    assert "survive:" not in text
 
 
+@pytest.mark.parametrize(("shift", "verdict"), [(0.0, "survives"), (0.5, "does not survive")])
 def test_survival_needs_an_interval_beyond_zero(
-    build_cells: Any, meta: Any, tmp_path: Path
+    build_cells: Any, meta: Any, tmp_path: Path, shift: float, verdict: str
 ) -> None:
     cells = build_cells(
         {
-            ("glaze", "none"): [[0.1, 0.10], [0.1, 0.11], [0.1, 0.12]],
-            ("glaze", "impress"): [[0.2, 0.20], [0.2, 0.21], [0.2, 0.22]],
-            ("random-noise", "none"): [[0.7, 0.70], [0.7, 0.71], [0.7, 0.72]],
+            ("glaze", "none"): [[0.1, 0.10 + 0.01 * at] for at in range(6)],
+            ("glaze", "impress"): [[0.2, 0.20 + shift + 0.01 * at] for at in range(6)],
+            ("random-noise", "none"): [[0.7, 0.70 + 0.01 * at * (at % 2)] for at in range(6)],
         }
     )
     write_boards(cells, EMPTY, EMPTY, meta, tmp_path)
     text, found = board(tmp_path)
-    assert found["worst-case-survival", "random-noise - glaze"]["low"] > 0
-    assert "| survives" in text
+    low = found["worst-case-survival", "random-noise - glaze"]["low"]
+    assert (low > 0) == (verdict == "survives")
+    assert f"| {verdict}" in text
 
 
 def test_a_purifier_that_some_subject_lacks_is_no_choice(

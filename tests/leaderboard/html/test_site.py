@@ -263,7 +263,9 @@ def test_cautions_and_flags_stand_above_the_figures(source: Any, page_of: Any) -
     text = page_of(source).text
     first = text.index('id="at=glance"')
     assert text.index("<strong>These numbers come from a miniature.</strong>") < first
-    assert text.index("<strong>This shows nothing yet</strong> (Style mimicry: 3 subjects)") < first
+    assert (
+        text.index("<strong>This shows nothing yet</strong> of Style mimicry (3 subjects)") < first
+    )
     assert text.index("Flags raised by this run") < first
     assert "few subjects" in text[:first]
 
