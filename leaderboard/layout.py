@@ -160,6 +160,12 @@ class Layout:
         return sorted(names, key=lambda name: base(name) != self.roles.no_purifier)
 
 
+def headline(metrics: list[MetricInfo]) -> MetricInfo | None:
+    """The primary metric, else the first whose direction is known."""
+    known = [metric for metric in metrics if metric.higher_is_better is not None]
+    return next((metric for metric in known if metric.primary), known[0] if known else None)
+
+
 def ordered(observed: Iterable[str], order: Iterable[str]) -> list[str]:
     """The observed names: those in `order` first and in that order, the rest sorted."""
     rank = {name: place for place, name in enumerate(order)}

@@ -25,7 +25,7 @@ from impress_bench.leaderboard.entries import (
     entry_records,
     record,
 )
-from impress_bench.leaderboard.layout import Layout, base, target_of
+from impress_bench.leaderboard.layout import Layout, base, headline, target_of
 from impress_bench.leaderboard.render import (
     Block,
     Board,
@@ -113,12 +113,6 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
     survived = " or ".join(dict.fromkeys(headlines))
     text = TEXT.format(survives=SURVIVES.format(purifier=survived) if survived else "")
     return Board(NAME, "At a glance", text, blocks, records) if blocks else None
-
-
-def headline(metrics: list[MetricInfo]) -> MetricInfo | None:
-    """The primary metric, else the first whose direction is known."""
-    known = [metric for metric in metrics if metric.higher_is_better is not None]
-    return next((metric for metric in known if metric.primary), known[0] if known else None)
 
 
 def _direction(metric: MetricInfo) -> str:

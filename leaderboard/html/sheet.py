@@ -18,7 +18,7 @@ from impress_bench.leaderboard.html.origins import command, components, quoted, 
 from impress_bench.leaderboard.html.pictures import Picture, Strip, strips
 from impress_bench.leaderboard.html.scatter import Scatter, cost_plot, values, visibility_plot
 from impress_bench.leaderboard.html.tables import PageBoard, by_title, page_boards
-from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.layout import Layout, headline
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.pages.overview import READING, miniature_note
 from impress_bench.leaderboard.plots.tradeoff import points_of
@@ -149,7 +149,7 @@ def _task(
         both = [visibility_plot(points, layout, metric), cost_plot(points, layout, metric)]
         plots[metric.name] = [plot for plot in both if plot is not None]
         texts[metric.name] = values(points, layout, metric)
-    first = glance.headline(metrics) or (metrics[0] if metrics else None)
+    first = headline(metrics) or (metrics[0] if metrics else None)
     subjects = sorted({str(subject) for subject in cells.loc[cells["task"] == name, "subject"]})
     named = first.name if first is not None else ""
     return TaskPage(name, layout.title(name), subjects, maps, plots, texts, named), records

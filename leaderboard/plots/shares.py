@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Entry, Key, collect
-from impress_bench.leaderboard.layout import Layout, file_part, parsed
+from impress_bench.leaderboard.layout import Layout, file_part, headline, parsed
 from impress_bench.leaderboard.plots.tradeoff import COLOURS
 from impress_bench.leaderboard.statistics import Summary
 
@@ -36,13 +36,15 @@ def plot_shares(cells: pd.DataFrame, layout: Layout, folder: Path) -> dict[Path,
     drawn: dict[Path, str] = {}
     for task in sorted(set(cells["task"])):
         scores = collect(cells, task)
-        metrics = layout.metrics(task, {key.metric for key in scores})
-        curves = curves_of(scores, layout, metrics[0]) if metrics else []
+        metric = headline(layout.metrics(task, {key.metric for key in scores}))
+        if metric is None:
+            continue
+        curves = curves_of(scores, layout, metric)
         for place, name in enumerate(dict.fromkeys(curve.protection for curve in curves)):
             path = folder / f"shares-{file_part(task)}{f'-{place + 1}' if place else ''}.png"
-            _draw([c for c in curves if c.protection == name], layout, metrics[0], path)
+            _draw([c for c in curves if c.protection == name], layout, metric, path)
             drawn[path] = (
-                f"{layout.title(task)}: {metrics[0].title} against the share of works that"
+                f"{layout.title(task)}: {metric.title} against the share of works that"
                 f" {layout.title(name)} protects"
             )
     return drawn

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Key, collect
-from impress_bench.leaderboard.layout import Layout, file_part, parsed
+from impress_bench.leaderboard.layout import Layout, file_part, headline, parsed
 from impress_bench.leaderboard.render import write_bytes
 
 COLOURS = ("#b5382a", "#2166ac", "#4d9221", "#c98b1b", "#7b3294", "#4d4d4d", "#01665e", "#c51b7d")
@@ -45,15 +45,15 @@ def plot_tradeoff(
     """
     drawn = {}
     for task in sorted(set(cells["task"])):
-        metrics = layout.metrics(task, {key.metric for key in collect(cells, task)})
-        if not metrics:
+        metric = headline(layout.metrics(task, {key.metric for key in collect(cells, task)}))
+        if metric is None:
             continue
-        points = points_of(cells, protections, layout, task, metrics[0])
+        points = points_of(cells, protections, layout, task, metric)
         if len(points) < 2:
             continue
         path = folder / f"tradeoff-{file_part(task)}.png"
-        _draw(points, layout, metrics[0], path)
-        drawn[path] = f"{layout.title(task)}: {metrics[0].title} against visibility"
+        _draw(points, layout, metric, path)
+        drawn[path] = f"{layout.title(task)}: {metric.title} against visibility"
     return drawn
 
 

@@ -14,7 +14,7 @@ from impress_bench.benchmark.harness.runs.merge import united
 from impress_bench.leaderboard.boards import glance
 from impress_bench.leaderboard.boards.variants import measured_task
 from impress_bench.leaderboard.entries import ABSENT, Key, Record, differing, record
-from impress_bench.leaderboard.layout import Layout, base
+from impress_bench.leaderboard.layout import Layout, base, headline
 from impress_bench.leaderboard.render import Block, Board, interval_text
 from impress_bench.leaderboard.scaling import with_scaled
 from impress_bench.leaderboard.schema import CELLS, PROTECTIONS
@@ -84,7 +84,7 @@ def _differences(
 ) -> tuple[Block, list[Record]]:
     """Each protection that is not among `rivals` minus each that is."""
     found = measured_task(cells, task, layout)
-    metric = glance.headline(found.metrics)
+    metric = headline(found.metrics)
     rows: list[list[str]] = []
     records: list[Record] = []
     if metric is None:

@@ -3,8 +3,8 @@
 import pytest
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards.glance import build, headline
-from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.boards.glance import build
+from impress_bench.leaderboard.layout import Layout, headline
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.schema import CELLS, PROTECTIONS
 

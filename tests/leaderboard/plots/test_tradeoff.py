@@ -67,3 +67,18 @@ def test_the_picture_is_drawn_and_shown(swept: Any, meta: Any, tmp_path: Path) -
 def test_one_protection_makes_no_picture(build_cells: Any, meta: Any, tmp_path: Path) -> None:
     write_boards(build_cells({("glaze", "none"): [0.4]}), EMPTY, EMPTY, meta, tmp_path)
     assert not list(tmp_path.glob("figures/tradeoff*"))
+
+
+def test_the_metric_that_conclusions_rest_on_is_drawn(
+    swept: Any, meta: Any, tmp_path: Path
+) -> None:
+    cells, protections = swept
+    other = cells.assign(metric="style-score")
+    metrics = [*meta["metrics"]["style-mimicry"]]
+    metrics.append(
+        {"name": "style-score", "title": "Style", "higher_is_better": True, "primary": True}
+    )
+    both = pd.concat([cells, other], ignore_index=True)
+    write_boards(both, protections, EMPTY, meta | {"metrics": {"style-mimicry": metrics}}, tmp_path)
+    text = (tmp_path / "boards/LEADERBOARD.md").read_text(encoding="utf-8")
+    assert "![Style mimicry: Style against visibility]" in text
