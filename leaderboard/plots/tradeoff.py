@@ -25,11 +25,13 @@ COLOURS = ("#b5382a", "#2166ac", "#4d9221", "#c98b1b", "#7b3294", "#4d4d4d", "#0
 
 
 class Point(NamedTuple):
-    """A protection at one budget: mean LPIPS, and the exploit's mean score by purifier."""
+    """A protection at one budget: mean LPIPS, the exploit's mean score by purifier, and the
+    purifiers for which not every subject of the task has one."""
 
     protection: str
     visibility: float
     scores: dict[str, float]
+    partial: frozenset[str] = frozenset()
 
 
 def plot_tradeoff(
@@ -53,7 +55,8 @@ def plot_tradeoff(
             continue
         path = folder / f"tradeoff-{file_part(task)}.png"
         _draw(points, layout, metric, path)
-        drawn[path] = f"{layout.title(task)}: {metric.title} against visibility"
+        hollow = ", hollow where not every subject was run" * any(one.partial for one in points)
+        drawn[path] = f"{layout.title(task)}: {metric.title} against visibility{hollow}"
     return drawn
 
 
@@ -62,19 +65,21 @@ def points_of(
 ) -> list[Point]:
     """Every protection of a task whose visibility and score are known; controls have neither."""
     scores = collect(cells, task)
+    whole = max((len(entry.by_subject) for entry in scores.values()), default=0)
     shown = protections[(protections["task"] == task) & (protections["state"] == "done")]
     visible = shown.groupby(["protection", "subject"])["lpips"].mean().groupby("protection").mean()
     purifiers = (layout.roles.no_purifier, layout.roles.purifier)
     points = []
     for name in layout.protections(str(name) for name in visible.index):
-        means = {
-            purifier: mean
+        found = {
+            purifier: entry.summary
             for purifier in purifiers
             if (entry := scores.get(Key(name, purifier, metric.name))) is not None
-            and (mean := entry.summary.mean) is not None
         }
+        means = {name: one.mean for name, one in found.items() if one.mean is not None}
+        partial = frozenset(one for one in means if found[one].n < whole)
         if means:
-            points.append(Point(name, float(visible[name]), means))
+            points.append(Point(name, float(visible[name]), means, partial))
     return points
 
 
@@ -112,19 +117,17 @@ def _panel(
     scale = 100 if metric.percent else 1
     for place, name in enumerate(families):
         own = sorted(
-            (point.visibility, scale * point.scores[purifier])
+            (point.visibility, scale * point.scores[purifier], purifier in point.partial)
             for point in points
             if parsed(point.protection).family == name and purifier in point.scores
         )
-        axes.plot(
-            [x for x, _ in own],
-            [y for _, y in own],
-            marker="o" if place < len(COLOURS) else "s",
-            color=COLOURS[place % len(COLOURS)],
-            linewidth=1.4,
-            markersize=5,
-            label=layout.title(name),
-        )
+        colour, marker = COLOURS[place % len(COLOURS)], "o" if place < len(COLOURS) else "s"
+        look = {"color": colour, "marker": marker, "linewidth": 1.4, "markersize": 5}
+        title = layout.title(name)
+        axes.plot([x for x, *_ in own], [y for _, y, _ in own], label=title, **look)
+        for x, y, partial in own:
+            if partial:
+                axes.plot([x], [y], markerfacecolor="white", **look)
     axes.set_xlabel("Visibility (LPIPS to the clean image)")
     axes.grid(color="#e6e6e6")
     axes.set_axisbelow(True)

@@ -50,6 +50,22 @@ def test_points_are_means_over_subjects(swept: Any, meta: Any) -> None:
     assert points[WEAK].scores == {"none": pytest.approx(0.65)}
     assert points[STRONG].scores == {"none": pytest.approx(0.4), "impress": pytest.approx(0.7)}
     assert points["identity"].visibility == 0
+    assert not any(point.partial for point in points.values())
+
+
+def test_points_of_some_subjects_are_hollow(swept: Any, meta: Any, tmp_path: Path) -> None:
+    cells, protections = swept
+    lacking = (cells["protection"] == STRONG) & (cells["subject"] == "artist-1")
+    layout, some = Layout(BoardMeta.of(meta)), cells[~(lacking & (cells["purifier"] == "impress"))]
+    metric = layout.metrics("style-mimicry", ["clip-top3"])[0]
+    points = points_of(some, protections, layout, "style-mimicry", metric)
+    assert {point.protection: point.partial for point in points if point.partial} == {
+        STRONG: {"impress"}
+    }
+    for folder, shown in (("whole", cells), ("some", some)):
+        write_boards(shown, protections, EMPTY, meta, tmp_path / folder)
+        text = (tmp_path / folder / "boards/LEADERBOARD.md").read_text(encoding="utf-8")
+        assert ("hollow where not every subject was run" in text) == (folder == "some")
 
 
 def test_the_picture_is_drawn_and_shown(swept: Any, meta: Any, tmp_path: Path) -> None:
