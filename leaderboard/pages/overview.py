@@ -17,9 +17,9 @@ from impress_bench.leaderboard.render import Block, Board, listed, markdown_bloc
 
 MINIATURE = (
     "> **These numbers come from a miniature.** {models} of a small painted world, built so that "
-    "the whole benchmark runs on a laptop. It shows that the pipeline "
-    "works and which way effects point there. Effect sizes do not transfer to Stable Diffusion "
-    "or to any protection as deployed; for those, run a preset that names the full model."
+    "the whole benchmark runs on a laptop. Such numbers show that the pipeline works and which way "
+    "effects point there. Effect sizes do not transfer to Stable Diffusion or to any protection as "
+    "deployed; for those, run a preset that names the full model."
 )
 READING = (
     "Every score is a mean over subjects ± the standard deviation over subjects, after averaging "
