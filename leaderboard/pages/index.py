@@ -16,7 +16,7 @@ HEAD = """# Leaderboard
 
 Does an image cloak survive? Written by `impress-bench publish` from the results under
 `leaderboard/results/` and the submissions under `submissions/`; not by hand. What each protection
-and each purifier is: [docs/reference/plugins.md](docs/reference/plugins.md)."""
+and each purifier does, `impress-bench list NAME` says."""
 
 
 class Section(NamedTuple):

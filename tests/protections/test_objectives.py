@@ -104,18 +104,27 @@ def given(model, works):
     return context(1, model=model, titles=works[1], masks=works[2])
 
 
-def objective(protection, model, works, x):
-    """The mean of the loss (B,) over draws that are the same for every `x`."""
-    streams = per_image_generators(torch.Generator().manual_seed(2), len(x))
+def objectives(protection, model, works, several):
+    """For each of `several` batches the mean of the loss (B,) over draws that are the same for
+    all."""
+    count = len(works[0])
+    streams = per_image_generators(torch.Generator().manual_seed(2), count)
     state = protection.prepare(works[0], given(model, works), streams)
     with torch.no_grad():
-        losses = [
-            protection.loss(
-                state, x, 0, per_image_generators(torch.Generator().manual_seed(draw), len(x))
-            )
-            for draw in range(DRAWS)
+        return [
+            torch.stack(
+                [
+                    protection.loss(
+                        state,
+                        x,
+                        0,
+                        per_image_generators(torch.Generator().manual_seed(draw), count),
+                    )
+                    for draw in range(DRAWS)
+                ]
+            ).mean(0)
+            for x in several
         ]
-    return torch.stack(losses).mean(0)
 
 
 @pytest.mark.parametrize("name", BUILDERS)
@@ -131,8 +140,8 @@ def test_objective_falls_twice_as_far_as_under_noise(name, model, works):
         signs = signs * works[2][:, None]
         noisy = images + protection.budget.l2 * signs / signs.flatten(1).norm(dim=1)[0]
         noisy = noisy.clamp(0, 1)
-    clean, reached, by_noise = (
-        objective(BUILDERS[name](), model, works, x) for x in (images, protected, noisy)
+    clean, reached, by_noise = objectives(
+        BUILDERS[name](), model, works, (images, protected, noisy)
     )
     fall, fall_by_noise = (clean - reached).mean(), (clean - by_noise).mean()
     assert fall > 0

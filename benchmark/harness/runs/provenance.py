@@ -62,15 +62,20 @@ def git_state(folder: Path) -> dict[str, Any] | None:
 
 def hardware(device: str) -> dict[str, Any]:
     """Processor, cores and memory, as far as the system reports them, and for "cuda" the GPU."""
-    import torch
-
-    gpu = device == "cuda" and torch.cuda.is_available()
-    return {
+    known = {
         "system": platform.platform(),
         "processor": _first_match(Path("/proc/cpuinfo"), "model name") or platform.processor(),
         "cores": os.cpu_count(),
         "memory": _first_match(Path("/proc/meminfo"), "MemTotal"),
-    } | ({"gpu": torch.cuda.get_device_name(0)} if gpu else {})
+    }
+    return known | _gpu() if device == "cuda" else known
+
+
+def _gpu() -> dict[str, str]:
+    """The card's name; none if all results were stored elsewhere and there is no card here."""
+    import torch
+
+    return {"gpu": torch.cuda.get_device_name(0)} if torch.cuda.is_available() else {}
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -64,7 +64,7 @@ def bench(command, preset_file, site, third_parties, tmp_path):
         folder = tmp_path / out
         process = command(
             "run", "--preset", preset, "--out", folder, "--quiet", "--store", tmp_path / f"s-{out}",
-            "--workers", "1", *options, PYTHONPATH=f"{site}{os.pathsep}{third_parties}",
+            "--workers", "2", *options, PYTHONPATH=f"{site}{os.pathsep}{third_parties}",
             SECRET_TOKEN="x", FAKE_DELAY="0",
         )  # fmt: skip
         _, errors = process.communicate(timeout=600)
