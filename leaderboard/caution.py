@@ -6,8 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.render import listed
+from impress_bench.leaderboard.layout import Layout, listed
 
 #: With fewer subjects than this, an interval hardly excludes anything.
 FEW = 6

@@ -166,6 +166,11 @@ def headline(metrics: list[MetricInfo]) -> MetricInfo | None:
     return next((metric for metric in known if metric.primary), known[0] if known else None)
 
 
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
 def ordered(observed: Iterable[str], order: Iterable[str]) -> list[str]:
     """The observed names: those in `order` first and in that order, the rest sorted."""
     rank = {name: place for place, name in enumerate(order)}

@@ -113,11 +113,6 @@ def interval_text(summary: Summary, percent: bool, signed: bool = True) -> str:
     return f"{mean} [{low}, {high}]"
 
 
-def listed(names: Sequence[str]) -> str:
-    """`a, b and c`."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-
-
 def markdown(board: Board) -> str:
     """The board as a page of Markdown."""
     parts = [f"# {board.title}", board.caution, board.text]

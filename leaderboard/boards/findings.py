@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key
-from impress_bench.leaderboard.layout import Layout, base
-from impress_bench.leaderboard.render import interval_text, listed, numbers
+from impress_bench.leaderboard.layout import Layout, base, listed
+from impress_bench.leaderboard.render import interval_text, numbers
 from impress_bench.leaderboard.statistics import Summary, detectable, paired_difference
 
 Condition = tuple[str, str]

@@ -98,7 +98,8 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
             row += [_strongest_text(found, name, metric, layout), _passes(layout, name)]
             rows.append(row)
             if len(differences) == 2:
-                survivals[layout.title(name)] = Survival(*differences, row[1], row[-1])
+                plain, purified = differences
+                survivals[layout.title(name)] = Survival(plain, purified, row[1], row[-1])
         survives = []
         if purifier:
             survives = [f"Survives {layout.title(purifier)}"]

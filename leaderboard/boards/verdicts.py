@@ -19,8 +19,8 @@ from impress_bench.leaderboard.boards.findings import (
     side_of,
 )
 from impress_bench.leaderboard.caution import FEW
-from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.render import interval_text, listed
+from impress_bench.leaderboard.layout import Layout, listed
+from impress_bench.leaderboard.render import interval_text
 from impress_bench.leaderboard.statistics import Summary
 
 

@@ -12,8 +12,8 @@ import pandas as pd
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.boards import by_task, glance, transfer
 from impress_bench.leaderboard.caution import caution
-from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.render import Block, Board, listed, markdown_block, numbers
+from impress_bench.leaderboard.layout import Layout, listed
+from impress_bench.leaderboard.render import Block, Board, markdown_block, numbers
 
 MINIATURE = (
     "> **These numbers come from a miniature.** {models} of a small painted world, built so that "

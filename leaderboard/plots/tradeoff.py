@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -122,7 +122,12 @@ def _panel(
             if parsed(point.protection).family == name and purifier in point.scores
         )
         colour, marker = COLOURS[place % len(COLOURS)], "o" if place < len(COLOURS) else "s"
-        look = {"color": colour, "marker": marker, "linewidth": 1.4, "markersize": 5}
+        look: dict[str, Any] = {
+            "color": colour,
+            "marker": marker,
+            "linewidth": 1.4,
+            "markersize": 5,
+        }
         title = layout.title(name)
         axes.plot([x for x, *_ in own], [y for _, y, _ in own], label=title, **look)
         for x, y, partial in own:
