@@ -171,17 +171,12 @@ def distances():
 
 
 @pytest.fixture
-def drawn():
-    """Tests that ask for it get plots of their runs: drawing takes longer than a small run."""
-
-
-@pytest.fixture
-def bench(request, site, preset_file, tmp_path, distances, monkeypatch):
+def bench(site, preset_file, tmp_path, distances, monkeypatch):
+    """Runs without plots, which take longer to draw than such a run; commands draw theirs."""
     monkeypatch.setattr(protect, "_lpips", distances)
-    if "drawn" not in request.fixturenames:
-        monkeypatch.setattr(write, "plot_inconsistency", lambda *tables: False)
-        monkeypatch.setattr(write, "plot_tradeoff", lambda *tables: {})
-        monkeypatch.setattr(write, "plot_shares", lambda *tables: {})
+    monkeypatch.setattr(write, "plot_inconsistency", lambda *tables: False)
+    monkeypatch.setattr(write, "plot_tradeoff", lambda *tables: {})
+    monkeypatch.setattr(write, "plot_shares", lambda *tables: {})
     return Bench(preset_file, tmp_path)
 
 
