@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from impress_bench.leaderboard.layout import Layout, listed
+from impress_bench.leaderboard.layout import Layout, listed, parsed
 
 #: With fewer subjects than this, an interval hardly excludes anything.
 FEW = 6
@@ -25,7 +25,11 @@ def caution(cells: pd.DataFrame, layout: Layout, tasks: Iterable[str]) -> str:
     counts = {
         task: int(cells.loc[cells["task"] == task, "subject"].nunique()) for task in set(tasks)
     }
-    few = {task: count for task, count in sorted(counts.items()) if 0 < count < FEW}
+    few: dict[str, int] = {}
+    for task, count in sorted(counts.items()):
+        if 0 < count < FEW:
+            name = parsed(task).name  # whatever its target
+            few[name] = min(count, few.get(name, count))
     if not few:
         return ""
     sizes = listed(

@@ -9,9 +9,22 @@ import pandas as pd
 import pytest
 
 from impress_bench.benchmark.harness.config.loading import load_preset, shipped_presets
-from impress_bench.leaderboard import write_boards
+from impress_bench.leaderboard import Layout, write_boards
+from impress_bench.leaderboard.caution import caution
+from impress_bench.leaderboard.meta import BoardMeta
 
 EMPTY = pd.DataFrame()
+
+
+def test_a_task_is_named_once_whatever_its_targets(build_cells: Any, meta: Any) -> None:
+    cells = build_cells({("glaze", "none"): [0.4] * 3})
+    other = cells.assign(task="style-mimicry[target=other]")
+    fewer = other[other["subject"] != "artist-2"]
+    layout = Layout(BoardMeta.of(meta))
+    for shown, sizes in ((other, "3 subjects"), (fewer, "2 subjects")):
+        both = pd.concat([cells, shown])
+        told = caution(both, layout, both["task"])
+        assert told.startswith(f"> **This shows nothing yet** of Style mimicry ({sizes}). With")
 
 
 @pytest.mark.parametrize(
