@@ -25,17 +25,18 @@ def caution(cells: pd.DataFrame, layout: Layout, tasks: Iterable[str]) -> str:
     counts = {
         task: int(cells.loc[cells["task"] == task, "subject"].nunique()) for task in set(tasks)
     }
-    few: dict[str, int] = {}
-    for task, count in sorted(counts.items()):
-        if 0 < count < FEW:
-            name = parsed(task).name  # whatever its target
-            few[name] = min(count, few.get(name, count))
+    few = {task: count for task, count in sorted(counts.items()) if 0 < count < FEW}
+    for name in {parsed(task).name for task in few}:
+        family = {task: counts[task] for task in counts if parsed(task).name == name}
+        if len(family) > 1 and family.keys() <= few.keys():  # few on every target: named once
+            few = {task: count for task, count in few.items() if task not in family}
+            few[name] = min(family.values())
     if not few:
         return ""
     sizes = listed(
         [
             f"{layout.title(task)} ({count} subject{'s' * (count != 1)})"
-            for task, count in few.items()
+            for task, count in sorted(few.items())
         ]
     )
     onward = layout.meta.next_preset

@@ -40,7 +40,9 @@ def selection(command: Command) -> Command:
         click.option("--photos", metavar="DIR", help="Photos of your own, their masks in masks/."),
         click.option("--seeds", help="Seeds of the exploit: 0,1,2"),
         click.option(
-            "--device", type=click.Choice(["cpu", "cuda"]), help="Instead of the preset's: cuda"
+            "--device",
+            type=click.Choice(["cpu", "cuda"]),
+            help="What stages compute on, instead of the preset's. [default: as the preset says]",
         ),
         click.option(
             "--isolate/--no-isolate",
@@ -58,7 +60,8 @@ def selection(command: Command) -> Command:
         click.option(
             "--workers",
             type=click.IntRange(min=1),
-            help="Processes. [default: as many as have cores for the preset's threads]",
+            help="Processes. [default: one per GPU, or as many as have cores for the preset's"
+            " threads]",
         ),
     ]
     return _with(command, options)

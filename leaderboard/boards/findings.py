@@ -1,7 +1,8 @@
 """What a table shows, in sentences that rules write from its numbers.
 
 Every sentence rests on one paired difference of the primary metric and carries its 95 % interval. A
-difference whose interval contains 0 is called not shown, never absent.
+difference whose interval contains 0 is called not shown, never absent; of fewer than six subjects
+it is said that there are too few.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key
 from impress_bench.leaderboard.layout import Layout, base, listed
 from impress_bench.leaderboard.render import interval_text, numbers
@@ -36,6 +38,8 @@ def protection_findings(
     if metric is None:
         return ""
     shown, name = list(columns), layout.title(protected[0])
+    if few := too_few(entries, protected, metric):
+        return few
     sentences = []
     for column in shown:
         if layout.matches(column[0], protected[0]):
@@ -90,6 +94,8 @@ def adaptation_findings(
     if metric is None:
         return ""
     none, name = layout.roles.no_purifier, layout.title(purifier)
+    if few := too_few(entries, (adapted, none), metric):
+        return few
     bare = gain(entries, (plain, none), (adapted, none), metric)
     after = gain(entries, (plain, purifier), (adapted, purifier), metric)
     sentences = [
@@ -125,11 +131,32 @@ def gain(entries: Entries, one: Condition, other: Condition, metric: MetricInfo)
     return paired_difference(*sides)
 
 
+def gains(
+    entries: Entries, one: Condition, other: Condition, metric: MetricInfo
+) -> dict[str, float]:
+    """The same for each subject that both conditions have."""
+    sides = [entries.get(Key(*side, metric.name), ABSENT).by_subject for side in (one, other)]
+    sign = 1 if metric.higher_is_better else -1
+    return {
+        name: sign * (value - sides[1][name])
+        for name, value in sides[0].items()
+        if name in sides[1]
+    }
+
+
 def side_of(gain: Summary) -> int | None:
-    """1 or -1 if the interval lies beyond 0 on that side, 0 if it holds 0, None without one."""
-    if gain.low is None or gain.high is None:
+    """1 or -1 if the interval lies beyond 0 on that side, 0 if it holds 0, None without one and
+    for too few subjects to conclude anything."""
+    if gain.low is None or gain.high is None or gain.n < FEW:
         return None
     return 1 if gain.low > 0 else -1 if gain.high < 0 else 0
+
+
+def too_few(entries: Entries, condition: Condition, metric: MetricInfo) -> str:
+    """What is said instead of findings about a condition of few subjects; "" of enough, or none."""
+    count = len(entries.get(Key(*condition, metric.name), ABSENT).by_subject)
+    subjects = "1 subject" if count == 1 else f"{count} subjects"
+    return paragraph([f"{subjects}, too few to conclude."], metric) if 0 < count < FEW else ""
 
 
 def _said(gain: Summary, metric: MetricInfo, above: str, below: str, unsure: str) -> str:
@@ -146,7 +173,7 @@ def _said(gain: Summary, metric: MetricInfo, above: str, below: str, unsure: str
 def _found(gain: Summary, metric: MetricInfo) -> str:
     """How large a difference had to be to be found; "" without a spread."""
     least = detectable(gain.n)
-    if least is None or gain.std is None or math.isclose(gain.std, 0, abs_tol=1e-9):
+    if least is None or gain.n < FEW or gain.std is None or math.isclose(gain.std, 0, abs_tol=1e-9):
         return ""
     text = numbers([least * gain.std], metric.percent)[0]
     return (

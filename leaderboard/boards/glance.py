@@ -11,10 +11,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards.findings import gain, side_of
+from impress_bench.leaderboard.boards.findings import gain, gains, side_of
 from impress_bench.leaderboard.boards.variants import Task, measured_task
 from impress_bench.leaderboard.boards.verdicts import Survival, holding_verdict
-from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.entries import (
     ABSENT,
     Entry,
@@ -48,8 +47,9 @@ TEXT = (
     "for the edit of the clean photo, which other edits are compared with."
 )
 SURVIVES = (
-    "Survives {purifier}: the same after {purifier}, which was named before the run, on both; where"
-    " the interval holds 0, it is not shown to protect any more. "
+    "Survives {purifier}: the same difference when {purifier} has purified both the protected and "
+    "the noisy images; the preset names this purifier, whatever its scores. Where the interval "
+    "holds 0, nothing is shown to be left. "
 )
 
 
@@ -84,12 +84,15 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
                 if own is ABSENT
                 else entry_text(own, metric.percent, footnotes, found.subjects),
             ]
-            differences = []
+            differences: dict[str, Summary] = {}
+            left: dict[str, float] = {}
             for state in conditions:
                 result = taken(found.entries, name, state, metric, found.protections, layout)
                 row.append("" if result is None else marked(result[1][0], metric, found.subjects))
                 if result is not None:
-                    differences.append(result[1][0])
+                    differences[state] = result[1][0]
+                    if state == purifier:
+                        left = gains(found.entries, (result[0], state), (name, state), metric)
                     against, (summary, ended, why) = result
                     key = Key(f"{against} - {name}", state, metric.name)
                     records.append(
@@ -97,9 +100,9 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
                     )
             row += [_strongest_text(found, name, metric, layout), _passes(layout, name)]
             rows.append(row)
-            if len(differences) == 2:
-                plain, purified = differences
-                survivals[layout.title(name)] = Survival(plain, purified, row[1], row[-1])
+            if differences:
+                plain, purified = differences.get(none, Summary(0)), differences.get(purifier)
+                survivals[layout.title(name)] = Survival(plain, purified, left, row[1], row[-1])
         survives = []
         if purifier:
             survives = [f"Survives {layout.title(purifier)}"]
@@ -202,7 +205,7 @@ def _strongest_text(found: Task, name: str, metric: MetricInfo, layout: Layout) 
 def marked(summary: Summary, metric: MetricInfo, expected: int | None = None) -> str:
     """A difference with its interval, marked if that lies beyond 0 with subjects enough; with its
     number of subjects if that is not the one `expected`."""
-    mark = " *" if side_of(summary) and summary.n >= FEW else ""
+    mark = " *" if side_of(summary) else ""
     of = f" (n={summary.n})" if expected is not None and summary.n != expected else ""
     return interval_text(summary, metric.percent) + of + mark
 

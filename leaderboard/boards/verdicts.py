@@ -21,50 +21,84 @@ from impress_bench.leaderboard.boards.findings import (
 from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.layout import Layout, listed
 from impress_bench.leaderboard.render import interval_text
-from impress_bench.leaderboard.statistics import Summary
+from impress_bench.leaderboard.statistics import Summary, paired_difference
 
 
 class Survival(NamedTuple):
-    """What a protection takes more than noise without a purifier and after one, its mean LPIPS and
-    its passes per image, as a table prints them."""
+    """What a protection takes more than noise: without a purifier, after one (None: not run), and
+    after one by subject; its mean LPIPS and its passes per image, as a table prints them."""
 
     plain: Summary
-    purified: Summary
+    purified: Summary | None
+    left: Mapping[str, float]
     visible: str
     passes: str
 
 
 def holding_verdict(survivals: Mapping[str, Survival], purifier: str, metric: MetricInfo) -> str:
-    """Which protection, by title, holds best after a purifier, how sure that is, and at what
-    visibility and cost; "" where none has subjects enough to be shown to."""
-    known = {name: one for name, one in survivals.items() if one.purified.n >= FEW}
-    held = {name: one for name, one in known.items() if side_of(one.purified) == 1}
-    if not known:
+    """Which protections, by title, survive a purifier, and which holds best if paired differences
+    to all others show it; how sure that is, at what visibility and cost. "" if none was run after
+    it for six subjects."""
+    sides = {
+        name: None if one.purified is None else side_of(one.purified)
+        for name, one in survivals.items()
+    }
+    if all(side is None for side in sides.values()):
         return ""
-    if not held:
-        most = max(known, key=lambda name: known[name].plain.mean or 0.0)
-        told = f"No protection is shown to survive {purifier}."
-        if side_of(known[most].plain) == 1:
-            took = interval_text(known[most].plain, metric.percent, signed=False)
-            told += f" Without a purifier {most} takes the most: {took}."
-        return paragraph([told], metric)
-    ranked = sorted(held, key=lambda name: -(held[name].purified.mean or 0.0))
-    left = {name: interval_text(held[name].purified, metric.percent, False) for name in ranked}
-    best, took = held[ranked[0]], interval_text(held[ranked[0]].plain, metric.percent, False)
-    terms = [f"at an LPIPS of {best.visible}"] * bool(best.visible)
-    terms += [f"for {best.passes} passes per image"] * bool(best.passes)
-    sentences = [
-        f"{ranked[0]} holds best against {purifier}: of {took} that it takes more than noise,"
-        f" {left[ranked[0]]} are left, "
-        + listed([f"over {best.purified.n} subjects", *terms])
-        + "."
-    ]
-    if ranked[1:]:
-        others = [f"{name} ({left[name]} left)" for name in ranked[1:]]
-        sentences.append(f"Also shown to survive: {listed(others)}.")
-    if lost := [name for name in known if name not in held]:
-        sentences.append(f"Not shown to survive: {listed(lost)}.")
+    held = sorted(
+        (name for name, side in sides.items() if side == 1),
+        key=lambda name: -_mean(survivals[name].purified),
+    )
+    sentences = []
+    if held:
+        best, *others = held
+        sole = all(_holds_better(survivals[best], survivals[other]) for other in others)
+        first = ", and holds best" if others and sole else ""
+        sentences.append(f"{best} is shown to survive {purifier}{first}.")
+        sentences.append(_described(survivals[best], purifier, metric))
+        if others:
+            told = [f"{name} ({_left(survivals[name], metric)} remain)" for name in others]
+            sentences.append(f"Also shown to survive: {listed(told)}.")
+            if not sole:
+                sentences.append("Which of them holds best is not shown.")
+    else:
+        sentences.append(f"No protection is shown to survive {purifier}.")
+        taking = [
+            f"{name} ({interval_text(one.plain, metric.percent, False)})"
+            for name, one in survivals.items()
+            if side_of(one.plain) == 1
+        ]
+        if taking:
+            sentences.append(f"Unpurified, more than noise is taken by {listed(taking)}.")
+    for words, wanted in (("Not shown to survive", (0, -1)), ("Too few subjects", (None,))):
+        names = [name for name, side in sides.items() if side in wanted]
+        if names and (held or wanted == (None,)):
+            sentences.append(f"{words}: {listed(names)}.")
     return paragraph(sentences, metric)
+
+
+def _described(one: Survival, purifier: str, metric: MetricInfo) -> str:
+    """What is taken and what remains, over how many subjects, at what visibility and cost."""
+    assert one.purified is not None
+    took = interval_text(one.plain, metric.percent, False)
+    begin = f"It takes {took} more than noise, and a" if side_of(one.plain) == 1 else "A"
+    terms = [f"{one.purified.n} subjects"]
+    terms += [f"LPIPS {one.visible}"] * bool(one.visible)
+    terms += [f"{one.passes} passes per image"] * bool(one.passes)
+    return f"{begin}fter {purifier} {_left(one, metric)} remain ({', '.join(terms)})."
+
+
+def _left(one: Survival, metric: MetricInfo) -> str:
+    assert one.purified is not None
+    return interval_text(one.purified, metric.percent, False)
+
+
+def _mean(summary: Summary | None) -> float:
+    return 0.0 if summary is None or summary.mean is None else summary.mean
+
+
+def _holds_better(one: Survival, other: Survival) -> bool:
+    return side_of(paired_difference(one.left, other.left)) == 1
 
 
 def weight_verdict(
@@ -81,11 +115,14 @@ def weight_verdict(
     sentences = []
     for begin, condition in (("Unpurified", none), (f"After {layout.title(purifier)}", purifier)):
         found: dict[int, list[str]] = {1: [], -1: [], 0: []}
+        few: list[str] = []
         for title, name in weighted.items():
             took = gain(entries, (plain, condition), (name, condition), metric)
             if (side := side_of(took)) is not None:
                 text = interval_text(took, metric.percent)
                 found[side].append(title if side == 0 else f"{title} ({text})")
+            elif 0 < took.n < FEW:
+                few.append(title)
         told = [
             f"{words} {listed(found[side])}"
             for side, words in (
@@ -95,6 +132,8 @@ def weight_verdict(
             )
             if found[side]
         ]
+        if few:
+            told.append(f"subjects are too few with {listed(few)}")
         if told:
             sentences.append(f"{begin}, compared with no term: {'; '.join(told)}.")
     return paragraph(sentences, metric)
@@ -103,7 +142,7 @@ def weight_verdict(
 def survival_verdict(survivals: Mapping[str, Summary]) -> str:
     """Which protections, by title, take more than noise after the worst purifier; of those that
     were run for few subjects nothing is said."""
-    known = {name: side_of(found) for name, found in survivals.items() if found.n >= FEW}
+    known = {name: side_of(found) for name, found in survivals.items()}
     known = {name: side for name, side in known.items() if side is not None}
     if not known:
         return ""
@@ -122,7 +161,7 @@ def transfer_verdict(cells: Iterable[tuple[bool, Summary]]) -> str:
     count."""
     counts = {True: [0, 0], False: [0, 0]}
     for white, took in cells:
-        if took.n >= FEW and (side := side_of(took)) is not None:
+        if (side := side_of(took)) is not None:
             counts[white][0] += side == 1
             counts[white][1] += 1
     parts = [
@@ -140,10 +179,11 @@ def purifier_verdict(
     entries: Entries, layout: Layout, conditions: Iterable[Condition], metric: MetricInfo
 ) -> str:
     """In how many rows of a matrix a purifier gives something back to the exploit."""
-    none, counts = layout.roles.no_purifier, {1: 0, -1: 0, 0: 0}
+    none, counts, few = layout.roles.no_purifier, {1: 0, -1: 0, 0: 0}, 0
     for protection, purifier in conditions:
         if layout.kind(protection) == "protection" and purifier not in ("", none):
-            side = side_of(gain(entries, (protection, purifier), (protection, none), metric))
+            found = gain(entries, (protection, purifier), (protection, none), metric)
+            side, few = side_of(found), few + (0 < found.n < FEW)
             if side is not None:
                 counts[side] += 1
     if not (total := sum(counts.values())):
@@ -151,7 +191,7 @@ def purifier_verdict(
     return (
         f"Of {total} pairs of a protection and a purifier, the exploit is better off than without"
         f" the purifier in {counts[1]}, worse off in {counts[-1]}, and in {counts[0]} neither is"
-        " shown."
+        f" shown.{f' {few} more have too few subjects.' if few else ''}"
     )
 
 

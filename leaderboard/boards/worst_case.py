@@ -30,10 +30,11 @@ NAME = "worst-case"
 TEXT = (
     "The oracle row, for an attacker who sees the scores: the purifier that serves the exploit "
     "best is chosen for each subject on the first seed and scored on the other seeds; no purifier "
-    "is among the choices. A protection survives if the "
-    "exploit does better against noise of the same visibility, treated in the same way: the 95 % "
-    "interval of the paired difference lies above 0. Only purifiers that were run for every "
-    "subject of the row are considered."
+    "is among the choices. A protection survives if the exploit does better against noise of the "
+    "same visibility, for which a purifier is chosen in the same way: the 95 % interval of the "
+    "paired difference lies above 0. Noise may stay as it is where that serves the exploit best, "
+    "so that a protection can survive here and not at a glance, where one purifier treats both. "
+    "Only purifiers that were run for every subject of the row are considered."
 )
 LACKING = (
     "The worst case over purifiers needs two seeds, one to choose on and one to score on; this run "
@@ -129,8 +130,8 @@ def _block(
 
 
 def _verdict(survival: Summary) -> str:
-    if survival.low is None or survival.high is None:
-        return "unknown"
     if survival.n < FEW:
-        return "too few subjects"
-    return "survives" if survival.low > 0 else "does not survive"
+        return "too few subjects" if survival.n else "unknown"
+    if survival.low is None:
+        return "unknown"
+    return "survives" if survival.low > 0 else "not shown to survive"

@@ -70,7 +70,10 @@ def values(
     for number, point in enumerate(points, 1):
         passes = layout.meta.passes.get(point.protection)
         scores = [
-            numbers([point.scores[state]], metric.percent)[0] if state in point.scores else ""
+            numbers([point.scores[state]], metric.percent)[0]
+            + " (not all subjects)" * (state in point.partial)
+            if state in point.scores
+            else ""
             for state in states
         ]
         costs = "" if passes is None else f"{passes:.0f}"

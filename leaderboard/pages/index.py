@@ -37,7 +37,7 @@ def index(sections: Sequence[Section]) -> str:
     parts = [HEAD]
     parts += filter(None, [miniature_note([part.layout for part in sections])])
     parts.append(READING if sections else "Nothing has been published yet.")
-    explained: set[str] = set()  # boards of several sections are read alike
+    explained: dict[str, str] = {}  # boards of several sections are read alike
     for section in sections:
         meta, place = section.layout.meta, section.place
         parts.append(f"## {meta.title or 'Results'}")
@@ -45,9 +45,9 @@ def index(sections: Sequence[Section]) -> str:
         parts += filter(None, [meta.model_note])
         for board in section.boards:
             if board.name in WHOLE:
-                text = "" if board.text in explained else board.text
+                title = explained.setdefault(board.text, meta.title)
+                text = board.text if title == meta.title else f"Read as under {title}."
                 parts += filter(None, [f"### {board.title}", board.caution, text])
-                explained.add(board.text)
                 parts += [markdown_block(block, level=4) for block in board.blocks]
         for board in section.boards:
             if board.name in MAIN:

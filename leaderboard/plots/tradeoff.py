@@ -55,8 +55,8 @@ def plot_tradeoff(
             continue
         path = folder / f"tradeoff-{file_part(task)}.png"
         _draw(points, layout, metric, path)
-        hollow = ", hollow where not every subject was run" * any(one.partial for one in points)
-        drawn[path] = f"{layout.title(task)}: {metric.title} against visibility{hollow}"
+        crosses = ", a cross where not every subject was run" * any(one.partial for one in points)
+        drawn[path] = f"{layout.title(task)}: {metric.title} against visibility{crosses}"
     return drawn
 
 
@@ -122,17 +122,13 @@ def _panel(
             if parsed(point.protection).family == name and purifier in point.scores
         )
         colour, marker = COLOURS[place % len(COLOURS)], "o" if place < len(COLOURS) else "s"
-        look: dict[str, Any] = {
-            "color": colour,
-            "marker": marker,
-            "linewidth": 1.4,
-            "markersize": 5,
-        }
-        title = layout.title(name)
-        axes.plot([x for x, *_ in own], [y for _, y, _ in own], label=title, **look)
+        look: dict[str, Any] = {"color": colour, "linewidth": 1.4, "marker": marker}
+        look["markersize"] = 5
+        axes.plot([x for x, *_ in own], [y for _, y, _ in own], color=colour, linewidth=1.4)
+        axes.plot([], [], label=layout.title(name), **look)
         for x, y, partial in own:
-            if partial:
-                axes.plot([x], [y], markerfacecolor="white", **look)
+            mark = {"marker": "X", "markersize": 8, "markeredgecolor": "white"} if partial else {}
+            axes.plot([x], [y], **look | mark)
     axes.set_xlabel("Visibility (LPIPS to the clean image)")
     axes.grid(color="#e6e6e6")
     axes.set_axisbelow(True)

@@ -25,6 +25,9 @@ def test_a_task_is_named_once_whatever_its_targets(build_cells: Any, meta: Any) 
         both = pd.concat([cells, shown])
         told = caution(both, layout, both["task"])
         assert told.startswith(f"> **This shows nothing yet** of Style mimicry ({sizes}). With")
+    enough = build_cells({("glaze", "none"): [0.4] * 8})
+    told = caution(pd.concat([enough, other]), layout, ["style-mimicry", other["task"].iloc[0]])
+    assert "of Style mimicry [target=other] (3 subjects). With" in told
 
 
 @pytest.mark.parametrize(

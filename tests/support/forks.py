@@ -4,8 +4,8 @@ Importing them takes a process ten seconds, and tests start hundreds. One proces
 what commands do, executes nothing, and forks for each of them. A fork has the arguments, the
 environment, the folder, the pipes and the signals that a new interpreter would be given, and ends
 as one does. That what is imported is known already, what an interpreter reads when it starts
-(PYTHONHASHSEED, …), and that files are not waited for (fsync), are the differences: tests of these
-start interpreters. So does everything on macOS, whose libraries do not bear a fork.
+(PYTHONHASHSEED, …), and that files are not waited for (fsync), are the differences: tests of the
+second start interpreters. So does everything on macOS, whose libraries do not bear a fork.
 """
 
 from __future__ import annotations

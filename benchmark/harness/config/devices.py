@@ -11,7 +11,7 @@ def device_problem(device: str, memory_gb: float = 0.0) -> str:
     import torch
 
     if not torch.cuda.is_available():
-        return 'torch sees no GPU; run on a machine with one, or set device = "cpu"'
+        return 'torch sees no GPU; run on a machine with one, or set device = "cpu" (--device cpu)'
     has = torch.cuda.get_device_properties(0).total_memory / 2**30
     if has < memory_gb:
         return (

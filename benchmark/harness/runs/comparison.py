@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from impress_bench.benchmark.errors import ConfigError
-from impress_bench.benchmark.harness.runs.folder import Part, difference, read_part
+from impress_bench.benchmark.harness.runs.folder import Origin, Part, difference, read_part
 from impress_bench.benchmark.harness.runs.merge import united
 from impress_bench.leaderboard.boards import glance
 from impress_bench.leaderboard.boards.variants import measured_task
@@ -75,8 +75,23 @@ def _board(own: Part, published: Part) -> Board:
             f"{own.folder} has no protection that {published.folder} lacks, or shares no subject"
             " with it"
         )
-    text = f"{TEXT}\n\n{shown.text}" if shown else TEXT
+    text = TEXT + _computed_apart(own.origins[0], published.origins[0])
+    text += f"\n\n{shown.text}" if shown else ""
     return Board(NAME, f"{own.folder} beside {published.folder}", text, blocks, records)
+
+
+def _computed_apart(own: Origin, published: Origin) -> str:
+    """A sentence about devices and versions of torch that differ; "" if they do not."""
+    ours, theirs = (
+        f"{origin['device']} by torch {origin['packages'].get('torch', 'of an unknown version')}"
+        for origin in (own, published)
+    )
+    if ours == theirs:
+        return ""
+    return (
+        f" This run was computed on {ours}, the published one on {theirs}; what that alters is part"
+        " of the differences."
+    )
 
 
 def _differences(

@@ -51,15 +51,17 @@ def run_lines(origins: Sequence[Mapping[str, Any]]) -> list[str]:
     days = sorted({origin["started"][:10] for origin in origins})
     gpus = dict.fromkeys(filter(None, (one.get("hardware", {}).get("gpu") for one in origins)))
     commits = dict.fromkeys(
-        one["git"]["commit"][:12] for one in origins if one.get("git") is not None
+        one["git"]["commit"][:12] + " with uncommitted changes" * one["git"]["dirty"]
+        for one in origins
+        if one.get("git") is not None
     )
     model = first["models"]["target"]
     parts = [
         f"Preset `{first['preset']['name']}`",
         f"impress-bench {first['packages'][OURS]}",
         *[f"commit {commit}" for commit in commits],
-        f"run on {days[0]}" if len(days) == 1 else f"run from {days[0]} to {days[-1]}",
-        *[f"on one {gpu}" for gpu in gpus],
+        f"begun on {' and '.join(dict.fromkeys([days[0], days[-1]]))}",
+        *[f"GPU {gpu}" for gpu in gpus],
     ]
     return [", ".join(parts), f"Model `{model['name']}`, digest {model['digest'][:12]}"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections import Counter
 from datetime import UTC, datetime
 from importlib.metadata import distributions
 from pathlib import Path
@@ -72,10 +73,14 @@ def hardware(device: str) -> dict[str, Any]:
 
 
 def _gpu() -> dict[str, str]:
-    """The card's name; none if all results were stored elsewhere and there is no card here."""
+    """The names of the GPUs that this machine lets the run use; none if all results were stored
+    elsewhere and there is none here."""
     import torch
 
-    return {"gpu": torch.cuda.get_device_name(0)} if torch.cuda.is_available() else {}
+    if not torch.cuda.is_available():
+        return {}
+    names = Counter(torch.cuda.get_device_name(at) for at in range(torch.cuda.device_count()))
+    return {"gpu": ", ".join(f"{count} x {name}" for name, count in names.items())}
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -13,6 +13,7 @@ import time
 import traceback
 import uuid
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO, Unpack
@@ -115,9 +116,9 @@ def run(
     executor: "local", or "ray" for the Ray cluster at `address` (default: one on this machine).
     save_images: a new or empty folder for the protected and purified images as PNG files, with a
         manifest; or that of the same run, begun before. Default: they stay in the store.
-    selection: `protections`, `purifiers`, `tasks`, `metrics`, `subjects` and `seeds` instead of the
-        preset's, as on the command line; see `Selection`. Protections or purifiers are combined
-        with everything else listed, whatever the preset's matrix says.
+    selection: `protections`, `purifiers`, `tasks`, `metrics`, `subjects`, `seeds` and `device`
+        instead of the preset's, as on the command line; see `Selection`. Protections or purifiers
+        are combined with everything else listed, whatever the preset's matrix says.
 
     Raises ConfigError for a mistake in the preset, for a GPU that is not there and for a
     `save_images` that holds anything else, StoreError if the store or that folder cannot be
@@ -161,6 +162,7 @@ class _Run:
         self._executor = self._make_executor(executor, address)
         self._written = time.monotonic()
         self._fresh = False
+        self._warned: set[str] = set()
         self._strips: list[Path] = []
         self._images = images
         self._saved: list[Path] = []
@@ -182,11 +184,11 @@ class _Run:
             signals.end()
             self._note(f"ended by {stop.name}" if isinstance(stop, Stopped) else "interrupted")
             self._executor.gather(self.plan)
-            self._write()
+            self._preview()
             raise
         except StoreError as error:
             self._note(one_line(f"stopped: {error}"))
-            self._write()
+            self._preview()
             raise
 
     def _missing_walls(self) -> list[str]:
@@ -227,14 +229,23 @@ class _Run:
     def _on_outcome(self, stage: Stage) -> None:
         """Rewrite the boards from time to time."""
         self._fresh |= self._executor.outcomes[stage.key].verb == "executed"
-        if not self._fresh or time.monotonic() - self._written <= REFRESH_S:
-            return
+        if self._fresh and time.monotonic() - self._written > REFRESH_S:
+            self._preview()
+
+    def _preview(self) -> None:
+        """Write the boards of what is done. What cannot be written is reported once and ends
+        nothing: the run, and the way that it ends, are worth more."""
         try:
             self._write()
-        except Exception as error:  # these are only a preview: the run is worth more
-            self._log.write(traceback.format_exc())
-            self._warn(f"boards of what is done so far cannot be written; the run goes on: {error}")
+        except Exception as error:
             self._written = time.monotonic()
+            message = f"boards of what is done so far cannot be written: {error}"
+            if message not in self._warned:
+                self._warned.add(message)
+                with suppress(OSError):  # the disk may be full
+                    self._log.write(traceback.format_exc())
+                    self._note(one_line(message))
+                self._reporter.message(message)
 
     def _write(self) -> RunResult:
         outcomes = self._executor.outcomes

@@ -75,13 +75,28 @@ def test_directions_turn_with_the_metric_and_shares_are_points():
     assert found(shifts, share).startswith("Top-1, in percentage points: GLAZE takes 40.0 [40.0,")
 
 
+def test_of_few_subjects_it_is_said_that_they_are_few():
+    shifts = {NOISE: 0.4, GLAZE: 0.0, IMPRESS: 0.3, ("glaze+o-pgd", "none"): 0.1}
+    for count, said in ((1, "Score: 1 subject, too few to conclude."),
+                        (5, "Score: 5 subjects, too few to conclude.")):  # fmt: skip
+        frame = CELLS.frame(
+            (TASK, f"a-{i}", *key, 0, "score", value + shift, "done", None)
+            for key, shift in shifts.items()
+            for i, value in enumerate(BASE[:count])
+        )
+        few = collect(frame, TASK, ["score"])
+        assert protection_findings(few, LAYOUT, list(shifts), GLAZE, [SCORE]) == said
+        adapted = adaptation_findings(few, LAYOUT, "glaze", "glaze+o-pgd", "impress", [SCORE])
+        assert adapted == said
+
+
 def test_what_has_no_interval_is_not_spoken_of():
     frame = CELLS.frame(
         (TASK, "artist", *key, 0, "score", value, "done", None)
         for key, value in {NOISE: 0.4, GLAZE: 0.0}.items()
     )
     one = collect(frame, TASK, ["score"])
-    assert protection_findings(one, LAYOUT, [NOISE, GLAZE], GLAZE, [SCORE]) == ""
+    assert "too few" in protection_findings(one, LAYOUT, [NOISE, GLAZE], GLAZE, [SCORE])
     assert protection_findings({}, LAYOUT, [NOISE, GLAZE], GLAZE, [SCORE]) == ""
     secondary = MetricInfo("score", "Score", True)
     assert found({NOISE: 0.4, GLAZE: 0.0}, secondary) == ""

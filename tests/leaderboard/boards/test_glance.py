@@ -63,11 +63,11 @@ def test_the_headline_purifier_is_a_role_and_the_reference_one_where_it_was_not_
     shown = board({**ROWS, **auto}, **titled)
     assert shown.blocks[0].headers[4] == "Survives Auto"
     assert shown.blocks[0].rows[2][4] == "+0.200 [+0.200, +0.200] *"
-    assert "Survives Auto: the same after Auto" in shown.text
+    assert "Survives Auto: the same difference when Auto" in shown.text
     without = board(**titled)
     assert without.blocks[0].headers[4] == "Survives IMPRESS [steps=9]"
     assert without.blocks[0].rows[2][4] == "+0.000 [-0.115, +0.115]"
-    assert "Survives IMPRESS: the same after IMPRESS" in without.text
+    assert "Survives IMPRESS: the same difference when IMPRESS" in without.text
 
 
 def test_the_clean_images_that_others_are_compared_with_are_no_gap():
@@ -119,15 +119,15 @@ PURIFIED = ("random-noise", "auto"), ("glaze", "auto")
         (
             [0.2] * 6,
             6,
-            "Score, in dB: GLAZE holds best against Auto: of 0.300 [0.300, 0.300] that it takes"
-            " more than noise, 0.200 [0.200, 0.200] are left, over 6 subjects, at an LPIPS of"
-            " 0.050 and for 438 passes per image.",
+            "Score, in dB: GLAZE is shown to survive Auto. It takes 0.300 [0.300, 0.300] more than"
+            " noise, and after Auto 0.200 [0.200, 0.200] remain (6 subjects, LPIPS 0.050, 438"
+            " passes per image).",
         ),
         (
             [0.2, -0.2] * 3,
             6,
-            "Score, in dB: No protection is shown to survive Auto. Without a purifier GLAZE takes"
-            " the most: 0.300 [0.300, 0.300].",
+            "Score, in dB: No protection is shown to survive Auto. Unpurified, more than noise is"
+            " taken by GLAZE (0.300 [0.300, 0.300]).",
         ),
         ([0.2] * 6, 5, ""),
     ],

@@ -1,5 +1,7 @@
 """One sentence per table of many rows: counts and names of rows whose intervals are known."""
 
+from dataclasses import replace
+
 import pytest
 
 from impress_bench.benchmark.metric import SHARE, MetricInfo
@@ -17,7 +19,7 @@ from impress_bench.leaderboard.entries import collect
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.schema import CELLS
-from impress_bench.leaderboard.statistics import Summary
+from impress_bench.leaderboard.statistics import Summary, paired_difference
 
 TASK = "style-mimicry"
 SCORE = MetricInfo("score", "Score", True, primary=True)
@@ -64,17 +66,37 @@ def test_survivors_are_named_and_the_others_too():
     assert survival_verdict({"GLAZE": UNKNOWN}) == ""
 
 
-def test_what_holds_best_is_told_with_the_others_and_what_is_not_known():
-    held = Survival(Summary(8, 3.0, 1.0, 2.0, 4.0), Summary(8, 2.0, 1.0, 1.0, 3.0), "", "")
-    less = held._replace(purified=Summary(8, 1.0, 0.5, 0.5, 1.5), visible="0.1")
-    lost = held._replace(purified=Summary(8, 0.0, 1.0, -1.0, 1.0))
-    few = held._replace(purified=Summary(5, 9.0, 1.0, 8.0, 10.0))
-    found = {"Few": few, "Less": less, "Most": held, "Lost": lost}
+def survival(left, plain=3.0, **shown):
+    """Of eight subjects, alike but for `left`, from which what remains is computed."""
+    by_subject = {f"a-{i}": value for i, value in enumerate(left)}
+    half = 1.0 if plain else 4.0
+    took = Summary(8, plain, 1.0, plain - half, plain + half)
+    remains = paired_difference(by_subject, dict.fromkeys(by_subject, 0.0))
+    return Survival(took, remains, by_subject, **{"visible": "", "passes": "", **shown})
+
+
+def test_what_survives_is_told_with_what_it_costs_and_with_the_others():
+    most = survival([2.0, 3.0] * 4, visible="0.100", passes="103")
+    less, near = survival([1.0, 1.5] * 4), survival([2.5, 2.0] * 4)
+    lost, few = survival([1.0, -1.0] * 4), survival([9.0, 8.0])
+    never = most._replace(purified=None, left={})
+    found = {"Few": few, "Less": less, "Most": most, "Lost": lost, "Never": never}
     assert holding_verdict(found, "JPG", SCORE) == (
-        "Score: Most holds best against JPG: of 3.00 [2.00, 4.00] that it takes more than noise,"
-        " 2.00 [1.00, 3.00] are left, over 8 subjects."
-        " Also shown to survive: Less (1.00 [0.50, 1.50] left). Not shown to survive: Lost."
+        "Score: Most is shown to survive JPG, and holds best. It takes 3.00 [2.00, 4.00] more than"
+        " noise, and after JPG 2.50 [2.05, 2.95] remain (8 subjects, LPIPS 0.100, 103 passes per"
+        " image). Also shown to survive: Less (1.25 [1.03, 1.47] remain). Not shown to survive:"
+        " Lost. Too few subjects: Few and Never."
     )
+    told = holding_verdict({"Most": most, "Near": near}, "JPG", SCORE)
+    assert "holds best." not in told.split("Which")[0]
+    assert told.endswith("Which of them holds best is not shown.")
+    unsure = survival([2.0, 3.0] * 4, plain=0.0)
+    assert ". After JPG 2.50" in holding_verdict({"Most": unsure}, "JPG", SCORE)
+    assert holding_verdict({"Lost": lost}, "JPG", SCORE) == (
+        "Score: No protection is shown to survive JPG. Unpurified, more than noise is taken by Lost"
+        " (3.00 [2.00, 4.00])."
+    )
+    assert holding_verdict({"Few": few, "Never": never}, "JPG", SCORE) == ""
 
 
 def test_transfer_is_counted_by_where_a_protection_was_made():
@@ -106,6 +128,22 @@ def test_what_purifiers_give_back_is_counted_in_the_exploit_s_direction(higher):
         " purifier in 2, worse off in 1, and in 1 neither is shown."
     )
     assert purifier_verdict(measured, LAYOUT, [("glaze", "none")], metric) == ""
+
+
+def test_of_few_subjects_nothing_is_concluded():
+    """Five subjects, whose intervals lie beyond 0: in no sentence do they count."""
+    five = entries({("glaze", "none"): 0.0, ("glaze", "jpeg"): 0.2, ("w", "none"): -0.2})
+    five = {
+        key: replace(entry, by_subject=dict(list(entry.by_subject.items())[:5]))
+        for key, entry in five.items()
+    }
+    conditions = [("glaze", "none"), ("glaze", "jpeg")]
+    assert purifier_verdict(five, LAYOUT, conditions, SCORE) == ""
+    assert weight_verdict(five, LAYOUT, "glaze", {"w=1": "w"}, [SCORE]) == (
+        "Score: Unpurified, compared with no term: subjects are too few with w=1."
+    )
+    few = ABOVE._replace(n=5)
+    assert survival_verdict({"GLAZE": few}) == transfer_verdict([(True, few)]) == ""
 
 
 def test_the_least_and_the_most_visible_are_named():

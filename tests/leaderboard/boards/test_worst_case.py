@@ -47,7 +47,7 @@ def test_the_purifier_is_chosen_on_one_seed_and_scored_on_another(
     assert "survive:" not in text
 
 
-@pytest.mark.parametrize(("shift", "verdict"), [(0.0, "survives"), (0.5, "does not survive")])
+@pytest.mark.parametrize(("shift", "verdict"), [(0.0, "survives"), (0.5, "not shown to survive")])
 def test_survival_needs_an_interval_beyond_zero(
     build_cells: Any, meta: Any, tmp_path: Path, shift: float, verdict: str
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from impress_bench.leaderboard import Layout, write_boards
+from impress_bench.leaderboard.html.scatter import values
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.plots.tradeoff import points_of
 
@@ -53,8 +54,10 @@ def test_points_are_means_over_subjects(swept: Any, meta: Any) -> None:
     assert not any(point.partial for point in points.values())
 
 
-def test_points_of_some_subjects_are_hollow(swept: Any, meta: Any, tmp_path: Path) -> None:
+def test_points_of_some_subjects_are_crosses(swept: Any, meta: Any, tmp_path: Path) -> None:
     cells, protections = swept
+    purified = (cells["protection"] == STRONG) & (cells["purifier"] == "impress")
+    cells = cells.assign(value=cells["value"].mask(purified, 0.7))
     lacking = (cells["protection"] == STRONG) & (cells["subject"] == "artist-1")
     layout, some = Layout(BoardMeta.of(meta)), cells[~(lacking & (cells["purifier"] == "impress"))]
     metric = layout.metrics("style-mimicry", ["clip-top3"])[0]
@@ -65,7 +68,15 @@ def test_points_of_some_subjects_are_hollow(swept: Any, meta: Any, tmp_path: Pat
     for folder, shown in (("whole", cells), ("some", some)):
         write_boards(shown, protections, EMPTY, meta, tmp_path / folder)
         text = (tmp_path / folder / "boards/LEADERBOARD.md").read_text(encoding="utf-8")
-        assert ("hollow where not every subject was run" in text) == (folder == "some")
+        assert ("a cross where not every subject was run" in text) == (folder == "some")
+    whole, part = (
+        (tmp_path / folder / "figures/tradeoff-style-mimicry.png").read_bytes()
+        for folder in ("whole", "some")
+    )
+    assert whole != part, "the means are the same, the marks are not"
+    rows = {spec: told for _, spec, told in values(points, layout, metric)}
+    assert rows[STRONG][-1].endswith(" (not all subjects)")
+    assert "subjects" not in "".join(rows[WEAK])
 
 
 def test_the_picture_is_drawn_and_shown(swept: Any, meta: Any, tmp_path: Path) -> None:

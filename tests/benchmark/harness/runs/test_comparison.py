@@ -29,6 +29,7 @@ def test_own_rows_stand_among_published_ones(measure):
     published = measure("published", ["clean", "shift"])
     own = measure("own", ["clean", "shift+halved"], subjects=["ben"])
     board = compare(own, [published])
+    assert "computed on" not in board.text
     (paired,) = [block for block in board.blocks if block.heading.startswith("Paired")]
     assert [row[:2] for row in paired.rows] == [["Shift + Halved", "Shift"]]
     cells = pd.concat([pd.read_parquet(folder / "cells.parquet") for folder in (own, published)])
@@ -39,6 +40,17 @@ def test_own_rows_stand_among_published_ones(measure):
               and r["purifier"] == "keep"]  # fmt: skip
     assert gap["n"] == 1
     assert gap["mean"] == pytest.approx(by[metric, "shift+halved"] - by[metric, "shift"])
+
+
+def test_what_was_computed_otherwise_is_said(measure):
+    published = measure("published", ["clean", "shift"])
+    own = measure("own", ["clean", "shift+halved"])
+    document = json.loads((own / "provenance.json").read_bytes())
+    document["device"] = document["preset"]["device"] = "cuda"
+    document["packages"]["torch"] = "9.9"
+    (own / "provenance.json").write_text(json.dumps(document))
+    text = compare(own, [published]).text
+    assert "This run was computed on cuda by torch 9.9, the published one on cpu by torch" in text
 
 
 def test_what_cannot_be_paired_is_refused_with_what_differs(measure, tmp_path):

@@ -35,9 +35,10 @@ def test_installed_inside_a_foreign_checkout_is_no_checkout(tmp_path):
 
 def test_hardware_is_told(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    monkeypatch.setattr("torch.cuda.get_device_name", lambda index: f"card {index}")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda at: ("small", "large", "large")[at])
     assert hardware("cpu")["cores"] >= 1
     assert "gpu" not in hardware("cpu")
-    assert hardware("cuda")["gpu"] == "card 0"
+    assert hardware("cuda")["gpu"] == "1 x small, 2 x large"
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert "gpu" not in hardware("cuda"), "all results were stored elsewhere"

@@ -81,11 +81,19 @@ def test_run_holds_what_it_promises(bench):
     assert "protect: protection shift" in costs["components"]
 
 
-def test_a_gpu_that_is_not_there_is_named_before_anything_runs(bench, monkeypatch):
+def test_a_gpu_that_is_not_there_is_named_before_anything_runs(bench, monkeypatch, in_process):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ConfigError, match=r"device: torch sees no GPU; run on a machine with one"):
         bench.run(device="cuda")
     assert "executed" not in bench.log()
+    where = ("--store", bench.store, "--out", bench.tmp_path / "run")
+    code, _, errors = in_process("run", "--preset", bench.preset_file, "--device", "cuda", *where)
+    assert (code, "--device: torch sees no GPU" in errors) == (2, True), errors
+    code, told, errors = in_process(
+        "plan", "--preset", bench.preset_file, "--device", "cuda", "--store", bench.store
+    )
+    assert code == 0
+    assert "nothing is timed: torch sees no GPU" in told + errors
 
 
 def test_again_executes_nothing_and_changes_no_byte(bench):

@@ -37,17 +37,31 @@ def test_a_preview_that_fails_ends_no_run(bench, monkeypatch):
 
     def write(*arguments, **options):
         written.append(1)
-        if len(written) == 1:
+        if len(written) < 3:
             raise ValueError("no purifier yet")
-        if len(written) == 3:
+        if len(written) == 4:
             monkeypatch.setattr(runs, "REFRESH_S", 3600.0)
         return write_boards(*arguments, **options)
 
     monkeypatch.setattr(runs, "REFRESH_S", 0.0)
     monkeypatch.setattr(runs, "write_boards", write)
     result = bench.run(subjects=1)
-    assert len(written) > 3, "two previews and the whole"
+    assert len(written) > 4, "previews go on, and then comes the whole"
     assert set(result.states) == {"done"}
     log = (bench.tmp_path / "run/log.txt").read_text()
-    assert log.count("cannot be written; the run goes on: no purifier yet") == 1
-    assert "Traceback" in log
+    assert log.count("so far cannot be written: no purifier yet") == 1
+    assert log.count("Traceback") == 1
+
+
+def test_an_interrupted_run_ends_as_one_whatever_its_boards(bench, monkeypatch):
+    def write(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "write_boards", write)
+    monkeypatch.setattr(runs, "write_figures", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        bench.run(subjects=1)
+    assert "cannot be written: [Errno 28]" in (bench.tmp_path / "run/log.txt").read_text()
