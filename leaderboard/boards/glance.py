@@ -11,16 +11,16 @@ from collections.abc import Mapping
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards.findings import gain, gains, side_of
+from impress_bench.leaderboard.boards.findings import gains
+from impress_bench.leaderboard.boards.holding import Survival, holding_verdict
+from impress_bench.leaderboard.boards.taken import marked, strongest, taken
 from impress_bench.leaderboard.boards.variants import Task, measured_task
-from impress_bench.leaderboard.boards.verdicts import Survival, holding_verdict
 from impress_bench.leaderboard.entries import (
     ABSENT,
     Entry,
     Key,
     Record,
     collect,
-    differing,
     entry_records,
     record,
 )
@@ -30,7 +30,6 @@ from impress_bench.leaderboard.render import (
     Board,
     Footnotes,
     entry_text,
-    interval_text,
     numbers,
 )
 from impress_bench.leaderboard.statistics import Summary
@@ -76,33 +75,11 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
         conditions = [none] if purifier == "" else [none, purifier]
         survivals: dict[str, Survival] = {}
         for name in shown:
-            own = found.entries.get(Key(name, none, metric.name), ABSENT)
-            row = [
-                layout.title(name),
-                _number(visible.get(Key(name, "", "lpips"), ABSENT).summary.mean),
-                "·"
-                if own is ABSENT
-                else entry_text(own, metric.percent, footnotes, found.subjects),
-            ]
-            differences: dict[str, Summary] = {}
-            left: dict[str, float] = {}
-            for state in conditions:
-                result = taken(found.entries, name, state, metric, found.protections, layout)
-                row.append("" if result is None else marked(result[1][0], metric, found.subjects))
-                if result is not None:
-                    differences[state] = result[1][0]
-                    if state == purifier:
-                        left = gains(found.entries, (result[0], state), (name, state), metric)
-                    against, (summary, ended, why) = result
-                    key = Key(f"{against} - {name}", state, metric.name)
-                    records.append(
-                        record(NAME, task, key, summary, metric.higher_is_better, ended, why)
-                    )
-            row += [_strongest_text(found, name, metric, layout), _passes(layout, name)]
+            row, survival, told = _row(found, name, conditions, visible, metric, layout, footnotes)
             rows.append(row)
-            if differences:
-                plain, purified = differences.get(none, Summary(0)), differences.get(purifier)
-                survivals[layout.title(name)] = Survival(plain, purified, left, row[1], row[-1])
+            records += told
+            if survival is not None:
+                survivals[layout.title(name)] = survival
         survives = []
         if purifier:
             survives = [f"Survives {layout.title(purifier)}"]
@@ -117,6 +94,41 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
     survived = " or ".join(dict.fromkeys(headlines))
     text = TEXT.format(survives=SURVIVES.format(purifier=survived) if survived else "")
     return Board(NAME, "At a glance", text, blocks, records) if blocks else None
+
+
+def _row(
+    found: Task,
+    name: str,
+    conditions: list[str],
+    visible: Mapping[Key, Entry],
+    metric: MetricInfo,
+    layout: Layout,
+    footnotes: Footnotes,
+) -> tuple[list[str], Survival | None, list[Record]]:
+    """The row of one protection, what of it survives (None: it is no protection, or has no matched
+    noise), and the records of both."""
+    own = found.entries.get(Key(name, conditions[0], metric.name), ABSENT)
+    seen = _number(visible.get(Key(name, "", "lpips"), ABSENT).summary.mean)
+    score = "·" if own is ABSENT else entry_text(own, metric.percent, footnotes, found.subjects)
+    row, records = [layout.title(name), seen, score], list[Record]()
+    differences: dict[str, Summary] = {}
+    left: dict[str, float] = {}
+    for state in conditions:
+        result = taken(found.entries, name, state, metric, found.protections, layout)
+        row.append("" if result is None else marked(result[1][0], metric, found.subjects))
+        if result is not None:
+            against, (differences[state], ended, why) = result
+            left = gains(found.entries, (against, state), (name, state), metric)
+            key = Key(f"{against} - {name}", state, metric.name)
+            higher = metric.higher_is_better
+            records.append(record(NAME, found.name, key, differences[state], higher, ended, why))
+    passes = _passes(layout, name)
+    row += [_strongest_text(found, name, metric, layout), passes]
+    if not differences:
+        return row, None, records
+    purified = differences.get(conditions[1]) if conditions[1:] else None
+    plain = differences.get(conditions[0], Summary(0))
+    return row, Survival(plain, purified, left if purified else {}, seen, passes), records
 
 
 def _direction(metric: MetricInfo) -> str:
@@ -141,58 +153,6 @@ def _headline_purifier(entries: Mapping[Key, Entry], layout: Layout) -> str:
     return ""
 
 
-def taken(
-    entries: Mapping[Key, Entry],
-    name: str,
-    purifier: str,
-    metric: MetricInfo,
-    protections: list[str],
-    layout: Layout,
-) -> tuple[str, tuple[Summary, str, str | None]] | None:
-    """What a protection takes beyond its matched noise under a purifier, and the noise's name; None
-    for rows that are no protection or have no matched noise there."""
-    if layout.kind(name) != "protection":
-        return None
-    for noise in protections:
-        if not layout.matches(noise, name):
-            continue
-        with_noise = entries.get(Key(noise, purifier, metric.name))
-        with_protection = entries.get(Key(name, purifier, metric.name))
-        if with_noise is None or with_protection is None:
-            continue
-        took = gain(entries, (noise, purifier), (name, purifier), metric)
-        return noise, (took, *differing(with_noise, with_protection))
-    return None
-
-
-def strongest(
-    entries: Mapping[Key, Entry],
-    name: str,
-    metric: MetricInfo,
-    layout: Layout,
-    *,
-    among_all: bool = False,
-) -> tuple[str, float] | None:
-    """The purifier with the best mean of those run for all subjects of the row, and that mean; the
-    absence of one is among them with `among_all`."""
-    left_out = ("",) if among_all else ("", layout.roles.no_purifier)
-    found = {
-        key.purifier: entry
-        for key, entry in entries.items()
-        if key.protection == name
-        and key.metric == metric.name
-        and key.purifier not in left_out
-        and entry.summary.mean is not None
-    }
-    most = max((entry.summary.n for entry in found.values()), default=0)
-    means = {name: entry.summary.mean or 0.0 for name, entry in found.items()
-             if entry.summary.n == most}  # fmt: skip
-    if not means:
-        return None
-    best = (max if metric.higher_is_better else min)(means, key=lambda one: means[one])
-    return best, means[best]
-
-
 def _strongest_text(found: Task, name: str, metric: MetricInfo, layout: Layout) -> str:
     best = strongest(found.entries, name, metric, layout)
     if layout.kind(name) != "protection" or best is None:
@@ -200,14 +160,6 @@ def _strongest_text(found: Task, name: str, metric: MetricInfo, layout: Layout) 
     n = found.entries[Key(name, best[0], metric.name)].summary.n
     of = f" (n={n})" if n != found.subjects else ""
     return f"{layout.title(best[0])} {numbers([best[1]], metric.percent)[0]}{of}"
-
-
-def marked(summary: Summary, metric: MetricInfo, expected: int | None = None) -> str:
-    """A difference with its interval, marked if that lies beyond 0 with subjects enough; with its
-    number of subjects if that is not the one `expected`."""
-    mark = " *" if side_of(summary) else ""
-    of = f" (n={summary.n})" if expected is not None and summary.n != expected else ""
-    return interval_text(summary, metric.percent) + of + mark
 
 
 def _number(value: float | None) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards.glance import marked, strongest, taken
+from impress_bench.leaderboard.boards.taken import marked, strongest, taken
 from impress_bench.leaderboard.boards.variants import Task, measured_task
 from impress_bench.leaderboard.boards.verdicts import transfer_verdict
 from impress_bench.leaderboard.entries import (

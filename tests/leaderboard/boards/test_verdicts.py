@@ -6,9 +6,7 @@ import pytest
 
 from impress_bench.benchmark.metric import SHARE, MetricInfo
 from impress_bench.leaderboard.boards.verdicts import (
-    Survival,
     detection_verdict,
-    holding_verdict,
     purifier_verdict,
     survival_verdict,
     transfer_verdict,
@@ -19,7 +17,7 @@ from impress_bench.leaderboard.entries import collect
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.schema import CELLS
-from impress_bench.leaderboard.statistics import Summary, paired_difference
+from impress_bench.leaderboard.statistics import Summary
 
 TASK = "style-mimicry"
 SCORE = MetricInfo("score", "Score", True, primary=True)
@@ -64,39 +62,6 @@ def test_survivors_are_named_and_the_others_too():
     assert survival_verdict({"GLAZE": ABOVE}) == "Shown to survive: GLAZE."
     assert survival_verdict({"GLAZE": OPEN}) == "Not shown to survive: GLAZE."
     assert survival_verdict({"GLAZE": UNKNOWN}) == ""
-
-
-def survival(left, plain=3.0, **shown):
-    """Of eight subjects, alike but for `left`, from which what remains is computed."""
-    by_subject = {f"a-{i}": value for i, value in enumerate(left)}
-    half = 1.0 if plain else 4.0
-    took = Summary(8, plain, 1.0, plain - half, plain + half)
-    remains = paired_difference(by_subject, dict.fromkeys(by_subject, 0.0))
-    return Survival(took, remains, by_subject, **{"visible": "", "passes": "", **shown})
-
-
-def test_what_survives_is_told_with_what_it_costs_and_with_the_others():
-    most = survival([2.0, 3.0] * 4, visible="0.100", passes="103")
-    less, near = survival([1.0, 1.5] * 4), survival([2.5, 2.0] * 4)
-    lost, few = survival([1.0, -1.0] * 4), survival([9.0, 8.0])
-    never = most._replace(purified=None, left={})
-    found = {"Few": few, "Less": less, "Most": most, "Lost": lost, "Never": never}
-    assert holding_verdict(found, "JPG", SCORE) == (
-        "Score: Most is shown to survive JPG, and holds best. It takes 3.00 [2.00, 4.00] more than"
-        " noise, and after JPG 2.50 [2.05, 2.95] remain (8 subjects, LPIPS 0.100, 103 passes per"
-        " image). Also shown to survive: Less (1.25 [1.03, 1.47] remain). Not shown to survive:"
-        " Lost. Too few subjects: Few and Never."
-    )
-    told = holding_verdict({"Most": most, "Near": near}, "JPG", SCORE)
-    assert "holds best." not in told.split("Which")[0]
-    assert told.endswith("Which of them holds best is not shown.")
-    unsure = survival([2.0, 3.0] * 4, plain=0.0)
-    assert ". After JPG 2.50" in holding_verdict({"Most": unsure}, "JPG", SCORE)
-    assert holding_verdict({"Lost": lost}, "JPG", SCORE) == (
-        "Score: No protection is shown to survive JPG. Unpurified, more than noise is taken by Lost"
-        " (3.00 [2.00, 4.00])."
-    )
-    assert holding_verdict({"Few": few, "Never": never}, "JPG", SCORE) == ""
 
 
 def test_transfer_is_counted_by_where_a_protection_was_made():

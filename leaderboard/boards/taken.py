@@ -1,0 +1,72 @@
+"""What a protection takes beyond its matched noise, and the purifier that undoes most of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.boards.findings import gain, side_of
+from impress_bench.leaderboard.entries import Entry, Key, differing
+from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.render import interval_text
+from impress_bench.leaderboard.statistics import Summary
+
+
+def taken(
+    entries: Mapping[Key, Entry],
+    name: str,
+    purifier: str,
+    metric: MetricInfo,
+    protections: list[str],
+    layout: Layout,
+) -> tuple[str, tuple[Summary, str, str | None]] | None:
+    """What a protection takes beyond its matched noise under a purifier, and the noise's name; None
+    for rows that are no protection or have no matched noise there."""
+    if layout.kind(name) != "protection":
+        return None
+    for noise in protections:
+        if not layout.matches(noise, name):
+            continue
+        with_noise = entries.get(Key(noise, purifier, metric.name))
+        with_protection = entries.get(Key(name, purifier, metric.name))
+        if with_noise is None or with_protection is None:
+            continue
+        took = gain(entries, (noise, purifier), (name, purifier), metric)
+        return noise, (took, *differing(with_noise, with_protection))
+    return None
+
+
+def strongest(
+    entries: Mapping[Key, Entry],
+    name: str,
+    metric: MetricInfo,
+    layout: Layout,
+    *,
+    among_all: bool = False,
+) -> tuple[str, float] | None:
+    """The purifier with the best mean of those run for all subjects of the row, and that mean; the
+    absence of one is among them with `among_all`."""
+    left_out = ("",) if among_all else ("", layout.roles.no_purifier)
+    found = {
+        key.purifier: entry
+        for key, entry in entries.items()
+        if key.protection == name
+        and key.metric == metric.name
+        and key.purifier not in left_out
+        and entry.summary.mean is not None
+    }
+    most = max((entry.summary.n for entry in found.values()), default=0)
+    means = {name: entry.summary.mean or 0.0 for name, entry in found.items()
+             if entry.summary.n == most}  # fmt: skip
+    if not means:
+        return None
+    best = (max if metric.higher_is_better else min)(means, key=lambda one: means[one])
+    return best, means[best]
+
+
+def marked(summary: Summary, metric: MetricInfo, expected: int | None = None) -> str:
+    """A difference with its interval, marked if that lies beyond 0 with subjects enough; with its
+    number of subjects if that is not the one `expected`."""
+    mark = " *" if side_of(summary) else ""
+    of = f" (n={summary.n})" if expected is not None and summary.n != expected else ""
+    return interval_text(summary, metric.percent) + of + mark
