@@ -12,9 +12,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards import comparisons
-from impress_bench.leaderboard.boards.findings import adaptation_findings
-from impress_bench.leaderboard.boards.paper import (
+from impress_bench.leaderboard.entries import ABSENT, Key, Record, entry_records
+from impress_bench.leaderboard.findings import comparisons
+from impress_bench.leaderboard.findings.tables import adaptation_findings
+from impress_bench.leaderboard.findings.variants import Task, measured, variants
+from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.paper import (
     ADAPTIVE_SOURCE,
     TABLE_4,
     TABLE_5,
@@ -22,9 +25,6 @@ from impress_bench.leaderboard.boards.paper import (
     ReportedPairs,
     reported,
 )
-from impress_bench.leaderboard.boards.variants import Task, measured, variants
-from impress_bench.leaderboard.entries import ABSENT, Key, Record, entry_records
-from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
 
 PAIR_TEXT = (

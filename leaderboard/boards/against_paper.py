@@ -14,7 +14,10 @@ from typing import NamedTuple
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards.paper import (
+from impress_bench.leaderboard.entries import Entry, Record, entry_records
+from impress_bench.leaderboard.findings.variants import Task, measured
+from impress_bench.leaderboard.layout import Layout, parsed
+from impress_bench.leaderboard.paper import (
     TABLE_1,
     TABLE_2,
     TABLE_3,
@@ -25,9 +28,6 @@ from impress_bench.leaderboard.boards.paper import (
     ReportedPairs,
     refines,
 )
-from impress_bench.leaderboard.boards.variants import Task, measured
-from impress_bench.leaderboard.entries import Entry, Record, entry_records
-from impress_bench.leaderboard.layout import Layout, parsed
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
 from impress_bench.leaderboard.statistics import paired_difference
 

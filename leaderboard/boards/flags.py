@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from impress_bench.leaderboard.boards.glance import visible_entries
-from impress_bench.leaderboard.boards.variants import measured_task
 from impress_bench.leaderboard.entries import collect
+from impress_bench.leaderboard.findings.variants import measured_task
 from impress_bench.leaderboard.flags.checks import results
 from impress_bench.leaderboard.flags.evidence import Evidence
 from impress_bench.leaderboard.layout import Layout, headline

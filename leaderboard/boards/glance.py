@@ -11,10 +11,6 @@ from collections.abc import Mapping
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards.findings import gains
-from impress_bench.leaderboard.boards.holding import Survival, holding_verdict
-from impress_bench.leaderboard.boards.taken import marked, strongest, taken
-from impress_bench.leaderboard.boards.variants import Task, measured_task
 from impress_bench.leaderboard.entries import (
     ABSENT,
     Entry,
@@ -24,6 +20,10 @@ from impress_bench.leaderboard.entries import (
     entry_records,
     record,
 )
+from impress_bench.leaderboard.findings.holding import Survival, holding_verdict
+from impress_bench.leaderboard.findings.tables import gains
+from impress_bench.leaderboard.findings.taken import marked, strongest, taken
+from impress_bench.leaderboard.findings.variants import Task, measured_task
 from impress_bench.leaderboard.layout import Layout, base, headline, target_of
 from impress_bench.leaderboard.render import (
     Block,

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from impress_bench.leaderboard.boards.verdicts import detection_verdict
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, collect, record
+from impress_bench.leaderboard.findings.verdicts import detection_verdict
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
 from impress_bench.leaderboard.statistics import Summary, separation

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards.findings import primary_of
-from impress_bench.leaderboard.boards.verdicts import purifier_verdict
 from impress_bench.leaderboard.entries import Entry, Key, collect, entry_records
+from impress_bench.leaderboard.findings.tables import primary_of
+from impress_bench.leaderboard.findings.verdicts import purifier_verdict
 from impress_bench.leaderboard.layout import Layout, file_part
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
 

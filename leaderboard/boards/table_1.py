@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from impress_bench.leaderboard.boards.paper import TABLE_1, TABLE_1_SOURCE
 from impress_bench.leaderboard.boards.task_table import TaskTable
+from impress_bench.leaderboard.paper import TABLE_1, TABLE_1_SOURCE
 
 TEXT = (
     "A model is fine-tuned on the subject's images that the column names, and then generates new "

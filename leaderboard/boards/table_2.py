@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from impress_bench.leaderboard.boards.paper import TABLE_2, TABLE_2_SOURCE
 from impress_bench.leaderboard.boards.task_table import TaskTable
+from impress_bench.leaderboard.paper import TABLE_2, TABLE_2_SOURCE
 
 TEXT = (
     "Similarity of an edited photo to the edit of the clean photo, made with the same prompt and "

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards.paper import ADAPTIVE_SOURCE, TABLE_3, reported
-from impress_bench.leaderboard.boards.variants import measured, variants
-from impress_bench.leaderboard.boards.verdicts import weight_verdict
 from impress_bench.leaderboard.entries import ABSENT, Key, entry_records
+from impress_bench.leaderboard.findings.variants import measured, variants
+from impress_bench.leaderboard.findings.verdicts import weight_verdict
 from impress_bench.leaderboard.layout import Layout, parsed
+from impress_bench.leaderboard.paper import ADAPTIVE_SOURCE, TABLE_3, reported
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
 
 NAME = "table-3"

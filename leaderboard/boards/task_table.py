@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards import comparisons
-from impress_bench.leaderboard.boards.findings import protection_findings
-from impress_bench.leaderboard.boards.paper import Reported
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, collect, entry_records
+from impress_bench.leaderboard.findings import comparisons
+from impress_bench.leaderboard.findings.tables import protection_findings
 from impress_bench.leaderboard.layout import Layout, parsed
+from impress_bench.leaderboard.paper import Reported
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text, numbers
 
 

@@ -11,9 +11,6 @@ from typing import NamedTuple
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards.taken import marked, strongest, taken
-from impress_bench.leaderboard.boards.variants import Task, measured_task
-from impress_bench.leaderboard.boards.verdicts import transfer_verdict
 from impress_bench.leaderboard.entries import (
     ABSENT,
     Key,
@@ -21,6 +18,9 @@ from impress_bench.leaderboard.entries import (
     entry_records,
     record,
 )
+from impress_bench.leaderboard.findings.taken import marked, strongest, taken
+from impress_bench.leaderboard.findings.variants import Task, measured_task
+from impress_bench.leaderboard.findings.verdicts import transfer_verdict
 from impress_bench.leaderboard.layout import Layout, headline, parsed, target_of
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
 from impress_bench.leaderboard.statistics import Summary

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from impress_bench.leaderboard.boards.verdicts import visibility_verdict
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, collect, record
+from impress_bench.leaderboard.findings.verdicts import visibility_verdict
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, Footnotes
 from impress_bench.leaderboard.statistics import Summary

@@ -16,9 +16,9 @@ import pandas as pd
 
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards.verdicts import survival_verdict
 from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.entries import Key, Record, record, summary_of
+from impress_bench.leaderboard.findings.verdicts import survival_verdict
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, interval_text, numbers
 from impress_bench.leaderboard.statistics import (

@@ -9,8 +9,8 @@ import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.boards import matrix
-from impress_bench.leaderboard.boards.variants import Task, measured_task
 from impress_bench.leaderboard.entries import Entry, Key
+from impress_bench.leaderboard.findings.variants import Task, measured_task
 from impress_bench.leaderboard.html.ranks import rank_intervals
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, interval_text, numbers

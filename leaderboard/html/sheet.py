@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from impress_bench.leaderboard.boards import flags, glance
-from impress_bench.leaderboard.boards.variants import measured_task
+from impress_bench.leaderboard.findings.variants import measured_task
 from impress_bench.leaderboard.html.heat import HeatMap, heat_maps
 from impress_bench.leaderboard.html.methods import Method, methods
 from impress_bench.leaderboard.html.origins import command, components, quoted, run_facts

@@ -12,8 +12,8 @@ from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.runs.folder import Origin, Part, difference, read_part
 from impress_bench.benchmark.harness.runs.merge import united
 from impress_bench.leaderboard.boards import glance
-from impress_bench.leaderboard.boards.variants import measured_task
 from impress_bench.leaderboard.entries import ABSENT, Key, Record, differing, record
+from impress_bench.leaderboard.findings.variants import measured_task
 from impress_bench.leaderboard.layout import Layout, base, headline
 from impress_bench.leaderboard.render import Block, Board, interval_text
 from impress_bench.leaderboard.scaling import with_scaled

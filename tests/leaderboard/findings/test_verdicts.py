@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from impress_bench.benchmark.metric import SHARE, MetricInfo
-from impress_bench.leaderboard.boards.verdicts import (
+from impress_bench.leaderboard.entries import collect
+from impress_bench.leaderboard.findings.verdicts import (
     detection_verdict,
     purifier_verdict,
     survival_verdict,
@@ -13,7 +14,6 @@ from impress_bench.leaderboard.boards.verdicts import (
     visibility_verdict,
     weight_verdict,
 )
-from impress_bench.leaderboard.entries import collect
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.schema import CELLS

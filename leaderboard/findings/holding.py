@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards.findings import paragraph, side_of
+from impress_bench.leaderboard.findings.tables import paragraph, side_of
 from impress_bench.leaderboard.layout import listed
 from impress_bench.leaderboard.render import interval_text
 from impress_bench.leaderboard.statistics import Summary, paired_difference

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards.findings import gain, side_of
 from impress_bench.leaderboard.entries import Entry, Key, differing
+from impress_bench.leaderboard.findings.tables import gain, side_of
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import interval_text
 from impress_bench.leaderboard.statistics import Summary

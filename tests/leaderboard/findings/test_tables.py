@@ -3,8 +3,8 @@
 import pytest
 
 from impress_bench.benchmark.metric import SHARE, MetricInfo
-from impress_bench.leaderboard.boards.findings import adaptation_findings, protection_findings
 from impress_bench.leaderboard.entries import collect
+from impress_bench.leaderboard.findings.tables import adaptation_findings, protection_findings
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.schema import CELLS

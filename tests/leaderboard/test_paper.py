@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from impress_bench.leaderboard.boards.paper import TABLE_3, TABLE_4, reported
+from impress_bench.leaderboard.paper import TABLE_3, TABLE_4, reported
 
 
 @pytest.mark.parametrize(

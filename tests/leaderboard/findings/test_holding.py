@@ -1,7 +1,7 @@
 """What survives a purifier, and what holds best, in words."""
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards.holding import Survival, holding_verdict
+from impress_bench.leaderboard.findings.holding import Survival, holding_verdict
 from impress_bench.leaderboard.statistics import Summary, paired_difference
 
 SCORE = MetricInfo("score", "Score", True, primary=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.boards.findings import (
+from impress_bench.leaderboard.caution import FEW
+from impress_bench.leaderboard.findings.tables import (
     Condition,
     Entries,
     gain,
@@ -17,7 +18,6 @@ from impress_bench.leaderboard.boards.findings import (
     primary_of,
     side_of,
 )
-from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.layout import Layout, listed
 from impress_bench.leaderboard.render import interval_text
 from impress_bench.leaderboard.statistics import Summary

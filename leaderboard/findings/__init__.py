@@ -1,0 +1,1 @@
+"""What tables show: paired differences between their conditions, and sentences that rules write."""
