@@ -3,8 +3,8 @@
 LightShed (Foerster et al. 2025) trains a network on pairs of clean images and the same images under
 a public protection; it maps an image to the perturbation, and to nothing where there is none. So
 the size of what it predicts also detects protections. LightShed's code is not public. Ours is a
-small U-Net, trained by `benchmark/atelier/train/purifier.py` on pairs that this package's own
-protections make.
+small U-Net, trained by `benchmark/atelier/train/recipes/purifier.py` on pairs that this package's
+own protections make.
 """
 
 from __future__ import annotations

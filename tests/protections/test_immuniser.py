@@ -11,9 +11,9 @@ from contexts import context
 
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import PACK, world
-from impress_bench.benchmark.atelier.train import immuniser as recipe
 from impress_bench.benchmark.atelier.train import job
 from impress_bench.benchmark.atelier.train.data import PaintedSet
+from impress_bench.benchmark.atelier.train.recipes import immuniser as recipe
 from impress_bench.benchmark.atelier.train.sizes import MODELS
 from impress_bench.benchmark.contract import PluginError, State
 from impress_bench.benchmark.harness.plugins.registry import Registry

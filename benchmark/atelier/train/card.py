@@ -116,7 +116,7 @@ def record(part: str, model: str, job: Job) -> None:
         shutil.copytree(PACK / "vae", job.pack / "vae", dirs_exist_ok=True)
     check(part, model, job.pack)
     name = SAID[model]["denoiser"] if part == "denoiser" else part
-    recipe = getattr(importlib.import_module(f"{__package__}.{name}"), f"train_{name}")
+    recipe = getattr(importlib.import_module(f"{__package__}.recipes.{name}"), f"train_{name}")
     commit = _commit()  # of what was imported, not of a checkout that changes while it trains
     job.pack.mkdir(parents=True, exist_ok=True)
     before = _read(job.pack).get(part, {})

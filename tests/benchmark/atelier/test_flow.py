@@ -13,12 +13,16 @@ from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, StableDiff
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import flow as embedded
 from impress_bench.benchmark.atelier import world
-from impress_bench.benchmark.atelier.train import flow
 from impress_bench.benchmark.atelier.train.data import PaintedSet
 from impress_bench.benchmark.atelier.train.job import Job
+from impress_bench.benchmark.atelier.train.recipes import flow
+from impress_bench.benchmark.atelier.train.recipes.vae import (
+    _normalisation,
+    new_vae,
+    to_model_range,
+)
 from impress_bench.benchmark.atelier.train.sizes import Flow, Sizes
 from impress_bench.benchmark.atelier.train.tokens import build_tokenizer
-from impress_bench.benchmark.atelier.train.vae import _normalisation, new_vae, to_model_range
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.plugins import models
 from impress_bench.benchmark.harness.plugins.registry import Registry

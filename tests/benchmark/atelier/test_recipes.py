@@ -17,24 +17,20 @@ from impress_bench.attacks.learned import trained_on
 from impress_bench.benchmark import load_model
 from impress_bench.benchmark.atelier import UNCALIBRATED, world
 from impress_bench.benchmark.atelier.flow import EmbeddedFlow
-from impress_bench.benchmark.atelier.train import (
-    calibration,
-    card,
+from impress_bench.benchmark.atelier.train import calibration, card, figures, job, pairs
+from impress_bench.benchmark.atelier.train.__main__ import main
+from impress_bench.benchmark.atelier.train.data import PaintedSet
+from impress_bench.benchmark.atelier.train.recipes import (
     clip,
     denoiser,
     encoder,
-    figures,
     flow,
     immuniser,
     inpainter,
-    job,
-    pairs,
     pixel,
     purifier,
     vae,
 )
-from impress_bench.benchmark.atelier.train.__main__ import main
-from impress_bench.benchmark.atelier.train.data import PaintedSet
 from impress_bench.benchmark.atelier.train.sizes import MODELS, Flow, Sizes
 from impress_bench.benchmark.models.families import load_pretrained
 from impress_bench.benchmark.models.fine_tuning import fine_tune

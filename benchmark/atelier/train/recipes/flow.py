@@ -20,12 +20,6 @@ from torch import Tensor
 from torch.nn.functional import pad
 from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 
-from impress_bench.benchmark.atelier.train.denoiser import (
-    Captions,
-    encode_all,
-    portable_config,
-    sample_latents,
-)
 from impress_bench.benchmark.atelier.train.job import Job
 from impress_bench.benchmark.atelier.train.loop import (
     Schedule,
@@ -33,6 +27,12 @@ from impress_bench.benchmark.atelier.train.loop import (
     fast_arithmetic,
     load_ema,
     train,
+)
+from impress_bench.benchmark.atelier.train.recipes.denoiser import (
+    Captions,
+    encode_all,
+    portable_config,
+    sample_latents,
 )
 from impress_bench.benchmark.atelier.train.tokens import build_tokenizer, text_config
 

@@ -14,15 +14,15 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from torch.nn.functional import interpolate
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from impress_bench.benchmark.atelier.train.denoiser import (
+from impress_bench.benchmark.atelier.train.job import Job
+from impress_bench.benchmark.atelier.train.loop import Schedule, fast_arithmetic, load_ema, train
+from impress_bench.benchmark.atelier.train.recipes.denoiser import (
     Captions,
     encode_all,
     min_snr_weight,
     portable_config,
     sample_latents,
 )
-from impress_bench.benchmark.atelier.train.job import Job
-from impress_bench.benchmark.atelier.train.loop import Schedule, fast_arithmetic, load_ema, train
 
 BATCH = 48
 PHOTOGRAPHS = 0.6  # of a batch: what the editing task repaints

@@ -23,8 +23,8 @@ from impress_bench.benchmark.atelier import PACK, world
 from impress_bench.benchmark.atelier.train.data import PaintedSet, jpeg
 from impress_bench.benchmark.atelier.train.job import Job
 from impress_bench.benchmark.atelier.train.loop import Schedule, batches, load_ema, train
+from impress_bench.benchmark.atelier.train.recipes.vae import to_model_range
 from impress_bench.benchmark.atelier.train.tokens import MAX_LENGTH
-from impress_bench.benchmark.atelier.train.vae import to_model_range
 from impress_bench.benchmark.models.style_classifier import (
     SecondStyleClassifier,
     ZeroShotStyleClassifier,

@@ -30,7 +30,7 @@ from impress_bench.benchmark.atelier.train.calibration import calibration_figure
 from impress_bench.benchmark.atelier.train.data import jpeg
 from impress_bench.benchmark.atelier.train.job import Job
 from impress_bench.benchmark.atelier.train.loop import Schedule, bfloat16_if_fast, load_ema, train
-from impress_bench.benchmark.atelier.train.vae import to_model_range
+from impress_bench.benchmark.atelier.train.recipes.vae import to_model_range
 
 BATCH, PHOTOGRAPHS, GREYED = 16, 5, 0.75
 KEEP, YIELD = 4.0, 1.5

@@ -26,8 +26,8 @@ from impress_bench.benchmark.atelier.train.loop import (
     load_ema,
     train,
 )
+from impress_bench.benchmark.atelier.train.recipes.vae import to_model_range
 from impress_bench.benchmark.atelier.train.tokens import build_tokenizer, text_config
-from impress_bench.benchmark.atelier.train.vae import to_model_range
 
 WIDTH, BATCH, MIN_SNR = 128, 64, 5.0
 CONFIG = {

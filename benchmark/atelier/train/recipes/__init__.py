@@ -1,0 +1,1 @@
+"""One recipe per file: how each part of a pack is trained."""
