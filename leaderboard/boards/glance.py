@@ -37,13 +37,14 @@ from impress_bench.leaderboard.statistics import Summary
 NAME = "glance"
 TEXT = (
     "What a protection takes from the exploit, which imitates a style or edits a photo. Visible: "
-    "LPIPS to the clean image, 0 for none. Takes: how much worse the exploit fares than against "
-    "noise that is as visible as the protection, or as the one that it adapts or varies, with a 95 "
-    "% interval over paired subjects; above 0 it protects. {survives}Strongest purifier: the one "
-    "with the best mean for the exploit, picked after the run, and that mean. Passes: forward and "
-    "backward passes through networks that protecting one image costs. * marks intervals that lie "
-    "beyond 0 with six subjects or more; n: subjects, where not all were run. A dot: no value, as "
-    "for the edit of the clean photo, which other edits are compared with."
+    "LPIPS to the clean image, 0 for none. Takes: how much better the exploit fares against noise "
+    "than against the protection, with a 95 % interval over paired subjects; above 0 it protects. "
+    "The noise is as visible as the protection, or as the one that it adapts or varies. "
+    "{survives}Strongest purifier: the one with the best mean for the exploit, picked after the "
+    "run, and that mean. Passes: forward and backward passes through networks that protecting one "
+    "image costs. * marks intervals that lie beyond 0 with six subjects or more, not corrected for "
+    "the number of rows. n: subjects, where not all were run; the difference is over these alone. "
+    "A dot: no value, as for the edit of the clean photo, which other edits are compared with."
 )
 SURVIVES = (
     "Survives {purifier}: the same difference when {purifier} has purified both the protected and "
