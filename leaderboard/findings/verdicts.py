@@ -113,7 +113,7 @@ def purifier_verdict(
     return (
         f"Of {total} pairs of a protection and a purifier, the exploit is better off than without"
         f" the purifier in {counts[1]}, worse off in {counts[-1]}, and in {counts[0]} neither is"
-        f" shown.{f' {few} more have too few subjects.' if few else ''}"
+        f" shown.{f' Of {few} more the subjects are too few.' if few else ''}"
     )
 
 
@@ -130,11 +130,14 @@ def visibility_verdict(seen: Mapping[str, float]) -> str:
 
 def detection_verdict(areas: Mapping[str, Summary], measure: str) -> str:
     """Which conditions, by title, can be told from clean images by an error, whose areas under the
-    curve have intervals."""
-    known = {name: area for name, area in areas.items() if area.low is not None}
-    told = [name for name, area in known.items() if area.low is not None and area.low > 0.5]
+    curve have intervals; those of few subjects do not count."""
+    lows = {name: area.low for name, area in areas.items() if area.low is not None}
+    known = {name: low for name, low in lows.items() if areas[name].n >= FEW}
+    told = [name for name, low in known.items() if low > 0.5]
     if not known:
         return ""
     count = f"{len(told)} of {len(known)} conditions have larger errors than clean images"
     which = f": {listed(told)}" if 0 < len(told) <= 6 else ""
-    return f"By the {measure}, {count} (interval of the area above .5){which}."
+    few = len(lows) - len(known)
+    more = f" Of {few} more the subjects are too few." if few else ""
+    return f"By the {measure}, {count} (interval of the area above .5){which}.{more}"

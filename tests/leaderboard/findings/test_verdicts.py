@@ -128,3 +128,8 @@ def test_what_can_be_detected_is_named_where_it_is_little():
     many = {f"P{i}": areas["GLAZE"] for i in range(7)}
     assert detection_verdict(many, "VAE error").endswith("area above .5).")
     assert detection_verdict({"GLAZE": Summary(1, 0.9)}, "VAE error") == ""
+    few = {"SDS": areas["GLAZE"]._replace(n=5)}
+    assert detection_verdict(few, "VAE error") == ""
+    assert detection_verdict(areas | few, "VAE error").endswith(
+        "GLAZE. Of 1 more the subjects are too few."
+    )
