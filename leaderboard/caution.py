@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from impress_bench.leaderboard.layout import Layout, listed, parsed
+from impress_bench.leaderboard.layout import Layout, listed, parsed, subjects_text
 
 #: With fewer subjects than this, an interval hardly excludes anything.
 FEW = 6
@@ -25,20 +25,17 @@ def caution(cells: pd.DataFrame, layout: Layout, tasks: Iterable[str]) -> str:
     counts = {
         task: int(cells.loc[cells["task"] == task, "subject"].nunique()) for task in set(tasks)
     }
-    few = {task: count for task, count in sorted(counts.items()) if 0 < count < FEW}
-    for name in {parsed(task).name for task in few}:
-        family = {task: counts[task] for task in counts if parsed(task).name == name}
-        if len(family) > 1 and family.keys() <= few.keys():  # few on every target: named once
-            few = {task: count for task, count in few.items() if task not in family}
-            few[name] = min(family.values())
+    families: dict[str, dict[str, int]] = {}
+    for task, count in counts.items():
+        families.setdefault(parsed(task).name, {})[task] = count
+    few: dict[str, int] = {}
+    for name, family in families.items():
+        short = {task: count for task, count in family.items() if 0 < count < FEW}
+        everywhere = len(short) == len(family) > 1  # few on every target: named once
+        few |= {name: min(short.values())} if everywhere else short
     if not few:
         return ""
-    sizes = listed(
-        [
-            f"{layout.title(task)} ({count} subject{'s' * (count != 1)})"
-            for task, count in sorted(few.items())
-        ]
-    )
+    sizes = listed([f"{layout.title(task)} ({subjects_text(few[task])})" for task in sorted(few)])
     onward = layout.meta.next_preset
     advice = f"run the preset `{onward}` next" if onward else "run more subjects next"
     meaning = ONE if 1 in few.values() else SOME

@@ -166,6 +166,11 @@ def headline(metrics: list[MetricInfo]) -> MetricInfo | None:
     return next((metric for metric in known if metric.primary), known[0] if known else None)
 
 
+def subjects_text(count: int) -> str:
+    """`1 subject`, `6 subjects`."""
+    return f"{count} subject{'s' * (count != 1)}"
+
+
 def listed(names: Sequence[str]) -> str:
     """`a, b and c`."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -95,9 +95,12 @@ def entry_text(
         return entry.state + mark
     found = [value for value in (summary.mean, summary.std) if value is not None]
     text = " ± ".join(numbers(found, percent))
-    if expected is not None and summary.n != expected:
-        text += f" (n={summary.n})"
-    return text + mark
+    return text + partial_text(summary.n, expected) + mark
+
+
+def partial_text(n: int, expected: int | None) -> str:
+    """` (n=2)` where not all of the subjects that are `expected` were run; None expects nothing."""
+    return "" if expected in (None, n) else f" (n={n})"
 
 
 def interval_text(summary: Summary, percent: bool, signed: bool = True) -> str:

@@ -126,9 +126,7 @@ def _with(command: Command, options: list[Callable[[Any], Any]]) -> Command:
 def _value(name: str, text: Any) -> Any:
     from impress_bench.benchmark.spec import parse_specs, split_top_level, unquoted
 
-    if name == "isolate":
-        return bool(text)
-    if name == "device":
+    if name in ("isolate", "device"):
         return text
     try:
         if name in ("protections", "purifiers", "metrics", "tasks"):

@@ -21,7 +21,7 @@ from impress_bench.leaderboard.entries import (
     record,
 )
 from impress_bench.leaderboard.findings.holding import Survival, holding_verdict
-from impress_bench.leaderboard.findings.tables import gains
+from impress_bench.leaderboard.findings.paired import gains
 from impress_bench.leaderboard.findings.taken import marked, strongest, taken
 from impress_bench.leaderboard.findings.variants import Task, measured_task
 from impress_bench.leaderboard.layout import Layout, base, headline, target_of
@@ -31,6 +31,7 @@ from impress_bench.leaderboard.render import (
     Footnotes,
     entry_text,
     numbers,
+    partial_text,
 )
 from impress_bench.leaderboard.statistics import Summary
 
@@ -159,8 +160,8 @@ def _strongest_text(found: Task, name: str, metric: MetricInfo, layout: Layout) 
     if layout.kind(name) != "protection" or best is None:
         return ""
     n = found.entries[Key(name, best[0], metric.name)].summary.n
-    of = f" (n={n})" if n != found.subjects else ""
-    return f"{layout.title(best[0])} {numbers([best[1]], metric.percent)[0]}{of}"
+    score = numbers([best[1]], metric.percent)[0]
+    return f"{layout.title(best[0])} {score}{partial_text(n, found.subjects)}"
 
 
 def _number(value: float | None) -> str:

@@ -8,9 +8,9 @@ import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Entry, Key, collect, entry_records
-from impress_bench.leaderboard.findings.tables import primary_of
+from impress_bench.leaderboard.findings.paired import primary_of
 from impress_bench.leaderboard.findings.verdicts import purifier_verdict
-from impress_bench.leaderboard.layout import Layout, file_part
+from impress_bench.leaderboard.layout import Layout, file_part, subjects_text
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
 
 TEXT = (
@@ -50,7 +50,7 @@ def build(cells: pd.DataFrame, layout: Layout, task: str) -> Board | None:
         blocks.append(Block(metric.title, headers, rows, text, footnotes))
         records += entry_records(name, task, here, conditions, [metric])
     title = f"{layout.title(task)}: every protection, every purifier"
-    count = f"{subjects} subject{'s' * (subjects != 1)}. "
+    count = f"{subjects_text(subjects)}. "
     return Board(name, title, count + TEXT, blocks, records)
 
 

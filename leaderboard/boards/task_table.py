@@ -16,7 +16,7 @@ from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, collect, entry_records
 from impress_bench.leaderboard.findings import comparisons
 from impress_bench.leaderboard.findings.tables import protection_findings
-from impress_bench.leaderboard.layout import Layout, parsed
+from impress_bench.leaderboard.layout import Layout, parsed, subjects_text
 from impress_bench.leaderboard.paper import Reported
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text, numbers
 
@@ -139,7 +139,7 @@ def _scores(
         if _families(protected) in theirs:
             printed = [_printed(theirs.get(_families(one)), table.decimals) for one in columns]
             rows.append([f"{metric.title}, the paper {footnotes.mark(table.source)}", *printed])
-    heading = f"{layout.title(protected[0])}: {subjects} subject{'s' * (subjects != 1)}"
+    heading = f"{layout.title(protected[0])}: {subjects_text(subjects)}"
     text = protection_findings(entries, layout, columns, protected, metrics)
     return Block(heading, headers, rows, text, footnotes, protected[0])
 

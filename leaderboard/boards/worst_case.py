@@ -18,6 +18,7 @@ from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.entries import Key, Record, record, summary_of
+from impress_bench.leaderboard.findings.paired import side_of
 from impress_bench.leaderboard.findings.verdicts import survival_verdict
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, interval_text, numbers
@@ -130,8 +131,7 @@ def _block(
 
 
 def _verdict(survival: Summary) -> str:
-    if survival.n < FEW:
-        return "too few subjects" if survival.n else "unknown"
-    if survival.low is None:
-        return "unknown"
-    return "survives" if survival.low > 0 else "not shown to survive"
+    side = side_of(survival)
+    if side is None:
+        return "too few subjects" if 0 < survival.n < FEW else "unknown"
+    return "survives" if side == 1 else "not shown to survive"

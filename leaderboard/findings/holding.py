@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.findings.tables import paragraph, side_of
-from impress_bench.leaderboard.layout import listed
+from impress_bench.leaderboard.findings.paired import side_of
+from impress_bench.leaderboard.findings.tables import paragraph
+from impress_bench.leaderboard.layout import listed, subjects_text
 from impress_bench.leaderboard.render import interval_text
 from impress_bench.leaderboard.statistics import Summary, paired_difference
 
@@ -31,28 +32,29 @@ def holding_verdict(survivals: Mapping[str, Survival], purifier: str, metric: Me
     """Which protections, by title, survive a purifier, and which holds best if paired differences
     to all others show it; how sure that is, at what visibility and cost. "" if none was run after
     it for six subjects."""
-    sides = {
-        name: None if one.purified is None else side_of(one.purified)
-        for name, one in survivals.items()
-    }
+    purified = {name: one.purified for name, one in survivals.items() if one.purified is not None}
+    sides = {name: side_of(purified[name]) if name in purified else None for name in survivals}
     if all(side is None for side in sides.values()):
         return ""
-    held = sorted(
-        (name for name, side in sides.items() if side == 1),
-        key=lambda name: -_mean(survivals[name].purified),
-    )
+    held = [name for name, side in sides.items() if side == 1]
+    held.sort(key=lambda name: -(purified[name].mean or 0.0))
+    left = {name: interval_text(purified[name], metric.percent, False) for name in held}
     sentences = []
     if held:
         best, *others = held
         sole = all(_holds_better(survivals[best], survivals[other]) for other in others)
         first = ", and holds best" if others and sole else ""
         sentences.append(f"{best} is shown to survive {purifier}{first}.")
-        sentences.append(_described(survivals[best], purifier, metric))
+        sentences.append(
+            _described(survivals[best], purified[best].n, left[best], purifier, metric)
+        )
         if others:
-            told = [f"{name} ({_left(survivals[name], metric)} remain)" for name in others]
+            told = [f"{name} ({left[name]} remain)" for name in others]
             sentences.append(f"Also shown to survive: {listed(told)}.")
             if not sole:
                 sentences.append("Which of them holds best is not shown.")
+        if lost := [name for name, side in sides.items() if side in (0, -1)]:
+            sentences.append(f"Not shown to survive: {listed(lost)}.")
     else:
         sentences.append(f"No protection is shown to survive {purifier}.")
         taking = [
@@ -62,31 +64,19 @@ def holding_verdict(survivals: Mapping[str, Survival], purifier: str, metric: Me
         ]
         if taking:
             sentences.append(f"Unpurified, more than noise is taken by {listed(taking)}.")
-    for words, wanted in (("Not shown to survive", (0, -1)), ("Too few subjects", (None,))):
-        names = [name for name, side in sides.items() if side in wanted]
-        if names and (held or wanted == (None,)):
-            sentences.append(f"{words}: {listed(names)}.")
+    if few := [name for name, side in sides.items() if side is None]:
+        sentences.append(f"Too few subjects: {listed(few)}.")
     return paragraph(sentences, metric)
 
 
-def _described(one: Survival, purifier: str, metric: MetricInfo) -> str:
+def _described(one: Survival, subjects: int, left: str, purifier: str, metric: MetricInfo) -> str:
     """What is taken and what remains, over how many subjects, at what visibility and cost."""
-    assert one.purified is not None
     took = interval_text(one.plain, metric.percent, False)
     begin = f"It takes {took} more than noise, and a" if side_of(one.plain) == 1 else "A"
-    terms = [f"{one.purified.n} subjects"]
+    terms = [subjects_text(subjects)]
     terms += [f"LPIPS {one.visible}"] * bool(one.visible)
     terms += [f"{one.passes} passes per image"] * bool(one.passes)
-    return f"{begin}fter {purifier} {_left(one, metric)} remain ({', '.join(terms)})."
-
-
-def _left(one: Survival, metric: MetricInfo) -> str:
-    assert one.purified is not None
-    return interval_text(one.purified, metric.percent, False)
-
-
-def _mean(summary: Summary | None) -> float:
-    return 0.0 if summary is None or summary.mean is None else summary.mean
+    return f"{begin}fter {purifier} {left} remain ({', '.join(terms)})."
 
 
 def _holds_better(one: Survival, other: Survival) -> bool:

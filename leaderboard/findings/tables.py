@@ -8,17 +8,21 @@ it is said that there are too few.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.caution import FEW
-from impress_bench.leaderboard.entries import ABSENT, Entry, Key
-from impress_bench.leaderboard.layout import Layout, base, listed
+from impress_bench.leaderboard.entries import ABSENT, Key
+from impress_bench.leaderboard.findings.paired import (
+    Condition,
+    Entries,
+    gain,
+    primary_of,
+    side_of,
+)
+from impress_bench.leaderboard.layout import Layout, base, listed, subjects_text
 from impress_bench.leaderboard.render import interval_text, numbers
-from impress_bench.leaderboard.statistics import Summary, detectable, paired_difference
-
-Condition = tuple[str, str]
-Entries = Mapping[Key, Entry]
+from impress_bench.leaderboard.statistics import Summary, detectable
 
 
 def protection_findings(
@@ -117,46 +121,11 @@ def adaptation_findings(
     return paragraph(sentences, metric)
 
 
-def primary_of(metrics: Sequence[MetricInfo]) -> MetricInfo | None:
-    """The metric that sentences rest on, if its direction is known."""
-    known = (one for one in metrics if one.primary and one.higher_is_better is not None)
-    return next(known, None)
-
-
-def gain(entries: Entries, one: Condition, other: Condition, metric: MetricInfo) -> Summary:
-    """How much better the exploit fares in `one` than in `other`, by the metric's units."""
-    sides = [entries.get(Key(*side, metric.name), ABSENT).by_subject for side in (one, other)]
-    if not metric.higher_is_better:
-        sides.reverse()
-    return paired_difference(*sides)
-
-
-def gains(
-    entries: Entries, one: Condition, other: Condition, metric: MetricInfo
-) -> dict[str, float]:
-    """The same for each subject that both conditions have."""
-    sides = [entries.get(Key(*side, metric.name), ABSENT).by_subject for side in (one, other)]
-    sign = 1 if metric.higher_is_better else -1
-    return {
-        name: sign * (value - sides[1][name])
-        for name, value in sides[0].items()
-        if name in sides[1]
-    }
-
-
-def side_of(gain: Summary) -> int | None:
-    """1 or -1 if the interval lies beyond 0 on that side, 0 if it holds 0, None without one and
-    for too few subjects to conclude anything."""
-    if gain.low is None or gain.high is None or gain.n < FEW:
-        return None
-    return 1 if gain.low > 0 else -1 if gain.high < 0 else 0
-
-
 def too_few(entries: Entries, condition: Condition, metric: MetricInfo) -> str:
     """What is said instead of findings about a condition of few subjects; "" of enough, or none."""
     count = len(entries.get(Key(*condition, metric.name), ABSENT).by_subject)
-    subjects = "1 subject" if count == 1 else f"{count} subjects"
-    return paragraph([f"{subjects}, too few to conclude."], metric) if 0 < count < FEW else ""
+    told = f"{subjects_text(count)}, too few to conclude."
+    return paragraph([told], metric) if 0 < count < FEW else ""
 
 
 def _said(gain: Summary, metric: MetricInfo, above: str, below: str, unsure: str) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Entry, Key, differing
-from impress_bench.leaderboard.findings.tables import gain, side_of
+from impress_bench.leaderboard.findings.paired import gain, side_of
 from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.render import interval_text
+from impress_bench.leaderboard.render import interval_text, partial_text
 from impress_bench.leaderboard.statistics import Summary
 
 
@@ -68,5 +68,4 @@ def marked(summary: Summary, metric: MetricInfo, expected: int | None = None) ->
     """A difference with its interval, marked if that lies beyond 0 with subjects enough; with its
     number of subjects if that is not the one `expected`."""
     mark = " *" if side_of(summary) else ""
-    of = f" (n={summary.n})" if expected is not None and summary.n != expected else ""
-    return interval_text(summary, metric.percent) + of + mark
+    return interval_text(summary, metric.percent) + partial_text(summary.n, expected) + mark

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.caution import FEW
-from impress_bench.leaderboard.findings.tables import (
+from impress_bench.leaderboard.findings.paired import (
     Condition,
     Entries,
     gain,
-    paragraph,
     primary_of,
     side_of,
 )
+from impress_bench.leaderboard.findings.tables import paragraph
 from impress_bench.leaderboard.layout import Layout, listed
 from impress_bench.leaderboard.render import interval_text
 from impress_bench.leaderboard.statistics import Summary

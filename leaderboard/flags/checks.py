@@ -13,7 +13,7 @@ from typing import NamedTuple
 from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.entries import ABSENT, Key
 from impress_bench.leaderboard.flags.evidence import Evidence, beyond
-from impress_bench.leaderboard.layout import base, parsed
+from impress_bench.leaderboard.layout import base, parsed, subjects_text
 
 #: LPIPS above which a perturbation is plain: the largest budget that GLAZE's authors offer is .1.
 PLAIN = 0.1
@@ -32,7 +32,7 @@ class Flag(NamedTuple):
 
 def _few_subjects(seen: Evidence) -> Iterator[str]:
     few = seen.subjects < FEW
-    yield f"{seen.subjects} subject{'s' * (seen.subjects != 1)}" if few else ""
+    yield subjects_text(seen.subjects) if few else ""
 
 
 def _visible(seen: Evidence) -> Iterator[str]:

@@ -122,9 +122,9 @@ def _panel(
             if parsed(point.protection).family == name and purifier in point.scores
         )
         colour, marker = COLOURS[place % len(COLOURS)], "o" if place < len(COLOURS) else "s"
-        look: dict[str, Any] = {"color": colour, "linewidth": 1.4, "marker": marker}
-        look["markersize"] = 5
-        axes.plot([x for x, *_ in own], [y for _, y, _ in own], color=colour, linewidth=1.4)
+        line: dict[str, Any] = {"color": colour, "linewidth": 1.4}
+        look = {**line, "marker": marker, "markersize": 5}
+        axes.plot([x for x, *_ in own], [y for _, y, _ in own], **line)
         axes.plot([], [], label=layout.title(name), **look)
         for x, y, partial in own:
             mark = {"marker": "X", "markersize": 8, "markeredgecolor": "white"} if partial else {}
