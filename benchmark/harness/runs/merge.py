@@ -2,8 +2,10 @@
 
 Each part is a run narrowed by `--tasks`, `--subjects`, `--protections`, `--purifiers` or `--seeds`.
 Parts must agree in everything else that results depend on, and in every cell that two of them
-measured; only of controls, which every part runs, the first part counts. Stages that a part reused
-from another's store count in the costs of both.
+measured; only of controls, which every part runs, the first part counts. Parts without a common
+subject may have been computed on other devices and with other versions of libraries: all
+comparisons are within one subject. Stages that a part reused from another's store count in the
+costs of both.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Hashable, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -54,15 +57,29 @@ def merge(folders: Sequence[str | Path], out: str | Path) -> list[Path]:
 
 
 def _agree(parts: Sequence[Part], new: Part) -> None:
-    """Raise ConfigError for a part with other code, settings or models than the others."""
+    """Raise ConfigError for a part with other code, settings or models than the others, or with
+    another device or other libraries than one that has a subject of its."""
     for part in parts:
-        for one in part.origins:
-            for other in new.origins:
-                if unlike := difference(one, other):
-                    raise ConfigError(
-                        f"{part.folder} and {new.folder} differ in {unlike}; only parts of one"
-                        " preset, run with the same code, can be merged"
-                    )
+        shared = sorted(_subjects(part) & _subjects(new))
+        for one, other in product(part.origins, new.origins):
+            if unlike := difference(one, other, libraries=False, device=False):
+                raise ConfigError(
+                    f"{part.folder} and {new.folder} differ in {unlike}; only parts of one"
+                    " preset, run with the same code, can be merged"
+                )
+            if shared and (unlike := difference(one, other)):
+                raise ConfigError(
+                    f"{part.folder} and {new.folder} differ in {unlike}, and both have"
+                    f" {', '.join(shared[0])}; what is compared within a subject must be computed"
+                    " on one device with the same libraries: narrow one part with --subjects"
+                )
+
+
+def _subjects(part: Part) -> set[tuple[str, str]]:
+    """Task and name of each subject of which a part has a result."""
+    cells = part.frames.cells
+    cells = cells[cells["state"] != State.MISSING]
+    return set(zip(cells["task"], cells["subject"], strict=True))
 
 
 def _uncovered(parts: Sequence[Part]) -> list[Part]:

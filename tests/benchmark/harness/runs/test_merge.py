@@ -168,8 +168,25 @@ def test_unlike_settings_and_code_are_refused(bench):
         merge([one, third], bench.tmp_path / "merged")
 
 
+def test_other_machines_compute_other_subjects_not_the_same(bench):
+    """Comparisons are within one subject: another device or torch may alter it as a whole alone."""
+    ada, ben = (bench.run(name, subjects=[name]).out for name in ("ada", "ben"))
+    document = json.loads((ben / "provenance.json").read_bytes())
+    document["device"] = document["preset"]["device"] = "cuda"
+    document["packages"]["torch"] = "2.0"
+    document["components"]["protection shift"]["libraries"]["numpy"] = "0.1"
+    (ben / "provenance.json").write_text(json.dumps(document))
+    merge([ada, ben], bench.tmp_path / "merged")
+    cells = pd.read_parquet(bench.tmp_path / "merged" / "cells.parquet")
+    assert set(cells["subject"]) == {"ada", "ben"}
+    assert set(cells["state"]) == {"done"}
+    again = bench.run("again", subjects=["ben"]).out
+    with pytest.raises(ConfigError, match=r"device: .*and both have copying, ben;.* --subjects"):
+        merge([ben, again], bench.tmp_path / "refused")
+
+
 def test_versions_of_libraries_differ_where_they_are_asked_for(bench):
-    """Submissions come from other machines; parts of one run must agree."""
+    """Submissions come from other machines; what is compared within a subject must agree."""
     part = bench.run("one", protections=["shift+halved"]).out
     one = json.loads((part / "provenance.json").read_bytes())
     other = deepcopy(one)

@@ -7,7 +7,7 @@ from impress_bench.benchmark.harness.runs.pages import run_lines
 ORIGIN = {
     "started": "2026-11-27T06:00:00+00:00",
     "git": {"commit": "0123456789abcdef", "dirty": False},
-    "packages": {"impress-bench": "0.1.0"},
+    "packages": {"impress-bench": "0.1.0", "torch": "2.14.1"},
     "hardware": {"cores": 2},
     "preset": {"name": "paper"},
     "models": {"target": {"name": "atelier", "digest": "fedcba9876543210"}},
@@ -15,6 +15,7 @@ ORIGIN = {
 LATER = ORIGIN | {
     "started": "2026-12-02T06:00:00+00:00",
     "git": {"commit": "9999999999999999", "dirty": True},
+    "packages": {"impress-bench": "0.1.0", "torch": "2.11.0"},
     "hardware": {"gpu": "2 x NVIDIA H100"},
 }
 
@@ -26,7 +27,13 @@ LATER = ORIGIN | {
         (
             [LATER, ORIGIN, LATER],
             "Preset `paper`, impress-bench 0.1.0, commit 999999999999 with uncommitted changes,"
-            " commit 0123456789ab, begun on 2026-11-27 and 2026-12-02, GPU 2 x NVIDIA H100",
+            " commit 0123456789ab, begun on 2026-11-27 and 2026-12-02,"
+            " GPU 2 x NVIDIA H100 for some of the subjects, torch 2.11.0 and 2.14.1",
+        ),
+        (
+            [LATER],
+            "Preset `paper`, impress-bench 0.1.0, commit 999999999999 with uncommitted changes,"
+            " begun on 2026-12-02, GPU 2 x NVIDIA H100",
         ),
         (
             [{key: value for key, value in ORIGIN.items() if key != "hardware"} | {"git": None}],
