@@ -35,12 +35,13 @@ class Tried(NamedTuple):
 
 
 class Auto(Purifier):
-    """The first of `members` whose images satisfy the stopping rule; one choice per subject.
+    """Tries purifiers in order of cost until images match their reconstruction and look as before.
 
-    If none does, the most consistent of those that stay near the published images; `none`, the
-    first of them, always stays near. Each member gets the generator as it was handed in, so that
-    its images are those of its own row. A member that does not apply (an upscaler that was not
-    named) is left out.
+    They are its `members`; `stopping_rule` is exact about both conditions. One choice per
+    subject. If none satisfies the rule, the most consistent of those that stay near the published
+    images is kept; `none`, the first of them, always stays near. Each member gets the generator as
+    it was handed in, so that its images are those of its own row. A member that does not apply (an
+    upscaler that was not named) is left out.
 
     The cost is at most that of all members, and for the rule one VAE round trip and one LPIPS per
     member and image. The first call for a surrogate in a process also takes 25 paintings through it

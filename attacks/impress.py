@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Impress(Purifier):
-    """Optimises consistency under reconstruction near the protected image; Algorithm 1.
+    """Optimises an image to match its own reconstruction, near the protected one; Algorithm 1.
 
     Defaults are those of the GLAZE experiment at 512 px (Appendix B; sigma and eps from the
     released code). PhotoGuard's are steps=1000, lr=0.005, alpha=0.01, sigma=0.05.

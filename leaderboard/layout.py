@@ -16,7 +16,7 @@ from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.benchmark.spec import Spec, parse_spec
 from impress_bench.leaderboard.meta import BoardMeta, Roles
-from impress_bench.leaderboard.schema import CONTROL, is_control
+from impress_bench.leaderboard.schema import CONTROL, control, is_control
 
 Kind = Literal["clean", "noise", "protection", "control"]
 #: The order in which kinds of rows are shown.
@@ -126,6 +126,25 @@ class Layout:
             return ""
         where = f", in the {within}" * (within != "image")
         return f"{self.title(base(name))} as visible as {self.title(str(named))}{where}"
+
+    def about(self, kind: str, name: str) -> list[str]:
+        """A sentence for each plugin in the spec of a protection or a purifier, behind its title;
+        none for plugins that are not known here."""
+        told: dict[str, str | None] = {}
+        for link in parsed(name).links:
+            told[link.name] = self.meta.about.get(f"{kind} {link.name}")
+            for part in link.adaptations:
+                told[part.name] = self.meta.about.get(f"adaptation {part.name}")
+        return [f"{self.title(part)}: {text}" for part, text in told.items() if text]
+
+    def meaning(self, task: str, metric: MetricInfo) -> str:
+        """Between which controls a metric of a task is scaled; "" for one that is measured."""
+        if (scale := metric.scale) is None:
+            return ""
+        of = next((one.title for one in self.declared(task) if one.name == scale.of), scale.of)
+        ends = [self.title(control(name)) for name in (scale.zero, scale.one)]
+        root = "the root of " * scale.squared
+        return f"{metric.title}: {root}{of}, scaled so that 0 is “{ends[0]}” and 1 “{ends[1]}”."
 
     def measure_title(self, measure: str) -> str:
         """What a reader sees of an inspected measure, or of a distance."""

@@ -80,6 +80,8 @@ class BoardMeta(BaseModel):
     boards: list[str] | None = None
     #: What readers see, by registered name or by the name of a control.
     titles: dict[str, str] = {}
+    #: One sentence per plugin, by kind and registered name: `purifier auto`.
+    about: dict[str, str] = {}
     roles: Roles = Roles()
     #: Forward and backward passes through networks per image, by spec of a protection or purifier.
     passes: dict[str, float] = {}

@@ -18,8 +18,9 @@ NAME = "metric face-identity"
 
 
 class FaceIdentity(Metric):
-    """The cosine of ArcFace embeddings (Deng et al. 2019) of the largest face in an edit and in the
-    photo it was made of; 0, that of strangers, where the edit shows no face.
+    """The cosine of ArcFace embeddings of the largest face in an edit and in the original photo.
+
+    ArcFace is by Deng et al. 2019. 0, as for strangers, where the edit shows no face.
 
     Needs the extra `[faces]` and insightface's weights, which are for research that is not
     commercial; nothing is fetched here.

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 
 class ClipScore(Encoded, Metric):
-    """CLIP score (Hessel et al. 2021) as torchmetrics has it: 100 max(cosine, 0) of an image and
-    the text that it was to show."""
+    """CLIP score (Hessel et al. 2021): 100 max(cosine, 0) of an image and the text it was to show.
+
+    As torchmetrics has it."""
 
     title: ClassVar[str] = "CLIP score"
     higher_is_better: ClassVar[bool] = True
@@ -32,8 +33,9 @@ class ClipScore(Encoded, Metric):
 
 
 class DirectionalSimilarity(Encoded, Metric):
-    """The cosine of the change of an image to the change of its text (Gal et al. 2022; Brooks et
-    al. 2023), from the original to the edit, both of unit embeddings. 0 where either is none."""
+    """The cosine of an edit's change of the image to its change of the text.
+
+    Both of unit embeddings (Gal et al. 2022; Brooks et al. 2023). 0 where either is none."""
 
     title: ClassVar[str] = "Directional similarity"
     higher_is_better: ClassVar[bool] = True

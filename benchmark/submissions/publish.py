@@ -18,7 +18,7 @@ import pandas as pd
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.plugins.component import OURS
 from impress_bench.benchmark.harness.runs.folder import Part, difference, read_part
-from impress_bench.benchmark.harness.runs.pages import about_plugins, run_lines, source_of
+from impress_bench.benchmark.harness.runs.pages import run_lines, source_of
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
 from impress_bench.benchmark.harness.storage.keys import canonical_json, sha256
 from impress_bench.benchmark.submissions import cells as cells_form
@@ -78,9 +78,6 @@ def publish(
             )
     sections, written = [], []
     sources: list[Source] = []
-    about = about_plugins() if html is not None else {}
-    about |= {f"{one.submission.kind} {one.submission.name}": _said(one.submission)
-              for one in (*sent, *claims)}  # fmt: skip
     for part in parts:
         here = [one for one in sent if not difference(part.origins[0], one.origin, False)]
         sent = [one for one in sent if one not in here]
@@ -98,12 +95,12 @@ def publish(
         if html is not None:
             frames = part.frames._replace(cells=cells, protections=distances)
             together = replace(part, frames=frames, meta=meta)
-            source = source_of(together, _page_name(part.folder.name), about)
+            source = source_of(together, _page_name(part.folder.name))
             sources.append(replace(source, facts=facts))
     for group, claimed in [(one, False) for one in _alike(sent)] + [
         (one, True) for one in _alike(claims)
     ]:
-        section, source = _apart(group, claimed, about)
+        section, source = _apart(group, claimed)
         sections.append(section)
         sources.append(source)
     make_folder(page.parent, "--out")
@@ -143,7 +140,7 @@ def _alike(sent: Sequence[Sent]) -> list[list[Sent]]:
     return groups
 
 
-def _apart(sent: Sequence[Sent], claimed: bool, about: Mapping[str, str]) -> tuple[Section, Source]:
+def _apart(sent: Sequence[Sent], claimed: bool) -> tuple[Section, Source]:
     """A section, and a page, of submissions without published results of ours."""
     nothing = pd.DataFrame()
     cells, distances, meta = _together(nothing, nothing, sent[0].meta, sent)
@@ -154,9 +151,7 @@ def _apart(sent: Sequence[Sent], claimed: bool, about: Mapping[str, str]) -> tup
         facts = [_caution(sent[0]), *facts, *_identities(sent[0].origin)]
     boards = build_boards(cells, distances, nothing, meta)
     name = _page_name(f"{'claimed' if claimed else 'sent'}-{sent[0].submission.name}")
-    source = Source(
-        name, cells, distances, nothing, None, meta, facts, [sent[0].origin], about=about
-    )
+    source = Source(name, cells, distances, nothing, None, meta, facts, [sent[0].origin])
     return Section(facts, boards, Layout(meta), ""), source
 
 
@@ -206,7 +201,10 @@ def _together(
     distances = pd.concat([distances, *[one.distances for one in sent]], ignore_index=True)
     # A plugin's own title could be that of another row.
     names = {one.submission.name: one.submission.name for one in sent}
-    ordered: dict[str, Any] = {"titles": {**meta.titles, **names}}
+    about = {f"{one.submission.kind} {one.submission.name}": _said(one.submission) for one in sent}
+    ordered: dict[str, Any] = {
+        "titles": {**meta.titles, **names}, "about": {**meta.about, **about},
+    }  # fmt: skip
     for field, column in (("protections", "protection"), ("purifiers", "purifier")):
         new = [name for one in sent for name in one.cells[column] if name]
         ordered[field] = list(dict.fromkeys([*getattr(meta, field), *new]))

@@ -75,6 +75,8 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
         footnotes, rows = Footnotes(), []
         none, purifier = layout.roles.no_purifier, _headline_purifier(found.entries, layout)
         conditions = [none] if purifier == "" else [none, purifier]
+        headlines += [layout.title(base(purifier))] * bool(purifier)
+        headers = _headers(found, purifier, metric, shown, layout, footnotes)
         survivals: dict[str, Survival] = {}
         for name in shown:
             row, survival, told = _row(found, name, conditions, visible, metric, layout, footnotes)
@@ -82,11 +84,6 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
             records += told
             if survival is not None:
                 survivals[layout.title(name)] = survival
-        survives = []
-        if purifier:
-            survives = [f"Survives {layout.title(purifier)}"]
-            headlines.append(layout.title(base(purifier)))
-        headers = ["", "Visible", metric.title, "Takes", *survives, "Strongest purifier", "Passes"]
         unit = f" in {metric.unit}" if metric.unit and not metric.percent else ""
         heading = f"{layout.title(task)}: {metric.title}{unit}, {_direction(metric)}"
         text = holding_verdict(survivals, layout.title(purifier), metric)
@@ -96,6 +93,27 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
     survived = " or ".join(dict.fromkeys(headlines))
     text = TEXT.format(survives=SURVIVES.format(purifier=survived) if survived else "")
     return Board(NAME, "At a glance", text, blocks, records) if blocks else None
+
+
+def _headers(
+    found: Task,
+    purifier: str,
+    metric: MetricInfo,
+    shown: list[str],
+    layout: Layout,
+    footnotes: Footnotes,
+) -> list[str]:
+    """The heads of the columns, with notes on what the metric and each purifier named there are."""
+    best = [strongest(found.entries, name, metric, layout) for name in shown
+            if layout.kind(name) == "protection"]  # fmt: skip
+    others = [one[0] for one in best if one is not None and one[0] != purifier]
+    about = {one: " ".join(layout.about("purifier", one)) for one in (purifier, *others)}
+    told = " ".join(dict.fromkeys(filter(None, map(about.get, others))))
+    notes = {"": "", "Visible": "", metric.title: layout.meaning(found.name, metric), "Takes": ""}
+    if purifier:
+        notes[f"Survives {layout.title(purifier)}"] = about[purifier]
+    notes |= {"Strongest purifier": told, "Passes": ""}
+    return [f"{head} {footnotes.mark(text)}" if text else head for head, text in notes.items()]
 
 
 def _row(

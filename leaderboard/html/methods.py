@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from impress_bench.leaderboard.layout import Layout, parsed
+from impress_bench.leaderboard.layout import Layout
 
 #: How costs.json names the stages of both kinds.
 STAGES = {"protection": "protect: protection ", "purifier": "purify: purifier "}
@@ -28,34 +28,24 @@ def methods(
     purifiers: Sequence[str],
     layout: Layout,
     costs: Mapping[str, Any],
-    about: Mapping[str, str],
 ) -> list[Method]:
     """The methods of a run, in the order of display; controls are none.
 
     Parameters:
         protections, purifiers: Specs.
-        layout: Titles, and passes per image.
+        layout: Titles, passes per image, and what each plugin is.
         costs: By component, as costs.json has them.
-        about: One sentence per plugin, by kind and registered name.
     """
     kinds: list[tuple[Literal["protection", "purifier"], Sequence[str]]] = [
         ("protection", [name for name in protections if layout.kind(name) != "control"]),
         ("purifier", purifiers),
     ]
     return [
-        Method(kind, name, layout.title(name), _about(kind, name, about), *_costs(
+        Method(kind, name, layout.title(name), layout.about(kind, name), *_costs(
             layout.meta.passes.get(name), costs.get(STAGES[kind] + name, {})))
         for kind, names in kinds
         for name in names
     ]  # fmt: skip
-
-
-def _about(kind: str, name: str, about: Mapping[str, str]) -> list[str]:
-    labels = []
-    for link in parsed(name).links:
-        labels.append((f"{kind} {link.name}", link.name))
-        labels += [(f"adaptation {one.name}", one.name) for one in link.adaptations]
-    return [f"{short}: {about[label]}" for label, short in labels if about.get(label)]
 
 
 def _costs(passes: float | None, cost: Mapping[str, Any]) -> tuple[str, str, str]:

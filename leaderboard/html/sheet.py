@@ -40,7 +40,6 @@ class Source:
         origins: The provenance of its runs.
         folder: Where `figures/` and `provenance.json` lie; None if nowhere.
         costs: By component, as costs.json has them.
-        about: One sentence per plugin, by kind and registered name: `protection glaze`.
         pictures: Single pictures that the caller wrote into the folder of the page.
     """
 
@@ -54,7 +53,6 @@ class Source:
     origins: Sequence[Mapping[str, Any]] = ()
     folder: Path | None = None
     costs: Mapping[str, Any] = field(default_factory=dict)
-    about: Mapping[str, str] = field(default_factory=dict)
     pictures: Sequence[Picture] = ()
 
 
@@ -108,7 +106,7 @@ def sheet_of(source: Source) -> Sheet:
     shown = page_boards(boards, by_title({name: layout.title(name) for name in protections}))
     figures = None if source.folder is None else source.folder / "figures"
     pictures = strips(source.meta.figures, figures, subjects)
-    told = methods(protections, purifiers, layout, source.costs, source.about)
+    told = methods(protections, purifiers, layout, source.costs)
     data = {
         "name": source.name,
         "tasks": [_task_data(task) for task in tasks],

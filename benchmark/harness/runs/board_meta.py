@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from impress_bench.benchmark.contract import PluginError, PluginHooks, hooks
 from impress_bench.benchmark.errors import ConfigError, unknown
 from impress_bench.benchmark.harness.planning.plan import Plan
-from impress_bench.benchmark.harness.plugins.component import OURS, load_target, readable
+from impress_bench.benchmark.harness.plugins.component import OURS, Component, load_target, readable
+from impress_bench.benchmark.harness.plugins.listing import list_components
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.stages.inspect import MEASURES
 from impress_bench.benchmark.spec import parse_spec
@@ -42,6 +43,9 @@ def board_meta(plan: Plan) -> BoardMeta:
         "paper": preset.paper,
         **preset.display,
         "titles": {**_titles(plan), **preset.display.get("titles", {})},
+        "about": about_plugins(
+            named for one in _components(plan) for named in _names(f"{one.kind} {one.label}")
+        ),
     }
     try:
         return BoardMeta.of(fields)
@@ -59,27 +63,45 @@ def board_meta(plan: Plan) -> BoardMeta:
 def read_meta(document: Mapping[str, Any]) -> BoardMeta:
     """What a run's provenance.json holds for boards.
 
-    Results that were stored without titles get those that this version's plugins have, by the
-    names of the components in the provenance. Raises KeyError or ValueError for other documents.
+    Results that were stored without titles, or without what each plugin is, get what this version's
+    plugins have, by the names of the components in the provenance. Raises KeyError or ValueError
+    for other documents.
     """
     fields = dict(document["boards"])
+    origins = document.get("parts", [document])
     if "titles" not in fields:
-        fields |= _shown_now(document.get("parts", [document]))
+        fields |= _shown_now(_ours(origins))
+    if "about" not in fields:
+        fields["about"] = about_plugins(_ours(origins))
     return BoardMeta.of(fields)
 
 
-def _shown_now(origins: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Titles and inspections as this package's plugins of the same names declare them now."""
-    registry = Registry()
-    titles: dict[str, str] = {}
-    inspections = list(MEASURES)
-    named = {
+def _ours(origins: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """Kind and registered name of this package's plugins that were run."""
+    return {
         one
         for origin in origins
         for label, stored in origin["components"].items()
         if stored["distribution"] == OURS
-        for one in _names(label)
+        for one in _names(_without_task(label, origin["preset"]["tasks"]))
     }
+
+
+def about_plugins(named: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """One sentence per installed plugin of these kinds and registered names."""
+    wanted = set(named)
+    return {
+        f"{one.kind} {one.name}": one.summary
+        for one in list_components(Registry())
+        if (one.kind, one.name) in wanted and one.summary
+    }
+
+
+def _shown_now(named: set[tuple[str, str]]) -> dict[str, Any]:
+    """Titles and inspections as this package's plugins of the same names declare them now."""
+    registry = Registry()
+    titles: dict[str, str] = {}
+    inspections = list(MEASURES)
     for kind, name in sorted(named):
         titles[name] = readable(name)
         try:
@@ -99,14 +121,23 @@ def _titles(plan: Plan) -> dict[str, str]:
     titles: dict[str, str] = {}
     for planned in plan.tasks:
         titles |= planned.component.titles() | _control_titles(planned.task)
-    components = {id(part): part for stage in plan.stages.values() for part in stage.plugins}
-    for component in components.values():
+    for component in _components(plan):
         titles |= component.titles()
     return dict(sorted(titles.items()))
 
 
+def _components(plan: Plan) -> Iterable[Component]:
+    """The plugins of all stages, each once."""
+    return {id(part): part for stage in plan.stages.values() for part in stage.plugins}.values()
+
+
 def _control_titles(task: Any) -> dict[str, str]:
     return {control(name): title for name, title in task.controls.items()}
+
+
+def _without_task(label: str, tasks: Iterable[str]) -> str:
+    """`purifier impress` of `purifier impress in style-mimicry`: it has its own settings there."""
+    return min((label.removesuffix(f" in {task}") for task in tasks), key=len)
 
 
 def _names(label: str) -> Iterator[tuple[str, str]]:

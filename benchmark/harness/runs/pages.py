@@ -1,5 +1,5 @@
-"""What a page shows of a folder of results, besides its tables: facts, costs, what plugins are, and
-single pictures from the store."""
+"""What a page shows of a folder of results, besides its tables: facts, costs, and single pictures
+from the store."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.planning.plan import Cell, Plan
 from impress_bench.benchmark.harness.planning.planner import plan_run
 from impress_bench.benchmark.harness.plugins.component import OURS
-from impress_bench.benchmark.harness.plugins.listing import list_components
-from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.runs.folder import Part
 from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.atomic_files import write_atomically
@@ -28,21 +26,14 @@ from impress_bench.leaderboard.html.pictures import Picture
 BUDGET = 8 * 2**20
 
 
-def source_of(
-    part: Part, name: str, about: Mapping[str, str], pictures: Sequence[Picture] = ()
-) -> Source:
-    """A folder of results as a page is written from it. `about` is `about_plugins`."""
+def source_of(part: Part, name: str, pictures: Sequence[Picture] = ()) -> Source:
+    """A folder of results as a page is written from it."""
     frames = part.frames
     return Source(
         name, frames.cells, frames.protections, frames.inspections, frames.notes, part.meta,
-        run_lines(part.origins), part.origins, part.folder, stored_costs(part.folder), about,
+        run_lines(part.origins), part.origins, part.folder, stored_costs(part.folder),
         pictures,
     )  # fmt: skip
-
-
-def about_plugins() -> dict[str, str]:
-    """One sentence per installed plugin, by kind and registered name: `protection glaze`."""
-    return {f"{one.kind} {one.name}": one.summary for one in list_components(Registry())}
 
 
 def run_lines(origins: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -16,7 +16,7 @@ from impress_bench.benchmark.harness.execution.workers import default_workers
 from impress_bench.benchmark.harness.planning.planner import plan_run
 from impress_bench.benchmark.harness.runs.board_meta import board_meta
 from impress_bench.benchmark.harness.runs.folder import read_part
-from impress_bench.benchmark.harness.runs.pages import about_plugins, source_of, write_pictures
+from impress_bench.benchmark.harness.runs.pages import source_of, write_pictures
 from impress_bench.benchmark.harness.runs.strips import write_figures
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder
 from impress_bench.benchmark.harness.storage.store import Store, default_root
@@ -79,7 +79,7 @@ def write_page(
             raise ConfigError(f"--store: {folder} is merged from several runs; name one of those")
         root = make_folder(Path(store), "--store")
         pictures = write_pictures(part, root, target, name, notify)
-    return write_site([source_of(part, name, about_plugins(), pictures)], target)
+    return write_site([source_of(part, name, pictures)], target)
 
 
 def redraw(

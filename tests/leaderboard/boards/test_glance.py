@@ -2,7 +2,7 @@
 
 import pytest
 
-from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.benchmark.metric import MetricInfo, Scale
 from impress_bench.leaderboard.boards.glance import build
 from impress_bench.leaderboard.layout import Layout, headline
 from impress_bench.leaderboard.meta import BoardMeta
@@ -68,6 +68,25 @@ def test_the_headline_purifier_is_a_role_and_the_reference_one_where_it_was_not_
     assert without.blocks[0].headers[4] == "Survives IMPRESS [steps=9]"
     assert without.blocks[0].rows[2][4] == "+0.000 [-0.115, +0.115]"
     assert "Survives IMPRESS: the same difference when IMPRESS" in without.text
+
+
+def test_notes_say_what_the_score_and_the_purifiers_named_are():
+    scale = Scale("other", "untrained", "own", higher_is_better=False, squared=True)
+    score = MetricInfo("score", "Score", True, primary=True, scale=scale)
+    about = {"purifier auto": "Tries several.", "purifier impress": "Descends.",
+             "protection glaze": "Not asked for."}  # fmt: skip
+    titles = {"auto": "Auto", "control:own": "The artist's own works"}
+    auto = {("random-noise", "auto"): BASE, ("glaze", "auto"): BASE}
+    (block,) = board(
+        ROWS | auto, score, roles={"headline": "auto"}, titles=titles, about=about
+    ).blocks
+    assert block.headers[2:6] == ["Score [1]", "Takes", "Survives Auto [2]",
+                                  "Strongest purifier [3]"]  # fmt: skip
+    assert block.footnotes.texts == [
+        "Score: the root of Other, scaled so that 0 is “Untrained” and 1 “The artist's own works”.",
+        "Auto: Tries several.",
+        "impress: Descends.",
+    ]
 
 
 def test_the_clean_images_that_others_are_compared_with_are_no_gap():

@@ -65,12 +65,12 @@ def source(
     cells = pd.concat([cells, more], ignore_index=True)
     seen = pd.concat([protections, protections.assign(protection="mist", lpips=0.09)])
     meta |= {"passes": {"glaze": 438.0, "mist": 903.0}}
+    meta |= {"about": {"protection glaze": "Style cloak by feature distance."}}
     origin = {"components": {"protection glaze": {"source": "ca46937a", "parameters": {"p": 0.1}}},
               "packages": {"torch": "2.9"}, "preset": {"name": "mini"}, "seeds": [0]}  # fmt: skip
     return Source(
         "mini", cells, seen, inspections, None, BoardMeta.of(meta), ["Preset `mini`"], [origin],
         costs={"protect: protection glaze": {"stages": 2, "seconds": 5.0, "peak_bytes": 2**20}},
-        about={"protection glaze": "Style cloak by feature distance."},
     )  # fmt: skip
 
 

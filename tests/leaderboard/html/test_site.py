@@ -130,13 +130,13 @@ def test_what_strangers_write_is_text(source: Any, page_of: Any) -> None:
     cells.loc[cells["protection"] == "mist", "protection"] = EVIL
     cells.loc[cells["subject"] == "artist-2", "subject"] = ENDING
     told = {EVIL: f"{EVIL} {ENDING}", "glaze": EVIL, "style-mimicry": f"Style {EVIL}"}
-    meta = source.meta.model_copy(
-        update={"title": ENDING, "model": EVIL, "titles": {**source.meta.titles, **told}}
-    )
+    about = {"protection glaze": ENDING, "purifier impress": ENDING}
+    update = {"title": ENDING, "model": EVIL, "titles": {**source.meta.titles, **told}}
+    meta = source.meta.model_copy(update={**update, "about": about})
     origin = {**source.origins[0], "python": ENDING, "git": {"commit": EVIL}}
     evil = replace(
         source, cells=cells, meta=meta, facts=[f"`{ENDING}` {EVIL} [x](javascript:boom())"],
-        origins=[origin], about={"protection glaze": ENDING},
+        origins=[origin],
     )  # fmt: skip
     before, after = page_of(source), page_of(evil)
     assert "boom()" in after.text
@@ -203,7 +203,7 @@ def luminance(colour: str) -> float:
 def test_methods_settings_and_the_command_that_measures_again(source: Any, page_of: Any) -> None:
     page = page_of(source)
     row = next(row for row in page.tables["methods-0"] if row[0] == "GLAZE")
-    assert row == ["GLAZE", "protection", "glaze: Style cloak by feature distance.", "glaze",
+    assert row == ["GLAZE", "protection", "GLAZE: Style cloak by feature distance.", "glaze",
                    "438", "2.50", "1"]  # fmt: skip
     mist = next(row for row in page.tables["methods-0"] if row[0] == "mist")
     assert mist[4:] == ["903", "", ""]

@@ -4,6 +4,7 @@ import pytest
 
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.plugins.component import OURS
 from impress_bench.benchmark.harness.plugins.listing import list_components
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.spec import parse_spec
@@ -115,3 +116,10 @@ def test_memo_spares_the_import_and_knows_the_source(site, tmp_path):
     source = site / "fake_plugins.py"
     source.write_text(source.read_text().replace('match: str = "shift"', 'match: str = "clean"'))
     assert resolve(Registry(tmp_path / "memo"), "matched").requires == ("clean",)
+
+
+def test_what_boards_say_of_our_plugins_is_a_sentence():
+    """The first line of the docstring stands alone there."""
+    ours = [one for one in list_components(Registry()) if one.distribution == OURS]
+    assert len(ours) > 50
+    assert [one.name for one in ours if not one.summary.endswith(".")] == []

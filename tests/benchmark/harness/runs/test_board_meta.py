@@ -50,5 +50,7 @@ def test_results_without_titles_get_those_of_todays_plugins():
     }  # fmt: skip
     assert {name: meta.titles[name] for name in expected} == expected
     assert "theirs" not in meta.titles
+    assert meta.about["purifier jpeg"].startswith("Compresses")
+    assert not {"protection theirs", "protection gone"} & set(meta.about)
     assert "own-style" in {measure.name for measure in meta.inspections}
     assert read_meta({"boards": meta.stored()}) == meta
