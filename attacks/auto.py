@@ -35,7 +35,7 @@ class Tried(NamedTuple):
 
 
 class Auto(Purifier):
-    """Tries purifiers in order of cost until images match their reconstruction and look as before.
+    """Tries purifiers in order of cost until images match their reconstruction, hardly changed.
 
     They are its `members`; `stopping_rule` is exact about both conditions. One choice per
     subject. If none satisfies the rule, the most consistent of those that stay near the published

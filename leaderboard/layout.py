@@ -144,7 +144,10 @@ class Layout:
         of = next((one.title for one in self.declared(task) if one.name == scale.of), scale.of)
         ends = [self.title(control(name)) for name in (scale.zero, scale.one)]
         root = "the root of " * scale.squared
-        return f"{metric.title}: {root}{of}, scaled so that 0 is “{ends[0]}” and 1 “{ends[1]}”."
+        return (
+            f"{metric.title}: {root}{of}, scaled so that the control “{ends[0]}” has 0 and "
+            f"“{ends[1]}” 1; below 0 the exploit fares worse than the former."
+        )
 
     def measure_title(self, measure: str) -> str:
         """What a reader sees of an inspected measure, or of a distance."""

@@ -151,11 +151,13 @@ def as_csv(board: Board) -> str:
 
 
 def latex(board: Board) -> str:
-    """The grids of the board as LaTeX tables that need the package booktabs."""
-    grids = [
-        f"% {block.heading}\n{_grid(block.headers, block.rows, 'latex_booktabs')}"
-        for block in board.blocks
-    ]
+    """The grids of the board as LaTeX tables that need the package booktabs; footnotes are
+    comments."""
+    grids = []
+    for block in board.blocks:
+        notes = [f"% [{i}] {text}" for i, text in enumerate(block.footnotes.texts, 1)]
+        grid = _grid(block.headers, block.rows, "latex_booktabs")
+        grids.append("\n".join([f"% {block.heading}", grid, *notes]))
     return "\n\n".join(grids) + "\n"
 
 
@@ -206,8 +208,9 @@ def write_bytes(path: Path, data: bytes) -> Path:
 
 
 def _escaped(text: str) -> str:
-    """Names and reasons come from third parties: they may break no column and open no tag."""
-    return text.replace("|", r"\|").replace("<", "&lt;")
+    """Names and reasons come from third parties: they may break no column, open no tag and hold no
+    link."""
+    return text.replace("|", r"\|").replace("<", "&lt;").replace("](", r"]\(")
 
 
 def _grid(headers: Sequence[str], rows: Sequence[Sequence[str]], form: str) -> str:

@@ -13,7 +13,7 @@ from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.planning.plan import Plan, PlannedTask
 from impress_bench.benchmark.harness.planning.planner import make_plan
 from impress_bench.benchmark.harness.plugins.registry import Registry
-from impress_bench.benchmark.harness.runs.board_meta import board_meta
+from impress_bench.benchmark.harness.runs.board_meta import about_listed, board_meta
 from impress_bench.benchmark.tasks.base import Range
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.schema import control
@@ -90,7 +90,7 @@ def offered(name: str) -> Offered:
         meta = board_meta(plan)
     except PluginError:
         meta = BoardMeta(title=preset.title, preset=name)
-    return Offered(preset, tasks, meta)
+    return Offered(preset, tasks, meta.model_copy(update={"about": about_listed(preset)}))
 
 
 def _metrics(task: PlannedTask) -> tuple[str, ...] | None:

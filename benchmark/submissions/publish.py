@@ -7,7 +7,7 @@ stands apart, under a heading that says so: no claim ever shares a table with a 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -79,7 +79,7 @@ def publish(
     sections, written = [], []
     sources: list[Source] = []
     for part in parts:
-        here = [one for one in sent if not difference(part.origins[0], one.origin, False)]
+        here = [one for one in sent if not any(_apart_from(one, part))]
         sent = [one for one in sent if one not in here]
         cells, distances, meta = _together(
             part.frames.cells, part.frames.protections, part.meta, here
@@ -110,6 +110,11 @@ def publish(
         write_site(_named_apart(sources), make_folder(html, "--html"))
         written.append(html / "index.html")
     return written
+
+
+def _apart_from(sent: Sent, part: Part) -> Iterator[str]:
+    """In what each run of published results differs from a submission's; "" where in nothing."""
+    return (difference(origin, sent.origin, libraries=False) for origin in part.origins)
 
 
 def _page_name(name: str) -> str:

@@ -40,17 +40,19 @@ TEXT = (
     "What a protection takes from the exploit, which imitates a style or edits a photo. Visible: "
     "LPIPS to the clean image, 0 for none. Takes: how much better the exploit fares against noise "
     "than against the protection, with a 95 % interval over paired subjects; above 0 it protects. "
-    "The noise is as visible as the protection, or as the one that it adapts or varies. "
-    "{survives}Strongest purifier: the one with the best mean for the exploit, picked after the "
-    "run, and that mean. Passes: forward and backward passes through networks that protecting one "
+    "The noise is as visible as the protection; for one that is adapted or has other settings, as "
+    "visible as the plain one. {survives}Strongest purifier: the one with the best mean for the "
+    "exploit, picked after the run, and that mean; what it leaves of a protection is on the board "
+    "of the worst case. Passes: forward and backward passes through networks that protecting one "
     "image costs. * marks intervals that lie beyond 0 with six subjects or more, not corrected for "
-    "the number of rows. n: subjects, where not all were run; the difference is over these alone. "
-    "A dot: no value, as for the edit of the clean photo, which other edits are compared with."
+    "the number of rows, and neither are the sentences below. n: subjects, where not all were run; "
+    "the difference is over these alone. A dot: no value, as for the edit of the clean photo, "
+    "which other edits are compared with. Blank: not for this row, which is clean or noise."
 )
 SURVIVES = (
     "Survives {purifier}: the same difference when {purifier} has purified both the protected and "
-    "the noisy images; the preset names this purifier, whatever its scores. Where the interval "
-    "holds 0, nothing is shown to be left. "
+    "the noisy images; the preset names this purifier, it is not picked by its scores. Where the "
+    "interval holds 0, nothing is shown to be left. "
 )
 
 
@@ -106,14 +108,13 @@ def _headers(
     """The heads of the columns, with notes on what the metric and each purifier named there are."""
     best = [strongest(found.entries, name, metric, layout) for name in shown
             if layout.kind(name) == "protection"]  # fmt: skip
-    others = [one[0] for one in best if one is not None and one[0] != purifier]
-    about = {one: " ".join(layout.about("purifier", one)) for one in (purifier, *others)}
-    told = " ".join(dict.fromkeys(filter(None, map(about.get, others))))
-    notes = {"": "", "Visible": "", metric.title: layout.meaning(found.name, metric), "Takes": ""}
-    if purifier:
-        notes[f"Survives {layout.title(purifier)}"] = about[purifier]
-    notes |= {"Strongest purifier": told, "Passes": ""}
-    return [f"{head} {footnotes.mark(text)}" if text else head for head, text in notes.items()]
+    meaning, named = layout.meaning(found.name, metric), layout.about("purifier", purifier)
+    others = [text for one in best if one is not None for text in layout.about("purifier", one[0])]
+    columns: list[tuple[str, list[str]]]
+    columns = [("", []), ("Visible", []), (metric.title, [meaning] * bool(meaning)), ("Takes", [])]
+    columns += [(f"Survives {layout.title(purifier)}", named)] * bool(purifier)
+    columns += [("Strongest purifier", [one for one in others if one not in named]), ("Passes", [])]
+    return [" ".join([head, *dict.fromkeys(map(footnotes.mark, notes))]) for head, notes in columns]
 
 
 def _row(
@@ -135,13 +136,15 @@ def _row(
     left: dict[str, float] = {}
     for state in conditions:
         result = taken(found.entries, name, state, metric, found.protections, layout)
-        row.append("" if result is None else marked(result[1][0], metric, found.subjects))
-        if result is not None:
-            against, (differences[state], ended, why) = result
-            left = gains(found.entries, (against, state), (name, state), metric)
-            key = Key(f"{against} - {name}", state, metric.name)
-            higher = metric.higher_is_better
-            records.append(record(NAME, found.name, key, differences[state], higher, ended, why))
+        if result is None:
+            row.append(_lacking(found, name, state, metric, layout))
+            continue
+        row.append(marked(result[1][0], metric, found.subjects))
+        against, (differences[state], ended, why) = result
+        left = gains(found.entries, (against, state), (name, state), metric)
+        key = Key(f"{against} - {name}", state, metric.name)
+        higher = metric.higher_is_better
+        records.append(record(NAME, found.name, key, differences[state], higher, ended, why))
     passes = _passes(layout, name)
     row += [_strongest_text(found, name, metric, layout), passes]
     if not differences:
@@ -149,6 +152,14 @@ def _row(
     purified = differences.get(conditions[1]) if conditions[1:] else None
     plain = differences.get(conditions[0], Summary(0))
     return row, Survival(plain, purified, left if purified else {}, seen, passes), records
+
+
+def _lacking(found: Task, name: str, purifier: str, metric: MetricInfo, layout: Layout) -> str:
+    """What stands where a row has no difference to noise: why a protection has none."""
+    if layout.kind(name) != "protection":
+        return ""
+    run = Key(name, purifier, metric.name) in found.entries
+    return "noise not run" if run else "not run"
 
 
 def _direction(metric: MetricInfo) -> str:

@@ -15,8 +15,9 @@ from impress_bench.leaderboard.render import Block, Board, markdown_block
 HEAD = """# Leaderboard
 
 Does an image cloak survive? Written by `impress-bench publish` from the results under
-`leaderboard/results/` and the submissions under `submissions/`; not by hand. What each protection
-and each purifier does, `impress-bench list NAME` says."""
+`leaderboard/results/` and the submissions under `submissions/`; not by hand. Tables 1 to 6 are laid
+out as in the paper that showed such cloaks to be purified away, IMPRESS (Cao et al., NeurIPS 2023).
+What each protection and each purifier does, `impress-bench list NAME` says."""
 
 
 class Section(NamedTuple):

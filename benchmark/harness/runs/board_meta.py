@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from impress_bench.benchmark.contract import PluginError, PluginHooks, hooks
 from impress_bench.benchmark.errors import ConfigError, unknown
+from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.planning.plan import Plan
-from impress_bench.benchmark.harness.plugins.component import OURS, Component, load_target, readable
+from impress_bench.benchmark.harness.plugins.component import OURS, load_target, readable
 from impress_bench.benchmark.harness.plugins.listing import list_components
-from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.plugins.registry import KINDS, Registry
 from impress_bench.benchmark.harness.stages.inspect import MEASURES
 from impress_bench.benchmark.spec import parse_spec
 from impress_bench.leaderboard.meta import BoardMeta, Roles
@@ -43,9 +44,7 @@ def board_meta(plan: Plan) -> BoardMeta:
         "paper": preset.paper,
         **preset.display,
         "titles": {**_titles(plan), **preset.display.get("titles", {})},
-        "about": about_plugins(
-            named for one in _components(plan) for named in _names(f"{one.kind} {one.label}")
-        ),
+        "about": {**about_listed(preset), **preset.display.get("about", {})},
     }
     try:
         return BoardMeta.of(fields)
@@ -72,7 +71,7 @@ def read_meta(document: Mapping[str, Any]) -> BoardMeta:
     if "titles" not in fields:
         fields |= _shown_now(_ours(origins))
     if "about" not in fields:
-        fields["about"] = about_plugins(_ours(origins))
+        fields["about"] = _about(_ours(origins), ours=True)
     return BoardMeta.of(fields)
 
 
@@ -87,13 +86,23 @@ def _ours(origins: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
     }
 
 
-def about_plugins(named: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """One sentence per installed plugin of these kinds and registered names."""
-    wanted = set(named)
+def about_listed(preset: Preset) -> dict[str, str]:
+    """One sentence per plugin that a preset lists, by kind and registered name."""
+    listed = [
+        f"{KINDS[field]} {spec}"
+        for field in ("tasks", "protections", "purifiers", "metrics")
+        for spec in preset.specs(field)
+    ]
+    return _about({named for label in listed for named in _names(label)})
+
+
+def _about(named: set[tuple[str, str]], ours: bool = False) -> dict[str, str]:
+    """One sentence per installed plugin of these kinds and registered names; with `ours`, this
+    package's alone."""
     return {
         f"{one.kind} {one.name}": one.summary
-        for one in list_components(Registry())
-        if (one.kind, one.name) in wanted and one.summary
+        for one in list_components(Registry(), named)
+        if one.summary and (not ours or one.distribution == OURS)
     }
 
 
@@ -121,14 +130,10 @@ def _titles(plan: Plan) -> dict[str, str]:
     titles: dict[str, str] = {}
     for planned in plan.tasks:
         titles |= planned.component.titles() | _control_titles(planned.task)
-    for component in _components(plan):
+    components = {id(part): part for stage in plan.stages.values() for part in stage.plugins}
+    for component in components.values():
         titles |= component.titles()
     return dict(sorted(titles.items()))
-
-
-def _components(plan: Plan) -> Iterable[Component]:
-    """The plugins of all stages, each once."""
-    return {id(part): part for stage in plan.stages.values() for part in stage.plugins}.values()
 
 
 def _control_titles(task: Any) -> dict[str, str]:
@@ -137,7 +142,8 @@ def _control_titles(task: Any) -> dict[str, str]:
 
 def _without_task(label: str, tasks: Iterable[str]) -> str:
     """`purifier impress` of `purifier impress in style-mimicry`: it has its own settings there."""
-    return min((label.removesuffix(f" in {task}") for task in tasks), key=len)
+    names = [parse_spec(task).name for task in tasks]
+    return min((label.removesuffix(f" in {name}") for name in names), key=len)
 
 
 def _names(label: str) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from impress_bench.benchmark.harness.runs.merge import united
 from impress_bench.leaderboard.boards import glance
 from impress_bench.leaderboard.entries import ABSENT, Key, Record, differing, record
 from impress_bench.leaderboard.findings.variants import measured_task
-from impress_bench.leaderboard.layout import Layout, base, headline
+from impress_bench.leaderboard.layout import Layout, base, headline, listed
 from impress_bench.leaderboard.render import Block, Board, interval_text
 from impress_bench.leaderboard.scaling import with_scaled
 from impress_bench.leaderboard.schema import CELLS, PROTECTIONS
@@ -75,16 +75,23 @@ def _board(own: Part, published: Part) -> Board:
             f"{own.folder} has no protection that {published.folder} lacks, or shares no subject"
             " with it"
         )
-    text = TEXT + _computed_apart(own.origins[0], published.origins[0])
+    text = TEXT + _computed_apart(own.origins, published.origins)
     text += f"\n\n{shown.text}" if shown else ""
     return Board(NAME, f"{own.folder} beside {published.folder}", text, blocks, records)
 
 
-def _computed_apart(own: Origin, published: Origin) -> str:
+def _computed_apart(own: Sequence[Origin], published: Sequence[Origin]) -> str:
     """A sentence about devices and versions of torch that differ; "" if they do not."""
     ours, theirs = (
-        f"{origin['device']} by torch {origin['packages'].get('torch', 'of an unknown version')}"
-        for origin in (own, published)
+        listed(
+            list(
+                dict.fromkeys(
+                    f"{one['device']} by torch {one['packages'].get('torch', '(unknown version)')}"
+                    for one in origins
+                )
+            )
+        )
+        for origins in (own, published)
     )
     if ours == theirs:
         return ""

@@ -2,10 +2,10 @@
 
 Each part is a run narrowed by `--tasks`, `--subjects`, `--protections`, `--purifiers` or `--seeds`.
 Parts must agree in everything else that results depend on, and in every cell that two of them
-measured; only of controls, which every part runs, the first part counts. Parts without a common
-subject may have been computed on other devices and with other versions of libraries: all
-comparisons are within one subject. Stages that a part reused from another's store count in the
-costs of both.
+measured; only of controls, which every part runs, the first part counts. What has no subject in
+common may have been computed on other devices and with other versions of libraries: differences are
+paired within one subject. Costs are then of both. Stages that a part reused from another's store
+count in the costs of both.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from impress_bench.leaderboard import write_boards
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.schema import TABLES, is_control
 
+#: Where provenance.json says of which subjects a run that was merged has results.
+SUBJECTS = "subjects"
 #: Relative tolerance: two machines may sum in different orders.
 CLOSE = 1e-9
 
@@ -38,7 +41,7 @@ def merge(folders: Sequence[str | Path], out: str | Path) -> list[Path]:
     them. Returns the boards. Raises ConfigError for parts that do not belong together."""
     parts: list[Part] = []
     for folder in folders:
-        part = read_part(Path(folder))
+        part = _with_subjects(read_part(Path(folder)))
         _agree(parts, part)
         parts.append(part)
     meta = united([part.meta for part in parts])
@@ -58,10 +61,10 @@ def merge(folders: Sequence[str | Path], out: str | Path) -> list[Path]:
 
 def _agree(parts: Sequence[Part], new: Part) -> None:
     """Raise ConfigError for a part with other code, settings or models than the others, or with
-    another device or other libraries than one that has a subject of its."""
+    another device or other libraries for a subject that they have too."""
     for part in parts:
-        shared = sorted(_subjects(part) & _subjects(new))
         for one, other in product(part.origins, new.origins):
+            shared = [subject for subject in one[SUBJECTS] if subject in other[SUBJECTS]]
             if unlike := difference(one, other, libraries=False, device=False):
                 raise ConfigError(
                     f"{part.folder} and {new.folder} differ in {unlike}; only parts of one"
@@ -75,11 +78,15 @@ def _agree(parts: Sequence[Part], new: Part) -> None:
                 )
 
 
-def _subjects(part: Part) -> set[tuple[str, str]]:
-    """Task and name of each subject of which a part has a result."""
-    cells = part.frames.cells
-    cells = cells[cells["state"] != State.MISSING]
-    return set(zip(cells["task"], cells["subject"], strict=True))
+def _with_subjects(part: Part) -> Part:
+    """A part whose runs say by task and name of which subjects they have results; merged ones say
+    so already."""
+    found: set[tuple[str, str]] = set()
+    for frame in part.frames:
+        known = frame[frame["state"] != State.MISSING] if "state" in frame else frame
+        found |= set(zip(known["task"], known["subject"], strict=True))
+    subjects = {SUBJECTS: [list(subject) for subject in sorted(found)]}
+    return replace(part, origins=[subjects | origin for origin in part.origins])
 
 
 def _uncovered(parts: Sequence[Part]) -> list[Part]:
@@ -102,7 +109,7 @@ def united(metas: Sequence[BoardMeta]) -> BoardMeta:
         name: list(dict.fromkeys(value for meta in metas for value in getattr(meta, name)))
         for name in ("protections", "purifiers", "inspections")
     }
-    for name in ("chance", "titles", "passes"):
+    for name in ("chance", "titles", "about", "passes"):
         united[name] = {key: value for meta in metas for key, value in getattr(meta, name).items()}
     for name in ("metrics", "controls"):
         tasks = dict.fromkeys(task for meta in metas for task in getattr(meta, name))

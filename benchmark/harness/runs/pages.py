@@ -41,9 +41,9 @@ def run_lines(origins: Sequence[Mapping[str, Any]]) -> list[str]:
     versions if they differ."""
     first = origins[0]
     days = sorted({origin["started"][:10] for origin in origins})
-    found = dict.fromkeys(one.get("hardware", {}).get("gpu") for one in origins)
-    partly = " for some of the subjects" * (None in found)
-    torches = sorted({one["packages"].get("torch", "") for one in origins})
+    gpus = dict.fromkeys(filter(None, (one.get("hardware", {}).get("gpu") for one in origins)))
+    partly = " for some of the subjects" * any(one["device"] == "cpu" for one in origins)
+    torches = sorted({one["packages"]["torch"] for one in origins if "torch" in one["packages"]})
     commits = dict.fromkeys(
         one["git"]["commit"][:12] + " with uncommitted changes" * one["git"]["dirty"]
         for one in origins
@@ -55,7 +55,7 @@ def run_lines(origins: Sequence[Mapping[str, Any]]) -> list[str]:
         f"impress-bench {first['packages'][OURS]}",
         *[f"commit {commit}" for commit in commits],
         f"begun on {' and '.join(dict.fromkeys([days[0], days[-1]]))}",
-        *[f"GPU {gpu}{partly}" for gpu in found if gpu is not None],
+        *[f"GPU {gpu}{partly}" for gpu in gpus],
         *[f"torch {' and '.join(torches)}"] * (len(torches) > 1),
     ]
     return [", ".join(parts), f"Model `{model['name']}`, digest {model['digest'][:12]}"]

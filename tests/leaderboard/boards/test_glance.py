@@ -74,17 +74,20 @@ def test_notes_say_what_the_score_and_the_purifiers_named_are():
     scale = Scale("other", "untrained", "own", higher_is_better=False, squared=True)
     score = MetricInfo("score", "Score", True, primary=True, scale=scale)
     about = {"purifier auto": "Tries several.", "purifier impress": "Descends.",
-             "protection glaze": "Not asked for."}  # fmt: skip
+             "purifier jpeg": "Compresses.", "protection glaze": "Not asked for."}  # fmt: skip
     titles = {"auto": "Auto", "control:own": "The artist's own works"}
     auto = {("random-noise", "auto"): BASE, ("glaze", "auto"): BASE}
+    best = {("glaze", "jpeg>impress"): [0.95] * 6}
     (block,) = board(
-        ROWS | auto, score, roles={"headline": "auto"}, titles=titles, about=about
+        ROWS | auto | best, score, roles={"headline": "auto"}, titles=titles, about=about
     ).blocks
     assert block.headers[2:6] == ["Score [1]", "Takes", "Survives Auto [2]",
-                                  "Strongest purifier [3]"]  # fmt: skip
+                                  "Strongest purifier [3] [4]"]  # fmt: skip
     assert block.footnotes.texts == [
-        "Score: the root of Other, scaled so that 0 is “Untrained” and 1 “The artist's own works”.",
+        "Score: the root of Other, scaled so that the control “Untrained” has 0 and “The artist's"
+        " own works” 1; below 0 the exploit fares worse than the former.",
         "Auto: Tries several.",
+        "jpeg: Compresses.",
         "impress: Descends.",
     ]
 
@@ -109,7 +112,9 @@ def test_few_subjects_are_not_marked_and_noise_of_others_is_not_matched():
     few = {key: values[:5] for key, values in ROWS.items()}
     assert board(few).blocks[0].rows[2][3] == "+0.300 [+0.300, +0.300]"
     unlike = {(key[0].replace("noise", "noise[match=mist]"), key[1]): v for key, v in ROWS.items()}
-    assert board(unlike).blocks[0].rows[2][3] == ""
+    assert board(unlike).blocks[0].rows[2][3] == "noise not run"
+    unpurified = {key: ROWS[key] for key in ROWS if key != ("glaze", "impress[steps=9]")}
+    assert board(unpurified).blocks[0].rows[2][4] == "not run"
 
 
 def test_without_a_protection_or_a_direction_there_is_no_board():

@@ -119,7 +119,26 @@ def test_memo_spares_the_import_and_knows_the_source(site, tmp_path):
 
 
 def test_what_boards_say_of_our_plugins_is_a_sentence():
-    """The first line of the docstring stands alone there."""
     ours = [one for one in list_components(Registry()) if one.distribution == OURS]
     assert len(ours) > 50
     assert [one.name for one in ours if not one.summary.endswith(".")] == []
+
+
+@pytest.mark.parametrize(
+    ("docstring", "summary"),
+    [
+        ("Moves pixels.", "Moves pixels."),
+        ("Moves pixels by\nrandom steps. Then more.\n\nArgs.", "Moves pixels by random steps."),
+        ("Of Li et al. 2023 at 0.5. More.", "Of Li et al. 2023 at 0.5."),
+        ("without an end\n\nMore.", "without an end"),
+        ("", ""),
+    ],
+)
+def test_a_summary_is_the_first_sentence(site, docstring, summary):
+    (site / "fake_told.py").write_text(f"def told():\n    {docstring!r}\n")
+    info = site / "told-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: told\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[impress_bench.purifiers]\ntold = fake_told:told\n")
+    (found,) = list_components(Registry(), {("purifier", "told")})
+    assert found.summary == summary

@@ -181,8 +181,12 @@ def test_other_machines_compute_other_subjects_not_the_same(bench):
     assert set(cells["subject"]) == {"ada", "ben"}
     assert set(cells["state"]) == {"done"}
     again = bench.run("again", subjects=["ben"]).out
-    with pytest.raises(ConfigError, match=r"device: .*and both have copying, ben;.* --subjects"):
-        merge([ben, again], bench.tmp_path / "refused")
+    for had in (ben, bench.tmp_path / "merged"):
+        with pytest.raises(ConfigError, match=r"device: .* both have copying, ben;.* --subjects"):
+            merge([had, again], bench.tmp_path / "refused")
+    merge([bench.tmp_path / "merged", ada, ben], bench.tmp_path / "merged")  # nothing new
+    origins = json.loads((bench.tmp_path / "merged" / "provenance.json").read_bytes())["parts"]
+    assert [one["subjects"] for one in origins] == [[["copying", "ada"]], [["copying", "ben"]]]
 
 
 def test_versions_of_libraries_differ_where_they_are_asked_for(bench):

@@ -8,6 +8,7 @@ ORIGIN = {
     "started": "2026-11-27T06:00:00+00:00",
     "git": {"commit": "0123456789abcdef", "dirty": False},
     "packages": {"impress-bench": "0.1.0", "torch": "2.14.1"},
+    "device": "cpu",
     "hardware": {"cores": 2},
     "preset": {"name": "paper"},
     "models": {"target": {"name": "atelier", "digest": "fedcba9876543210"}},
@@ -16,6 +17,7 @@ LATER = ORIGIN | {
     "started": "2026-12-02T06:00:00+00:00",
     "git": {"commit": "9999999999999999", "dirty": True},
     "packages": {"impress-bench": "0.1.0", "torch": "2.11.0"},
+    "device": "cuda",
     "hardware": {"gpu": "2 x NVIDIA H100"},
 }
 
