@@ -11,10 +11,12 @@ help:  ## list the targets
 	@sed -nE 's/^([a-z]+):.*  ## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do \
 	  printf '%-18s %s\n' "$$target" "$$what"; done
 
+# pip would compile every module of every library, torch's included, which is half of its work here;
+# Python compiles those that are imported.
 $(VENV)/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet 'setuptools>=68' wheel
-	$(BIN)/python -m pip install --quiet --editable '.[test,dev]' --config-settings editable_mode=strict
+	$(BIN)/python -m pip install --quiet --no-compile 'setuptools>=68' wheel
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[test,dev]' --config-settings editable_mode=strict
 	touch $@
 
 install: $(VENV)/installed  ## an environment in .venv with the package and what `check` and `test` need
@@ -41,7 +43,7 @@ $(LOWEST)/installed: setup.cfg tools/lowest.py
 	$(PYTHON) -m venv $(LOWEST)
 	$(PYTHON) tools/lowest.py > $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/lowest.txt setuptools wheel
-	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/lowest.txt --editable '.[test]' \
+	$(LOWEST)/bin/python -m pip install --quiet --no-compile --constraint $(LOWEST)/lowest.txt --editable '.[test]' \
 	  --config-settings editable_mode=strict
 	touch $@
 
