@@ -12,7 +12,7 @@ from impress_bench.benchmark.texts import one_line
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(["protection", "purifier"]))
+@click.argument("kind", type=click.Choice(["protection", "purifier", "metric"]))
 @click.argument("name")
 @click.option(
     "--into",
@@ -38,7 +38,7 @@ def new(kind: str, name: str, into: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of verdicts.")
 @click.pass_context
 def check(context: click.Context, /, name: str, preset: str, control: bool, as_json: bool) -> None:
-    """Check that the protection or purifier NAME keeps what the benchmark relies on.
+    """Check that the protection, purifier or metric NAME keeps what the benchmark relies on.
 
     Exit code 1 if it does not.
     """
@@ -69,12 +69,19 @@ def check(context: click.Context, /, name: str, preset: str, control: bool, as_j
 
 
 @click.command("list")
+@click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of records.")
-def list_command(as_json: bool) -> None:
-    """Show the tasks, protections, purifiers, models and presets, and which of them are broken."""
+def list_command(name: str | None, as_json: bool) -> None:
+    """Show the tasks, protections, purifiers, models and presets, and which of them are broken.
+
+    With NAME, what that plugin is, and its parameters with their defaults; it is imported for that.
+    """
     from impress_bench.benchmark.harness.plugins.listing import list_components, list_presets
     from impress_bench.benchmark.harness.plugins.registry import Registry
 
+    if name is not None:
+        _show_details(name, as_json)
+        return
     listings = [*list_components(Registry()), *list_presets()]
     if as_json:
         click.echo(json.dumps([item._asdict() for item in listings], indent=1, ensure_ascii=False))
@@ -86,3 +93,33 @@ def list_command(as_json: bool) -> None:
             told = f"BROKEN: {item.problem}" if item.problem else item.summary
             line = f"  {item.name:{width}}  {told}  ({item.distribution} {item.version})"
             click.echo(one_line(line))
+
+
+def _show_details(name: str, as_json: bool) -> None:
+    """Print what `details` finds: per plugin its docstring and one entry per parameter."""
+    from impress_bench.benchmark.contract import PluginError
+    from impress_bench.benchmark.errors import ConfigError
+    from impress_bench.benchmark.harness.plugins.details import details
+    from impress_bench.benchmark.harness.plugins.registry import Registry
+
+    try:
+        found = details(name, Registry())
+    except PluginError as error:
+        raise ConfigError(str(error)) from None
+    if as_json:
+        records = [
+            one._asdict() | {"parameters": [each._asdict() for each in one.parameters]}
+            for one in found
+        ]
+        click.echo(json.dumps(records, indent=1, ensure_ascii=False, default=str))
+        return
+    for one in found:
+        source = f"{one.target}, {one.distribution} {one.version}"
+        click.echo(one_line(f"{one.kind} {one.name}: {one.title} ({source})"))
+        for line in one.about.splitlines():
+            click.echo(f"  {one_line(line)}".rstrip())
+        for each in one.parameters:
+            default = " (to be given)" if each.required else f"={each.default}"
+            click.echo(one_line(f"  {each.name}{default}"))
+            if each.about:
+                click.echo(f"      {one_line(each.about)}")

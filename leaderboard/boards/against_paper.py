@@ -15,6 +15,7 @@ import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Entry, Record, entry_records
+from impress_bench.leaderboard.findings.paired import side_of
 from impress_bench.leaderboard.findings.variants import Task, measured
 from impress_bench.leaderboard.layout import Layout, parsed
 from impress_bench.leaderboard.paper import (
@@ -36,7 +37,8 @@ TEXT = (
     "The paper's scores beside this run's for the same rows: mean ± standard deviation over "
     "subjects. Each pair of rows whose means differ in the paper has an order. It holds here "
     "or is reversed if the 95 % interval of the paired difference lies on one side of 0; else it "
-    "is undecided. Rows that the run does not have are left out."
+    "is undecided, as it is with fewer than six subjects. Rows that the run does not have are left "
+    "out."
 )
 MINIATURE = (
     " The model of this run is a miniature: agreement in order is what it can show, agreement in "
@@ -154,14 +156,11 @@ def _agreement(rows: list[Row], layout: Layout) -> str:
     pairs = [pair for pair in combinations(rows, 2) if pair[0].theirs != pair[1].theirs]
     for pair in pairs:
         below, above = sorted(pair, key=lambda row: row.theirs)
-        difference = paired_difference(above.ours.by_subject, below.ours.by_subject)
-        if difference.low is None or difference.high is None or difference.low <= 0:
-            if difference.high is not None and difference.high < 0:
-                names = (layout.condition(*row.condition) for row in (below, above))
-                reverse.append(" over ".join(names))
-            else:
-                undecided += 1
-        else:
-            holds += 1
+        side = side_of(paired_difference(above.ours.by_subject, below.ours.by_subject))
+        holds += side == 1
+        undecided += side in (0, None)
+        if side == -1:
+            names = (layout.condition(*row.condition) for row in (below, above))
+            reverse.append(" over ".join(names))
     text = f"Of the paper's {len(pairs)} orders: {holds} hold here, {undecided} undecided"
     return f"{text}, {len(reverse)} reversed" + (f" ({'; '.join(reverse)})." if reverse else ".")

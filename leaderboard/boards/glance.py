@@ -42,13 +42,15 @@ TEXT = (
     "than against the protection, with a 95 % interval over paired subjects; above 0 it protects. "
     "The noise is as visible as the protection; for one that is adapted or has other settings, as "
     "visible as the plain one. {survives}Strongest purifier: the one with the best mean for the "
-    "exploit, picked after the run, and that mean; what it leaves of a protection is on the board "
-    "of the worst case. Passes: forward and backward passes through networks that protecting one "
-    "image costs. * marks intervals that lie beyond 0 with six subjects or more, not corrected for "
-    "the number of rows, and neither are the sentences below. n: subjects, where not all were run; "
-    "the difference is over these alone. A dot: no value, as for the edit of the clean photo, "
-    "which other edits are compared with. Blank: not for this row, which is clean or noise."
+    "exploit, picked after the run, and that mean{worst}. Passes: forward and backward passes "
+    "through networks that protecting one image costs. * marks intervals that lie beyond 0 with "
+    "six subjects or more, not corrected for the number of rows, and neither are the sentences "
+    "below. n: subjects, where not all were run; the difference is over these alone. A dot: no "
+    "value, as for the edit of the clean photo, which other edits are compared with. Blank: not "
+    "for this row, which is clean or noise."
 )
+#: That board needs a seed to choose on and one to score on.
+WORST = "; what it leaves of a protection is on the board of the worst case"
 SURVIVES = (
     "Survives {purifier}: the same difference when {purifier} has purified both the protected and "
     "the noisy images; the preset names this purifier, it is not picked by its scores. Where the "
@@ -93,7 +95,8 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
         unpurified = [(name, none) for name in shown]
         records += entry_records(f"{NAME}-scores", task, found.entries, unpurified, [metric])
     survived = " or ".join(dict.fromkeys(headlines))
-    text = TEXT.format(survives=SURVIVES.format(purifier=survived) if survived else "")
+    worst = WORST if cells["seed"].nunique() > 1 else ""
+    text = TEXT.format(survives=SURVIVES.format(purifier=survived) if survived else "", worst=worst)
     return Board(NAME, "At a glance", text, blocks, records) if blocks else None
 
 

@@ -42,6 +42,10 @@ TESTED = (
     " p: two-sided sign-flip test of {title} over subjects, adjusted by Holm's method for all "
     "comparisons with 'Protected' that have one; * below .05 with six subjects or more."
 )
+UNREACHABLE = (
+    " {subjects} subjects and {tests} comparisons allow no p below {least}, so that none can be "
+    "marked. The intervals, and the sentences above, are not adjusted."
+)
 
 
 class Comparison(NamedTuple):
@@ -66,6 +70,7 @@ def block(heading: str, comparisons: Sequence[Comparison], metrics: Sequence[Met
     text = TEXT + SHARES * shares
     if tested and primary is not None:
         text += TESTED.format(title=metrics[primary].title)
+        text += _unreachable([line for line in comparisons if line.p is not None], primary)
     rows = []
     for line in comparisons:
         share = line.table.endswith("share")
@@ -165,6 +170,16 @@ def _tested(
 def _primary(metrics: Sequence[MetricInfo]) -> int | None:
     """The place of the primary metric; None without one."""
     return next((place for place, metric in enumerate(metrics) if metric.primary), None)
+
+
+def _unreachable(tested: Sequence[Comparison], primary: int) -> str:
+    """What to make of it where no p can be low enough; "" where one can."""
+    subjects = max(line.results[primary][0].n for line in tested)
+    least = len(tested) * 2.0 ** (1 - subjects)  # all differences of one sign, times Holm's factor
+    if subjects < FEW or least < LEVEL:
+        return ""
+    told = f"{min(least, 1):.3f}".lstrip("0")
+    return UNREACHABLE.format(subjects=subjects, tests=len(tested), least=told)
 
 
 def _p_text(line: Comparison, subjects: int) -> str:

@@ -48,13 +48,14 @@ def protection_findings(
     for column in shown:
         if layout.matches(column[0], protected[0]):
             took = gain(entries, column, protected, metric)
+            noise = f"noise that is as visible{_as_which(column[0], protected[0], layout)}"
             sentences.append(
                 _said(
                     took,
                     metric,
-                    f"{name} takes {{}} more than noise that is as visible.",
-                    f"Noise that is as visible takes {{}} more than {name}.",
-                    f"Whether {name} takes more than noise that is as visible is not shown: {{}}.",
+                    f"{name} takes {{}} more than {noise}.",
+                    f"N{noise[1:]} takes {{}} more than {name}.",
+                    f"Whether {name} takes more than {noise} is not shown: {{}}.",
                 )
             )
             sentences.append(_found(took, metric))
@@ -83,6 +84,12 @@ def protection_findings(
                 )
             )
     return paragraph(sentences, metric)
+
+
+def _as_which(noise: str, protection: str, layout: Layout) -> str:
+    """` as GLAZE` where noise is as visible as the plain form of a protection, and not as that."""
+    matched = layout.matched(noise)
+    return "" if matched in (None, protection) else f" as {layout.title(matched)}"
 
 
 def adaptation_findings(
@@ -165,7 +172,8 @@ def _beside(
     purified: Iterable[Condition],
     metric: MetricInfo,
 ) -> str:
-    """Which other purifiers give less, more, or cannot be told apart."""
+    """Beside which other purifiers the exploit fares better, worse, or cannot be told apart; true
+    of a purifier that takes something, too."""
     groups: dict[int, list[str]] = {1: [], -1: [], 0: []}
     for other in purified:
         side = side_of(gain(entries, ours, other, metric)) if other != ours else None
@@ -173,10 +181,10 @@ def _beside(
             groups[side].append(layout.title(other[1]))
     parts = [
         f"{verb} {listed(groups[side])}"
-        for side, verb in ((1, "more than"), (-1, "less than"))
+        for side, verb in ((1, "better than after"), (-1, "worse than after"))
         if groups[side]
     ]
-    sentence = f"That is {' and '.join(parts)}." if parts else ""
+    sentence = f"The exploit fares {' and '.join(parts)}." if parts else ""
     if groups[0]:
         sentence += f" It is not shown to differ from {listed(groups[0])}."
     return sentence.strip()

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.entries import ABSENT, Key
-from impress_bench.leaderboard.flags.evidence import Evidence, beyond
+from impress_bench.leaderboard.findings.paired import side_of
+from impress_bench.leaderboard.flags.evidence import Evidence, judged
 from impress_bench.leaderboard.layout import base, parsed, subjects_text
 
 #: LPIPS above which a perturbation is plain: the largest budget that GLAZE's authors offer is .1.
@@ -46,9 +47,8 @@ def _adapted_is_weaker(seen: Evidence) -> Iterator[str]:
     for name in seen.of_kind("protection"):
         for purifier in seen.reference_purifiers(name):
             gap = seen.gap((name, purifier), (str(parsed(name).adapted), purifier))
-            if gap.n:
-                titles = seen.layout.title(name), seen.layout.title(purifier)
-                yield " after ".join(titles) if beyond(gap) else ""
+            titles = seen.layout.title(name), seen.layout.title(purifier)
+            yield from judged(" after ".join(titles), gap)
 
 
 def _cheaper_purifier(seen: Evidence) -> Iterator[str]:
@@ -57,10 +57,9 @@ def _cheaper_purifier(seen: Evidence) -> Iterator[str]:
         for reference in seen.reference_purifiers(name):
             for other in seen.purifiers(name):
                 if reference in passes and passes.get(other, 0.0) < passes[reference]:
-                    better = beyond(seen.gap((name, other), (name, reference)))
                     titles = seen.layout.title(other), seen.layout.title(reference)
                     case = f"{seen.layout.title(name)}: {' beats '.join(titles)}"
-                    yield case if better else ""
+                    yield from judged(case, seen.gap((name, other), (name, reference)))
 
 
 def _more_passes_harm(seen: Evidence) -> Iterator[str]:
@@ -71,9 +70,9 @@ def _more_passes_harm(seen: Evidence) -> Iterator[str]:
         )
         for less, more in combinations(cheapest_first, 2):
             if base(less) == base(more) and passes[less] < passes[more]:
-                harms = beyond(seen.gap((name, less), (name, more)))
                 titles = seen.layout.title(less), seen.layout.title(more)
-                yield f"{seen.layout.title(name)}: {' beats '.join(titles)}" if harms else ""
+                case = f"{seen.layout.title(name)}: {' beats '.join(titles)}"
+                yield from judged(case, seen.gap((name, less), (name, more)))
 
 
 def _purifier_harms(seen: Evidence) -> Iterator[str]:
@@ -84,9 +83,9 @@ def _purifier_harms(seen: Evidence) -> Iterator[str]:
             harm = seen.gap((clean, none), (clean, purifier))
             gain = seen.gap((name, purifier), (name, none))
             if harm.mean is not None and gain.mean is not None:
-                harms = beyond(harm) and harm.mean > gain.mean
                 titles = seen.layout.title(purifier), seen.layout.title(name)
-                yield " after ".join(titles) if harms else ""
+                case = " after ".join(titles) if harm.mean > gain.mean else ""
+                yield from judged(case, harm)
 
 
 def _metrics_disagree(seen: Evidence) -> Iterator[str]:
@@ -97,10 +96,12 @@ def _metrics_disagree(seen: Evidence) -> Iterator[str]:
         if noise is None:
             continue
         gaps = {m.title: seen.gap((noise, none), (name, none), m) for m in known}
-        takes = [title for title, gap in gaps.items() if beyond(gap)]
-        gives = [title for title, gap in gaps.items() if gap.high is not None and gap.high < 0]
+        sides = {title: side_of(gap) for title, gap in gaps.items()}
+        takes = [title for title, side in sides.items() if side == 1]
+        gives = [title for title, side in sides.items() if side == -1]
         case = f"takes by {', '.join(takes)} and gives by {', '.join(gives)}"
-        yield f"{seen.layout.title(name)} {case}" if takes and gives else ""
+        if any(side is not None for side in sides.values()):
+            yield f"{seen.layout.title(name)} {case}" if takes and gives else ""
 
 
 def _judge_sees_the_decoder(seen: Evidence) -> Iterator[str]:

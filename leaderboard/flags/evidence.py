@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key
+from impress_bench.leaderboard.findings.paired import side_of
 from impress_bench.leaderboard.layout import Layout, base
 from impress_bench.leaderboard.statistics import Summary, paired_difference
 
@@ -69,6 +70,9 @@ class Evidence:
         return next(found, None)
 
 
-def beyond(summary: Summary) -> bool:
-    """Whether the whole interval lies above 0."""
-    return summary.low is not None and summary.low > 0
+def judged(case: str, gap: Summary) -> Iterator[str]:
+    """`case` if the whole interval lies above 0, "" if it does not; nothing where subjects are too
+    few to say, so that the case counts as not checked."""
+    side = side_of(gap)
+    if side is not None:
+        yield case if side == 1 else ""

@@ -1,4 +1,4 @@
-"""Runs the conformance checks of `attacks.testing` and `protections.testing` on one plugin."""
+"""Runs the conformance checks of protections, purifiers and metrics on one plugin."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.plugins.source_digest import PROJECT
 from impress_bench.benchmark.spec import parse_spec
 
-GROUPS = ("protections", "purifiers")
+GROUPS = ("protections", "purifiers", "metrics")
 
 
 class Verdict(NamedTuple):
@@ -34,12 +34,12 @@ class Verdict(NamedTuple):
 
 
 def resolve(text: str, settings: Mapping[str, Mapping[str, Any]], registry: Registry) -> Component:
-    """The protection or purifier with the spec `text`. Raises ConfigError."""
+    """The protection, purifier or metric with the spec `text`. Raises ConfigError."""
     spec = parse_spec(text)
     groups = [group for group in GROUPS if spec.name in registry.entries[group]]
     if not groups:
         known = sorted(name for group in GROUPS for name in registry.entries[group])
-        raise ConfigError(unknown("protection or purifier", spec.name, known))
+        raise ConfigError(unknown("protection, purifier or metric", spec.name, known))
     try:
         component = registry.resolve(groups[0], spec, settings)
     except PluginError as error:
@@ -55,11 +55,16 @@ def resolve(text: str, settings: Mapping[str, Mapping[str, Any]], registry: Regi
 def check(component: Component, control: bool = False) -> Iterator[Verdict]:
     """Yields a verdict per check. `control`: the protection is not meant to protect."""
     from impress_bench.attacks.testing import PurifierConformance
-    from impress_bench.benchmark.conformance import checks
+    from impress_bench.benchmark.conformance import MetricConformance, checks
     from impress_bench.protections.testing import ProtectionConformance
 
-    base = ProtectionConformance if component.kind == "protection" else PurifierConformance
-    case = type("Case", (base,), {"build": lambda self: component.create(), "control": control})()
+    bases = {
+        "protection": ProtectionConformance,
+        "purifier": PurifierConformance,
+        "metric": MetricConformance,
+    }
+    own = {"build": lambda self: component.create(), "control": control}
+    case = type("Case", (bases[component.kind],), own)()
     package = component.target.partition(":")[0]
     causes: dict[str, str] = {}
     for name, about, method in checks(case):

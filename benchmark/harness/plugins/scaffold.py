@@ -9,11 +9,13 @@ from string import Template
 
 from impress_bench.benchmark.errors import ConfigError
 
+#: What the package's README runs.
+ROWS = {"protection": "{0},random-noise[match={0}]", "purifier": "none,{0}", "metric": "{0}"}
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 def scaffold(kind: str, name: str, into: Path) -> list[Path]:
-    """Write the package of a "protection" or "purifier" into the folder `into`/`name`.
+    """Write the package of a "protection", "purifier" or "metric" into the folder `into`/`name`.
 
     Returns the files. Raises ConfigError if `name` cannot be the name of a distribution and a
     module, or if the folder exists.
@@ -29,7 +31,7 @@ def scaffold(kind: str, name: str, into: Path) -> list[Path]:
         "name": name,
         "module": module,
         "class_name": "".join(part.capitalize() for part in name.split("-")),
-        "row": f"{name},random-noise[match={name}]" if kind == "protection" else f"none,{name}",
+        "row": ROWS[kind].format(name),
     }
     layout = {
         "pyproject.toml": "pyproject.toml",

@@ -1,5 +1,7 @@
 """Orders of the paper's rows in a run: which hold, which are reversed, which are not decided."""
 
+import pytest
+
 from impress_bench.benchmark.metric import SHARE, MetricInfo
 from impress_bench.leaderboard.boards.against_paper import build
 from impress_bench.leaderboard.layout import Layout
@@ -26,10 +28,10 @@ def test_orders_are_counted_by_their_paired_intervals():
     # In the paper: clean 90.8 > IMPRESS 87.0 > JPEG 64.9 > GLAZE 42.5.
     found = board(
         {
-            ("identity", "none"): [0.8, 0.7, 0.9],
-            ("glaze[p=0.05]", "none"): [0.3, 0.2, 0.4],
-            ("glaze[p=0.05]", "impress[steps=9]"): [0.9, 0.81, 1.0],
-            ("glaze[p=0.05]", "jpeg"): [0.5, 0.1, 0.5],
+            ("identity", "none"): [0.8, 0.7, 0.9] * 2,
+            ("glaze[p=0.05]", "none"): [0.3, 0.2, 0.4] * 2,
+            ("glaze[p=0.05]", "impress[steps=9]"): [0.9, 0.81, 1.0] * 2,
+            ("glaze[p=0.05]", "jpeg"): [0.5, 0.1, 0.3] * 2,
         }
     )
     (block,) = [block for block in found.blocks if block.heading == "Table 1: CLIP top-3"]
@@ -38,12 +40,13 @@ def test_orders_are_counted_by_their_paired_intervals():
         " (glaze[p=0.05], impress[steps=9] over identity)."
     )
     assert [row[1] for row in block.rows] == ["90.8", "42.5", "64.9", "87"]
-    assert block.rows[1][2] == "30.0 ± 10.0"
+    assert block.rows[1][2] == "30.0 ± 8.9"
     assert "miniature" in found.text
 
 
-def test_one_subject_decides_nothing_and_one_row_is_no_order():
-    lone = board({("identity", "none"): [0.8], ("glaze", "none"): [0.3]})
+@pytest.mark.parametrize("subjects", [1, 5])
+def test_few_subjects_decide_nothing_and_one_row_is_no_order(subjects):
+    lone = board({("identity", "none"): [0.8] * subjects, ("glaze", "none"): [0.3] * subjects})
     assert "1 orders: 0 hold here, 1 undecided, 0 reversed." in lone.blocks[0].text
     assert board({("glaze", "none"): [0.3, 0.4], ("mist", "none"): [0.1, 0.2]}) is None
 

@@ -40,7 +40,7 @@ def test_each_sentence_says_on_which_side_of_zero_the_interval_lies():
     assert found(shifts) == (
         "Score: GLAZE takes 0.400 [0.400, 0.400] more than noise that is as visible."
         " IMPRESS gives 0.300 [0.300, 0.300] back to the exploit."
-        " That is more than jpeg and less than half."
+        " The exploit fares better than after jpeg and worse than after half."
         " Clean images are still worth 0.200 [0.200, 0.200] more to the exploit."
     )
     shifts = {CLEAN: -0.2, NOISE: -0.1, GLAZE: 0.0, IMPRESS: -0.1}

@@ -1,0 +1,150 @@
+"""What every metric must satisfy, for its own tests and for `impress-bench check`.
+
+```python
+from impress_bench.benchmark.conformance import MetricConformance
+
+class TestMyMetric(MetricConformance):
+    def build(self):
+        return MyMetric()
+```
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from impress_bench.benchmark.conformance.case import Case, ConformanceError, Photos
+from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.pixels import round_to_8bit
+
+#: Relative difference below which two values are the same but for the order of sums.
+CLOSE = 1e-3
+
+
+class MetricConformance(Case):
+    """What metrics of images and of sets must satisfy."""
+
+    def apply(self, photos: Photos, seed: int = 0) -> Tensor:
+        """The values of noisy photos beside the photos: (B,), of sets one."""
+        return self.values(noisy(photos.images, seed), photos)
+
+    def values(self, made: Tensor, photos: Photos) -> Tensor:
+        """The values of images (B, 3, H, W) that an exploit made, beside `photos`."""
+        metric = self.build()
+        texts: dict[str, Any] = {}
+        reference = photos.images if self._compares() else None
+        if getattr(metric, "needs_titles", False):
+            texts["titles"] = photos.titles
+            if reference is not None:
+                texts["reference_titles"] = photos.titles
+        with torch.no_grad():
+            return torch.as_tensor(metric(made, reference, **texts))
+
+    def test_answers_with_finite_values(self) -> None:
+        """One finite value per image, or one per set: of noisy, of equal and of flat images.
+
+        A value that is not finite fails its cell. Bound what can be infinite, such as the PSNR of
+        equal images. Images that are not square may be refused, by a PluginError.
+        """
+        for size in self.sizes:
+            photos = self.photos(self._enough(), size)
+            wanted = (1,) if self._of_sets() else (len(photos.images),)
+            kinds = {
+                "noisy": noisy(photos.images),
+                "equal": photos.images.clone(),
+                "flat": torch.full_like(photos.images, 0.5),
+            }
+            for kind, made in kinds.items():
+                try:
+                    values = torch.atleast_1d(self.values(made, photos))
+                except PluginError:
+                    if size == self.sizes[0]:
+                        raise
+                    continue
+                if values.shape != wanted:
+                    found = tuple(values.shape)
+                    raise ConformanceError(f"{self._name()}: returns shape {found}, not {wanted}")
+                if not bool(torch.isfinite(values).all()):
+                    raise ConformanceError(f"{self._name()}: {kind} images have no finite value")
+
+    def test_leaves_its_input_alone(self) -> None:
+        """The images it is given are unchanged afterwards.
+
+        Other metrics get the same tensors. Work on a clone: in-place operations end in an
+        underscore.
+        """
+        photos = self.photos(self._enough())
+        made, given = noisy(photos.images), photos.images.clone()
+        before = made.clone()
+        self.values(made, photos)
+        if not (torch.equal(made, before) and torch.equal(photos.images, given)):
+            raise ConformanceError(f"{self._name()}: edits the images it is given")
+
+    def test_images_do_not_depend_on_their_neighbours(self) -> None:
+        """Each image's value is the same alone and among others; a set's in any order.
+
+        Batches are cut as memory allows. Average over pixels, not over the batch.
+        """
+        photos = self.photos(max(3, self._enough()))
+        together = self.apply(photos)
+        if self._of_sets():
+            order = torch.arange(len(photos.images)).flip(0)
+            made = noisy(photos.images)[order]
+            apart = self.values(made, photos)
+        else:
+            parts = [Photos(*(part[at : at + 1] for part in photos)) for at in range(3)]
+            made = noisy(photos.images)
+            values = [self.values(made[at : at + 1], part) for at, part in enumerate(parts)]
+            apart = torch.cat([value.flatten() for value in values])
+        if not torch.allclose(together.flatten(), apart.flatten(), rtol=CLOSE, atol=CLOSE):
+            raise ConformanceError(
+                f"{self._name()}: gives {_text(together)} together and {_text(apart)} apart"
+            )
+
+    def test_points_the_right_way(self) -> None:
+        """Beside the exploit of clean images, or own works, equal images fare best.
+
+        `higher_is_better` is from the exploit's side: a distance declares False. Metrics that are
+        compared with neither are not checked.
+        """
+        metric = self.build()
+        default = "own" if self._of_sets() else "exploit"
+        if not self._compares() or getattr(metric, "reference", default) == "original":
+            return
+        photos = self.photos(max(4, self._enough()))
+        worse = self.apply(photos).mean()
+        equal = self.values(photos.images.clone(), photos).mean()
+        if not (equal >= worse if metric.higher_is_better else equal <= worse):
+            raise ConformanceError(
+                f"{self._name()}: equal images have {equal:.4g}, noisy ones {worse:.4g}, and"
+                f" higher_is_better is {bool(metric.higher_is_better)}"
+            )
+
+    def _of_sets(self) -> bool:
+        return str(getattr(self.build(), "over", "image")) == "set"
+
+    def _compares(self) -> bool:
+        return self._of_sets() or bool(getattr(self.build(), "needs_reference", True))
+
+    def _enough(self) -> int:
+        """Images that a call needs."""
+        least = int(getattr(self.build(), "minimum", 2 if self._of_sets() else 1))
+        return max(2, least)
+
+    def photos(self, count: int = 0, size: tuple[int, int] = (64, 64)) -> Photos:
+        """As many portraits as the metric needs."""
+        return super().photos(max(count, self._enough()), size)
+
+
+def noisy(images: Tensor, seed: int = 0) -> Tensor:
+    """Images (B, 3, H, W) with noise of a tenth of the range, 8-bit values; each has its own."""
+    generators = [torch.Generator().manual_seed(seed + at) for at in range(len(images))]
+    drawn = [torch.randn(images.shape[1:], generator=one) for one in generators]
+    return round_to_8bit((images + 0.1 * torch.stack(drawn)).clamp(0, 1))
+
+
+def _text(values: Tensor) -> str:
+    return ", ".join(f"{value:.4g}" for value in values.flatten().tolist())
