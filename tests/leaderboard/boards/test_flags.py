@@ -106,6 +106,14 @@ def test_what_is_made_on_the_target_too_is_no_transfer():
     assert "white box only" in flags(rows, model="ours")[0]
 
 
+def test_of_few_subjects_no_comparison_counts_as_clear():
+    """Whether it would raise the flag or not: five subjects decide neither."""
+    for rows in (ADAPTED, {**ADAPTED, ("glaze+o-pgd", "impress"): 0.85}):
+        raised, lacking, _ = flags(rows, subjects=5)
+        assert set(raised) == {"few subjects", "white box only"}
+        assert {"adapted is weaker", "a cheaper purifier is better", "metrics disagree"} <= lacking
+
+
 def test_every_flag_has_a_case():
     assert {case[0] for case in CASES} == NAMES
 

@@ -4,6 +4,7 @@ import pytest
 
 from impress_bench.benchmark.metric import SHARE, MetricInfo
 from impress_bench.leaderboard.entries import collect
+from impress_bench.leaderboard.findings.comparisons import block, compare
 from impress_bench.leaderboard.findings.tables import adaptation_findings, protection_findings
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.meta import BoardMeta
@@ -49,6 +50,35 @@ def test_each_sentence_says_on_which_side_of_zero_the_interval_lies():
         " IMPRESS takes another 0.100 [0.100, 0.100]."
         " After IMPRESS the exploit is 0.100 [0.100, 0.100] better than on clean images."
     )
+
+
+def test_noise_of_the_plain_form_is_called_so():
+    adapted = ("glaze+o-pgd", "none")
+    shifts = {NOISE: 0.4, adapted: 0.0}
+    text = protection_findings(entries(shifts), LAYOUT, list(shifts), adapted, [SCORE])
+    assert "more than noise that is as visible as GLAZE." in text
+    turned = {NOISE: -0.4, adapted: 0.0}
+    text = protection_findings(entries(turned), LAYOUT, list(turned), adapted, [SCORE])
+    assert "Noise that is as visible as GLAZE takes 0.400" in text
+
+
+@pytest.mark.parametrize(
+    ("subjects", "purifiers", "told"),
+    [(6, 2, "6 subjects and 2 comparisons allow no p below .062,"), (6, 1, ""), (9, 2, "")],
+)
+def test_it_is_said_where_no_p_can_be_low_enough(subjects, purifiers, told):
+    """Least of n signs: 2 / 2^n, times the number of comparisons."""
+    purified = [("glaze", name) for name in ("impress", "jpeg")[:purifiers]]
+    columns = {GLAZE: "Protected", **{one: one[1] for one in purified}}
+    frame = CELLS.frame(
+        (TASK, f"artist-{i}", *condition, 0, "score", 0.1 * i + 0.2 * at, "done", None)
+        for at, condition in enumerate(columns)
+        for i in range(subjects)
+    )
+    lines = compare("table-1", collect(frame, TASK, ["score"]), LAYOUT, columns, GLAZE, [SCORE])
+    text = block("GLAZE", lines, [SCORE]).text
+    assert told in text
+    assert ("allow no p" in text) == bool(told)
 
 
 def test_an_interval_around_zero_leaves_the_question_open():
