@@ -59,13 +59,13 @@ class MetricConformance(Case):
             }
             for kind, made in kinds.items():
                 try:
-                    values = torch.atleast_1d(self.values(made, photos))
+                    values = self.values(made, photos)
                 except PluginError:
                     if size == self.sizes[0]:
                         raise
                     continue
-                if values.shape != wanted:
-                    found = tuple(values.shape)
+                found = tuple(values.shape) or (1,)
+                if found != wanted:
                     raise ConformanceError(f"{self._name()}: returns shape {found}, not {wanted}")
                 if not bool(torch.isfinite(values).all()):
                     raise ConformanceError(f"{self._name()}: {kind} images have no finite value")
@@ -95,10 +95,12 @@ class MetricConformance(Case):
             made = noisy(photos.images)[order]
             apart = self.values(made, photos)
         else:
-            parts = [Photos(*(part[at : at + 1] for part in photos)) for at in range(3)]
-            made = noisy(photos.images)
-            values = [self.values(made[at : at + 1], part) for at, part in enumerate(parts)]
-            apart = torch.cat([value.flatten() for value in values])
+            made, values = noisy(photos.images), []
+            for at in range(len(made)):
+                one = slice(at, at + 1)
+                alone = Photos(photos.images[one], photos.titles[one], photos.masks[one])
+                values.append(self.values(made[one], alone).flatten())
+            apart = torch.cat(values)
         if not torch.allclose(together.flatten(), apart.flatten(), rtol=CLOSE, atol=CLOSE):
             raise ConformanceError(
                 f"{self._name()}: gives {_text(together)} together and {_text(apart)} apart"
