@@ -72,7 +72,7 @@ def check(context: click.Context, /, name: str, preset: str, control: bool, as_j
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of records.")
 def list_command(name: str | None, as_json: bool) -> None:
-    """Show the tasks, protections, purifiers, models and presets, and which of them are broken.
+    """Show what is registered and the presets, and which of them are broken.
 
     With NAME, what that plugin is, and its parameters with their defaults; it is imported for that.
     """

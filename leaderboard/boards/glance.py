@@ -49,7 +49,7 @@ TEXT = (
     "value, as for the edit of the clean photo, which other edits are compared with. Blank: not "
     "for this row, which is clean or noise."
 )
-#: That board needs a seed to choose on and one to score on.
+#: That board needs two purifiers, a seed to choose on and one to score on.
 WORST = "; what it leaves of a protection is on the board of the worst case"
 SURVIVES = (
     "Survives {purifier}: the same difference when {purifier} has purified both the protected and "
@@ -95,7 +95,7 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
         unpurified = [(name, none) for name in shown]
         records += entry_records(f"{NAME}-scores", task, found.entries, unpurified, [metric])
     survived = " or ".join(dict.fromkeys(headlines))
-    worst = WORST if cells["seed"].nunique() > 1 else ""
+    worst = WORST if cells["seed"].nunique() > 1 and cells["purifier"].nunique() > 2 else ""
     text = TEXT.format(survives=SURVIVES.format(purifier=survived) if survived else "", worst=worst)
     return Board(NAME, "At a glance", text, blocks, records) if blocks else None
 

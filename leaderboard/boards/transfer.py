@@ -28,11 +28,11 @@ from impress_bench.leaderboard.statistics import Summary
 NAME = "transfer"
 TEXT = (
     "Rows: what a protection was made on. Columns: the model that it was met on. What it takes is "
-    "measured against noise that is as visible as its plain form, on the same target and after the "
-    "same purifier, with a 95 % interval over paired subjects; above 0 it protects. The worst case "
-    "is after the purifier with the best mean for the exploit, which is chosen on the scores that "
-    "it is shown with; purifiers work on the model that exploits. White box: made on this model, "
-    "alone or with others. * marks intervals that lie beyond 0 with six subjects or more."
+    "measured against noise as visible as the protection's plain form, on the same target and "
+    "after the same purifier, with a 95 % interval over paired subjects; above 0 it protects. The "
+    "worst case is after the purifier with the best mean for the exploit, which is chosen on the "
+    "scores that it is shown with; purifiers work on the model that exploits. White box: made on "
+    "this model, alone or with others. * marks intervals that lie beyond 0 with six subjects or more."
 )
 
 

@@ -186,7 +186,7 @@ def _beside(
     ]
     sentence = f"The exploit fares {' and '.join(parts)}." if parts else ""
     if groups[0]:
-        sentence += f" It is not shown to differ from {listed(groups[0])}."
+        sentence += f" Beside {listed(groups[0])} no difference is shown."
     return sentence.strip()
 
 

@@ -213,7 +213,8 @@ CHECKS: list[tuple[Flag, Callable[[Evidence], Iterator[str]]]] = [
 
 
 class Result(NamedTuple):
-    """A flag, the cases that raise it, and whether a task has the rows that its check reads."""
+    """A flag, the cases that raise it, and whether a task has the rows, and the subjects, that its
+    check needs."""
 
     flag: Flag
     cases: list[str]

@@ -16,6 +16,11 @@ def case_of(metric):
     return type("Case", (MetricConformance,), {"build": lambda self: metric})()
 
 
+def test_sets_differ_in_size():
+    with pytest.raises(RuntimeError, match="must match the size"):
+        case_of(SameSizes()).test_answers_with_finite_values()
+
+
 def failures(metric):
     found = {}
     for name, _, check in checks(case_of(metric)):
@@ -81,9 +86,14 @@ class Drawing(Gap):
         return l2(images + torch.rand_like(images), reference)
 
 
-class InOrder(Colours):
-    def embed(self, images):
-        return images.mean(dim=(2, 3)) * torch.arange(len(images))[:, None]
+class Squeezed(Gap):
+    def __call__(self, images, reference):
+        return super().__call__(images, reference).squeeze()
+
+
+class SameSizes(Colours):
+    def compare(self, painted, reference):
+        return float((painted - reference).square().sum())
 
 
 @pytest.mark.parametrize("metric", [Gap, Colours])
@@ -96,12 +106,12 @@ def test_what_conforms_is_let_pass(metric):
     [
         (Upwards, "points_the_right_way", "equal images have 0"),
         (Infinite, "answers_with_finite_values", "equal images have no finite value"),
-        (OneNumber, "answers_with_finite_values", "returns shape (1,), not (2,)"),
-        (Batched, "images_do_not_depend_on_their_neighbours", "apart"),
+        (OneNumber, "answers_with_finite_values", "returns shape (), not (2,)"),
+        (Batched, "images_do_not_depend_on_their_neighbours", "among others"),
         (Editing, "leaves_its_input_alone", "edits the images"),
         (Drawing, "is_deterministic", "different results"),
         (Drawing, "leaves_global_state_alone", "torch's random state"),
-        (InOrder, "images_do_not_depend_on_their_neighbours", "apart"),
+        (Squeezed, "images_do_not_depend_on_their_neighbours", "shape () for one image"),
     ],
 )
 def test_each_check_refuses_what_it_is_for(metric, check, told):

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Any, NamedTuple
 
 from impress_bench.benchmark.contract import PluginHooks, hooks
-from impress_bench.benchmark.errors import ConfigError, unknown
+from impress_bench.benchmark.errors import ConfigError, plugin_error, unknown
 from impress_bench.benchmark.harness.config.loading import shipped_presets
 from impress_bench.benchmark.harness.plugins.component import OURS, load_target, readable
 from impress_bench.benchmark.harness.plugins.listing import list_components
@@ -71,18 +71,28 @@ def details(name: str, registry: Registry) -> list[Details]:
 def _described(kind: str, registry: Registry, group: str, name: str) -> Details:
     entry = registry.entry(group, name)
     factory = load_target(kind, name, entry.value)
-    own = inspect.isclass(factory) or inspect.isroutine(factory)
     (listed,) = list_components(registry, {(kind, name)})
-    text = (inspect.getdoc(factory) or "") if own else listed.summary
+    text = _docstring(factory) or listed.summary
     about = re.sub(r"\n{3,}", "\n\n", ARGS.sub("", text)).strip()
     source = (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
     title = hooks(factory, PluginHooks).title or readable(name)
-    parameters = list(_settings(factory) if kind == "task" else _parameters(factory, text))
+    try:
+        parameters = list(_settings(factory) if kind == "task" else _parameters(factory, text))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise plugin_error(kind, name, "has no readable parameters", error) from error
     return Details(kind, name, title, about, *source, entry.value, parameters)
 
 
+def _docstring(factory: object) -> str:
+    """Of a class or function, its own: neither a base class's nor that of an object's class."""
+    stands_alone = inspect.isclass(factory) or inspect.isroutine(factory)
+    own = vars(factory).get("__doc__") if inspect.isclass(factory) else factory.__doc__
+    return inspect.cleandoc(own or "") if stands_alone else ""
+
+
 def _parameters(factory: Callable[..., Any], text: str) -> Iterator[Parameter]:
-    """Those of the signature, each with its entry in the docstring `text`."""
+    """Those of the signature, each with its entry in the docstring `text`. Raises TypeError or
+    ValueError without a signature."""
     section = ARGS.search(text)
     told = dict(ENTRY.findall(section[1])) if section else {}
     for name, one in inspect.signature(factory).parameters.items():

@@ -43,7 +43,7 @@ def flags(values, *, lpips=None, styles=None, second=None, subjects=SUBJECTS, mo
     )
     (block,) = board.blocks
     raised = {row[0]: row[1] for row in block.rows}
-    lacking = block.text.rpartition("lacking: ")[2].rstrip(".").split(", ")
+    lacking = block.text.rpartition("six subjects: ")[2].rstrip(".").split(", ")
     return raised, {name for name in lacking if name in NAMES} & set(lacking), block.text
 
 

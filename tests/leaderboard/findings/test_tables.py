@@ -88,7 +88,7 @@ def test_an_interval_around_zero_leaves_the_question_open():
         " +0.000 [-0.115, +0.115]. With 6 subjects that differ so, a true difference of 0.157"
         " would be found in four of five runs."
         " Whether IMPRESS gives anything back is not shown: +0.000 [-0.115, +0.115]."
-        " It is not shown to differ from jpeg."
+        " Beside jpeg no difference is shown."
         " Whether clean images are worth more than those after IMPRESS is not shown:"
         " +0.00 [+0.00, +0.00]."
     )
