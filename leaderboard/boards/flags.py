@@ -44,9 +44,8 @@ def build(
         clear = [flag.name for flag, cases, checked in found if checked and not cases]
         lacking = [flag.name for flag, _, checked in found if not checked]
         texts = [f"Clear: {', '.join(clear)}."] * bool(clear)
-        texts += [
-            f"Not checked, for lack of rows or of six subjects: {', '.join(lacking)}."
-        ] * bool(lacking)
+        without = f"Not checked, for lack of rows or of six subjects: {', '.join(lacking)}."
+        texts += [without] * bool(lacking)
         headers = ["Flag", "Here", "Raised if", "Why it matters", "What to do"]
         blocks.append(Block(layout.title(task), headers, rows, " ".join(texts)))
     return Board(NAME, "Flags", TEXT, blocks, []) if blocks else None

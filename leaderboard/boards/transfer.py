@@ -32,7 +32,8 @@ TEXT = (
     "after the same purifier, with a 95 % interval over paired subjects; above 0 it protects. The "
     "worst case is after the purifier with the best mean for the exploit, which is chosen on the "
     "scores that it is shown with; purifiers work on the model that exploits. White box: made on "
-    "this model, alone or with others. * marks intervals that lie beyond 0 with six subjects or more."
+    "this model, alone or with others. * marks intervals that lie beyond 0 with six subjects or "
+    "more."
 )
 
 
