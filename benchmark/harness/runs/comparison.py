@@ -82,23 +82,22 @@ def _board(own: Part, published: Part) -> Board:
 
 def _computed_apart(own: Sequence[Origin], published: Sequence[Origin]) -> str:
     """A sentence about devices and versions of torch that differ; "" if they do not."""
-    ours, theirs = (
-        listed(
-            list(
-                dict.fromkeys(
-                    f"{one['device']} by torch {one['packages'].get('torch', '(unknown version)')}"
-                    for one in origins
-                )
-            )
-        )
-        for origins in (own, published)
-    )
+    ours, theirs = _computed_on(own), _computed_on(published)
     if ours == theirs:
         return ""
     return (
         f" This run was computed on {ours}, the published one on {theirs}; what that alters is part"
         " of the differences."
     )
+
+
+def _computed_on(origins: Sequence[Origin]) -> str:
+    """`cpu by torch 2.14.1 and cuda by torch 2.11.0`."""
+    named = dict.fromkeys(
+        f"{one['device']} by torch {one['packages'].get('torch', '(unknown version)')}"
+        for one in origins
+    )
+    return listed(list(named))
 
 
 def _differences(
