@@ -28,6 +28,7 @@ from impress_bench.benchmark.submissions.measured import measured_part
 from impress_bench.benchmark.submissions.model import Submission
 from impress_bench.benchmark.submissions.reading import read, survey
 from impress_bench.leaderboard import write_boards
+from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.html import Source, write_site
 from impress_bench.leaderboard.html.texts import slug
 from impress_bench.leaderboard.layout import Layout, target_of
@@ -61,7 +62,7 @@ def publish(
     lies beside the folders of submissions, before anything is written.
     """
     parts = [read_part(path) for path in sorted(results.iterdir()) if path.is_dir()]
-    parts.sort(key=_on_several_targets)
+    parts.sort(key=lambda part: (_too_small(part), _on_several_targets(part)))
     folders, strays = survey(submissions)
     if strays:
         raise ConfigError("; ".join(map(str, strays)))
@@ -190,6 +191,12 @@ def _accepted(folder: Path) -> Sent:
     cells = cells_form.typed(claimed.cells)
     distances = distances_form.typed(claimed.distances)
     return Sent(claimed.submission, claimed.provenance, cells, distances, meta)
+
+
+def _too_small(part: Part) -> bool:
+    """Whether none of its tasks has subjects enough to conclude: such results are read last."""
+    subjects = part.frames.cells.groupby("task")["subject"].nunique()
+    return bool((subjects < FEW).all())
 
 
 def _on_several_targets(part: Part) -> bool:
