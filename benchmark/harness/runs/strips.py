@@ -15,23 +15,32 @@ from impress_bench.benchmark.harness.planning.plan import Cell, Plan, PlannedTas
 from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.store import Store
 from impress_bench.leaderboard import Layout, strip
+from impress_bench.leaderboard.layout import base
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.plots.strips import amplified
 
 if TYPE_CHECKING:
     from impress_bench.leaderboard.plots.strips import Picture
 
+Condition = tuple[str, str]
 #: Images of a strip whose change is shown, and how many times over: 16/255 reaches black or white.
 CHANGES, FACTOR = 2, 8
 CHANGES_TITLE = f"Change from the clean image, × {FACTOR}"
 
+#: Conditions in one strip. Of more, those without a purifier and after the reference purifier are
+#: drawn: every protection after every purifier is a picture of a hundred megabytes.
+MOST = 120
+NARROWED = " (without a purifier and after the reference one)"
+
 
 def strip_captions(plan: Plan) -> dict[str, str]:
     """File name and caption of every strip, for the overview page."""
-    captions = {}
+    captions, cells = {}, _by_subject(plan)
     for task, subjects in _pages(plan):
         given, made = task.task.strip.given_title, task.task.strip.made_title
-        caption = f"{_title(task, subjects)}: {given.lower()}, {made.lower()}"
+        conditions = {one for name in subjects for one in cells[task.name, name]}
+        narrowed = NARROWED * (len(conditions) > MOST)
+        caption = f"{_title(task, subjects)}: {given.lower()}, {made.lower()}{narrowed}"
         captions[_file_name(task.name, subjects)] = caption
     return captions
 
@@ -39,25 +48,22 @@ def strip_captions(plan: Plan) -> dict[str, str]:
 def write_figures(plan: Plan, store: Store, meta: BoardMeta, folder: Path) -> list[Path]:
     """Write the strips of all subjects (Figures 1, 4 and 5 of the paper) into `folder`/figures.
 
-    Images that are not stored stay empty tiles. Returns the files.
+    Images that are not stored stay empty tiles. Of more than `MOST` conditions, those without a
+    purifier and after the reference purifier are drawn. Returns the files.
     """
     layout, written = Layout(meta), []
-    first_seed = min(plan.preset.seeds)
-    cells: dict[tuple[str, str], dict[tuple[str, str], Cell]] = {}
-    for cell in plan.cells:
-        if cell.place.seed == first_seed:
-            place = cell.place
-            cells.setdefault((place.task, place.subject), {})[place.parts] = cell
+    cells = _by_subject(plan)
     for task, subjects in _pages(plan):
         shape = task.task.strip
         here = [cells[task.name, subject] for subject in subjects]
         rows = []
-        for condition in dict.fromkeys(name for conditions in here for name in conditions):
+        conditions = list(dict.fromkeys(name for subject in here for name in subject))
+        for condition in _shown(conditions, layout):
             clean: list[Picture | None] = []
             given: list[Picture | None] = []
             made: list[Picture | None] = []
-            for conditions in here:
-                planned = conditions.get(condition)
+            for subject in here:
+                planned = subject.get(condition)
                 clean += _pictures(store, planned.original if planned else None, shape.given)
                 given += _pictures(store, planned.purified if planned else None, shape.given)
                 made += _pictures(store, planned.exploited if planned else None, shape.made)
@@ -74,6 +80,25 @@ def write_figures(plan: Plan, store: Store, meta: BoardMeta, folder: Path) -> li
             ]
             written.append(strip(path, rows, groups=groups, title=_title(task, subjects)))
     return written
+
+
+def _by_subject(plan: Plan) -> dict[tuple[str, str], dict[Condition, Cell]]:
+    """The cells of the first seed, by task and subject, then by protection and purifier."""
+    first_seed = min(plan.preset.seeds)
+    cells: dict[tuple[str, str], dict[Condition, Cell]] = {}
+    for cell in plan.cells:
+        if cell.place.seed == first_seed:
+            place = cell.place
+            cells.setdefault((place.task, place.subject), {})[place.parts] = cell
+    return cells
+
+
+def _shown(conditions: Sequence[Condition], layout: Layout) -> list[Condition]:
+    """Those that a strip has rows for."""
+    if len(conditions) <= MOST:
+        return list(conditions)
+    kept = ("", layout.roles.no_purifier, layout.roles.purifier)
+    return [one for one in conditions if base(one[1]) in kept]
 
 
 def _title(task: PlannedTask, subjects: Sequence[str]) -> str:

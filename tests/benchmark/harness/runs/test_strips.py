@@ -57,6 +57,20 @@ def test_strips_can_be_drawn_again_with_fewer_rows(bench):
     assert Image.open(path).size[1] < Image.open(result.out / "figures" / path.name).size[1]
 
 
+def test_of_many_conditions_the_unpurified_and_the_reference_purifiers_are_drawn(
+    bench, monkeypatch
+):
+    whole = strips(bench.run(out="whole"))
+    monkeypatch.setattr("impress_bench.benchmark.harness.runs.strips.MOST", 2)
+    result = bench.run(out="narrowed")
+    assert all(size[1] < whole[name][1] for name, size in strips(result).items())
+    overview = (result.out / "boards" / "LEADERBOARD.md").read_text()
+    assert "(without a purifier and after the reference one)" in overview
+    # Those that are left out are drawn where they are asked for.
+    (path, _) = redraw(result.out, bench.store, bench.tmp_path / "asked", {"purifiers": ["smooth"]})
+    assert path.is_file()
+
+
 def test_strips_of_nothing_are_a_clear_error(bench, tmp_path):
     result = bench.run()
     with pytest.raises(ConfigError, match="holds no result of"):
