@@ -94,12 +94,12 @@ class Case(ABC):
 
 
 def checks(case: Case) -> Iterator[tuple[str, str, Callable[[], None]]]:
-    """Name, first line of the documentation, and method of every check, in order of definition;
-    what it answers with comes first, since a plugin that fails there fails in most others."""
+    """Name, first line of the documentation, and method of every check, in order of definition:
+    those of its kind, then those that all kinds have in common."""
     names: dict[str, None] = {}
-    for kind in reversed(type(case).__mro__):
+    for kind in sorted(reversed(type(case).__mro__), key=lambda kind: kind is Case):
         names.update(dict.fromkeys(name for name in vars(kind) if name.startswith("test_")))
-    for name in sorted(names, key=lambda name: not name.startswith("test_answers")):
+    for name in names:
         check = getattr(case, name)
         yield name.removeprefix("test_"), (check.__doc__ or "").strip().partition("\n")[0], check
 

@@ -154,6 +154,6 @@ def test_each_check_refuses_what_it_says(check, plugin, error):
 
 def test_checks_are_listed_with_what_they_refuse():
     listed = {name: text for name, text, _ in checks(TestIdentity())}
-    assert next(iter(listed)) == "answers_with_valid_images"
-    assert {"leaves_its_input_alone", "is_deterministic", "keeps_its_budget"} < set(listed)
+    assert list(listed)[:2] == ["answers_with_valid_images", "leaves_its_input_alone"]
+    assert "keeps_its_budget" in listed
     assert all(listed.values())

@@ -52,7 +52,7 @@ def details(name: str, registry: Registry) -> list[Details]:
     """
     presets = shipped_presets()
     found = [
-        _described(KINDS[group], registry, group, name)
+        _described(registry, group, name)
         for group, named in registry.entries.items()
         if name in named
     ]
@@ -68,8 +68,8 @@ def details(name: str, registry: Registry) -> list[Details]:
     return found
 
 
-def _described(kind: str, registry: Registry, group: str, name: str) -> Details:
-    entry = registry.entry(group, name)
+def _described(registry: Registry, group: str, name: str) -> Details:
+    kind, entry = KINDS[group], registry.entry(group, name)
     factory = load_target(kind, name, entry.value)
     (listed,) = list_components(registry, {(kind, name)})
     text = _docstring(factory) or listed.summary
