@@ -97,7 +97,9 @@ def checks(case: Case) -> Iterator[tuple[str, str, Callable[[], None]]]:
     """Name, first line of the documentation, and method of every check, in order of definition:
     those of its kind, then those that all kinds have in common."""
     names: dict[str, None] = {}
-    for kind in sorted(reversed(type(case).__mro__), key=lambda kind: kind is Case):
+    kinds = list(reversed(type(case).__mro__))
+    kinds.sort(key=lambda kind: kind is Case)
+    for kind in kinds:
         names.update(dict.fromkeys(name for name in vars(kind) if name.startswith("test_")))
     for name in names:
         check = getattr(case, name)
