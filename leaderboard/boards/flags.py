@@ -7,7 +7,7 @@ import pandas as pd
 from impress_bench.leaderboard.boards.glance import visible_entries
 from impress_bench.leaderboard.entries import collect
 from impress_bench.leaderboard.findings.variants import measured_task
-from impress_bench.leaderboard.flags.checks import results
+from impress_bench.leaderboard.flags.catalogue import results
 from impress_bench.leaderboard.flags.evidence import Evidence
 from impress_bench.leaderboard.layout import Layout, headline
 from impress_bench.leaderboard.render import Block, Board

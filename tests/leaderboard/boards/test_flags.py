@@ -2,30 +2,38 @@
 
 import pytest
 
-from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.benchmark.metric import MetricInfo, Scale
 from impress_bench.leaderboard.boards.flags import build
-from impress_bench.leaderboard.flags.checks import CHECKS
+from impress_bench.leaderboard.flags.catalogue import CHECKS
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.schema import CELLS, INSPECTIONS, PROTECTIONS
 
 TASK = "style-mimicry"
 SUBJECTS = 6
+SCALE = Scale("distance", "untrained", "own-works", higher_is_better=False)
+SECOND = MetricInfo("second", "Second", True)
 NAMES = {flag.name for flag, _ in CHECKS}
 
 
-def cells_of(values, metric="score"):
-    """Each row's score is this plus a little that differs between subjects."""
+def cells_of(values, metric="score", spread=0.0):
+    """Each row's score is this plus a little that differs between subjects; the control's lies
+    above and below it in turn."""
+
+    def score(condition, subject):
+        either_side = spread * (-1) ** subject * (condition == UNTRAINED)
+        return values[condition] + 0.01 * subject + either_side
+
     return [
-        (TASK, f"artist-{i}", *condition, 0, metric, value + 0.01 * i, "done", None)
-        for condition, value in values.items()
+        (TASK, f"artist-{i}", *condition, 0, metric, score(condition, i), "done", None)
+        for condition in values
         for i in range(SUBJECTS)
     ]
 
 
-def flags(values, *, lpips=None, styles=None, second=None, subjects=SUBJECTS, model=""):
+def flags(values, *, lpips=None, styles=None, second=None, subjects=SUBJECTS, model="", spread=0.0):
     """The raised flags with their cases, and the names of those not checked."""
-    rows = cells_of(values) + cells_of(second or {}, "second")
+    rows = cells_of(values, spread=spread) + cells_of(second or {}, "second")
     rows = [row for row in rows if int(row[1][-1]) < subjects]
     moved = [] if lpips is None else [(TASK, "artist-0", "glaze", "a", 0.1, 1.0, lpips, "done")]
     seen = [
@@ -33,7 +41,7 @@ def flags(values, *, lpips=None, styles=None, second=None, subjects=SUBJECTS, mo
         for measure, value in (styles or {}).items()
     ]
     meta = BoardMeta(
-        metrics={TASK: [MetricInfo("score", "Score", True), MetricInfo("second", "Second", True)]},
+        metrics={TASK: [MetricInfo("score", "Score", True, scale=SCALE), SECOND]},
         reference_protection="glaze",
         model=model,
         passes={"jpeg": 0.0, "impress[steps=9]": 9.0, "impress": 90.0},
@@ -50,10 +58,15 @@ def flags(values, *, lpips=None, styles=None, second=None, subjects=SUBJECTS, mo
 PLAIN = {("identity", "none"): 0.9, ("random-noise", "none"): 0.9, ("glaze", "none"): 0.3}
 PURIFIED = {**PLAIN, ("glaze", "impress"): 0.8, ("glaze", "jpeg"): 0.4, ("identity", "jpeg"): 0.88}
 SHORTER = {**PURIFIED, ("glaze", "impress[steps=9]"): 0.5}
+UNTRAINED = ("control:untrained", "")
 ADAPTED = {**PURIFIED, ("glaze+o-pgd", "none"): 0.5, ("glaze+o-pgd", "impress"): 0.6}
 
 CASES = [
     ("few subjects", PLAIN, {"subjects": 5}, PLAIN, {}, "5 subjects"),
+    (
+        "nothing is learned", {**PLAIN, UNTRAINED: 0.95}, {}, {**PLAIN, UNTRAINED: 0.2}, {},
+        "identity -0.05 beside Untrained",
+    ),
     ("visible", PLAIN, {"lpips": 0.2}, PLAIN, {"lpips": 0.05}, "glaze: LPIPS 0.200"),
     (
         "adapted is weaker", {**ADAPTED, ("glaze+o-pgd", "impress"): 0.85}, {}, ADAPTED, {},
@@ -114,6 +127,15 @@ def test_of_few_subjects_no_comparison_counts_as_clear():
         assert {"adapted is weaker", "a cheaper purifier is better", "metrics disagree"} <= lacking
 
 
+def test_what_is_learned_has_to_be_shown():
+    """Six subjects of which some lie on either side show nothing; of two the mean decides."""
+    rows = {**PLAIN, UNTRAINED: 0.8}
+    assert "nothing is learned" not in flags(rows)[0]
+    assert "nothing is learned" not in flags(rows, subjects=2)[0]
+    assert "nothing is learned" in flags({**PLAIN, UNTRAINED: 1.0}, subjects=2)[0]
+    assert "nothing is learned" in flags(rows, spread=0.3)[0]
+
+
 def test_every_flag_has_a_case():
     assert {case[0] for case in CASES} == NAMES
 
@@ -122,5 +144,5 @@ def test_checks_without_their_rows_are_named():
     _, lacking, _ = flags(PLAIN)
     assert lacking == {
         "visible", "adapted is weaker", "a cheaper purifier is better", "more passes harm",
-        "a purifier harms", "the judge sees the decoder",
+        "a purifier harms", "nothing is learned", "the judge sees the decoder",
     }  # fmt: skip

@@ -1,0 +1,138 @@
+"""Warnings that a run's own tables raise about what it shows, in the form of AutoAttack's flags.
+
+Croce and Hein 2020 print them beside a robustness that looks sound and may not be. Each check reads
+what a run has measured anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from impress_bench.leaderboard.caution import FEW
+from impress_bench.leaderboard.flags import checks
+from impress_bench.leaderboard.flags.evidence import Evidence
+
+
+class Flag(NamedTuple):
+    """A warning: when it is raised, why that matters, and what to do."""
+
+    name: str
+    raised_if: str
+    matters: str
+    remedy: str
+
+
+#: Each flag and its check.
+CHECKS: list[tuple[Flag, Callable[[Evidence], Iterator[str]]]] = [
+    (
+        Flag(
+            "few subjects",
+            f"a task has fewer than {FEW} subjects",
+            "intervals are wide and hold less often than they say",
+            "run the next larger preset",
+        ),
+        checks.few_subjects,
+    ),
+    (
+        Flag(
+            "nothing is learned",
+            "what clean images give is not shown to be better than the control that has none of "
+            "them, or, of few subjects, is not better in the mean",
+            "a protection can take nothing there, and a row that lies above the clean one shows "
+            "chance",
+            "look at the strips; choose the exploit's settings on validation subjects, or run more "
+            "subjects",
+        ),
+        checks.nothing_learned,
+    ),
+    (
+        Flag(
+            "visible",
+            f"mean LPIPS to the clean images is above {checks.PLAIN:g}",
+            "nobody would publish such images, so that what they protect is beside the point",
+            "lower the budget",
+        ),
+        checks.visible,
+    ),
+    (
+        Flag(
+            "adapted is weaker",
+            "after the reference purifier an adapted protection leaves the exploit more than the "
+            "plain one",
+            "an adaptation that fails in its own case says nothing of what adaptation can do",
+            "tune it on validation subjects, or optimise for longer",
+        ),
+        checks.adapted_is_weaker,
+    ),
+    (
+        Flag(
+            "a cheaper purifier is better",
+            "a purifier with fewer passes than the reference one serves the exploit better",
+            "the reference purifier is then not the attacker that a protection has to survive",
+            "read the strongest purifier of the row, not the reference one",
+        ),
+        checks.cheaper_purifier,
+    ),
+    (
+        Flag(
+            "more passes harm",
+            "of two rows of one purifier the one with fewer passes serves the exploit better",
+            "a purifier that overshoots is not the attacker that its length suggests",
+            "read the shorter row, and choose the length on validation subjects",
+        ),
+        checks.more_passes_harm,
+    ),
+    (
+        Flag(
+            "a purifier harms",
+            "a purifier takes more from clean images than it wins back from protected ones",
+            "an attacker who cannot tell protected images from clean ones would not use it",
+            "compare with clean images after the same purifier",
+        ),
+        checks.purifier_harms,
+    ),
+    (
+        Flag(
+            "metrics disagree",
+            "by one metric a protection takes something beyond noise, by another it gives",
+            "the metrics see different things, and the headline may see the wrong one",
+            "look at the strips before concluding",
+        ),
+        checks.metrics_disagree,
+    ),
+    (
+        Flag(
+            "the judge sees the decoder",
+            f"of clean images less than {checks.KEPT:g} of the recognised keep their style when "
+            "decoded",
+            "scores then measure the autoencoder as well as what was learned",
+            "judge with a classifier trained on reconstructions",
+        ),
+        checks.judge_sees_the_decoder,
+    ),
+    (
+        Flag(
+            "white box only",
+            "every protection was made on the model that exploits it",
+            "in the world a protection meets models that it has not seen",
+            "add rows with `surrogate=`, or run the preset `transfer`",
+        ),
+        checks.only_white_box,
+    ),
+]
+
+
+class Result(NamedTuple):
+    """A flag, the cases that raise it, and whether a task has the rows, and the subjects, that its
+    check needs."""
+
+    flag: Flag
+    cases: list[str]
+    checked: bool
+
+
+def results(seen: Evidence) -> list[Result]:
+    """What each check finds in a task."""
+    found = [(flag, list(check(seen))) for flag, check in CHECKS]
+    return [Result(flag, [case for case in cases if case], bool(cases)) for flag, cases in found]
