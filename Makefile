@@ -11,12 +11,15 @@ help:  ## list the targets
 	@sed -nE 's/^([a-z]+):.*  ## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do \
 	  printf '%-18s %s\n' "$$target" "$$what"; done
 
-# pip would compile every module of every library, torch's included, which is half of its work here;
-# Python compiles those that are imported.
+# pip compiles one module after the other, which is half of its work here; this takes all cores. It has to be done: where
+# PYTHONDONTWRITEBYTECODE is set, as in many containers, each process would compile again all that it imports. Some
+# packages ship templates that are no Python, hence `true`.
+COMPILE := -m compileall -qq -j 0 -x '/tests/'
 $(VENV)/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-compile 'setuptools>=68' wheel
 	$(BIN)/python -m pip install --quiet --no-compile --editable '.[test,dev]' --config-settings editable_mode=strict
+	$(BIN)/python $(COMPILE) $(VENV)/lib || true
 	touch $@
 
 install: $(VENV)/installed  ## an environment in .venv with the package and what `check` and `test` need
@@ -45,6 +48,7 @@ $(LOWEST)/installed: setup.cfg tools/lowest.py
 	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/lowest.txt setuptools wheel
 	$(LOWEST)/bin/python -m pip install --quiet --no-compile --constraint $(LOWEST)/lowest.txt --editable '.[test]' \
 	  --config-settings editable_mode=strict
+	$(LOWEST)/bin/python $(COMPILE) $(LOWEST)/lib || true
 	touch $@
 
 lowest: $(LOWEST)/installed  ## LOWEST_TESTS=…: a part of the tests, with the oldest libraries that setup.cfg allows

@@ -210,7 +210,16 @@ def model(release: str, folder_of: Callable[[str], Path]) -> LatentDiffusion:
     return load_model(str(folder_of(release)))
 
 
-@pytest.fixture(scope="session", params=[*RELEASES, *BUILT])
+KINDS = (*RELEASES, *BUILT)
+
+
+@pytest.fixture(scope="session")
+def kinds() -> tuple[str, ...]:
+    """The names of all releases and other families."""
+    return KINDS
+
+
+@pytest.fixture(scope="session", params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
     """The name of each release and of each other family."""
     return request.param

@@ -1,6 +1,7 @@
 """Every protection and every purifier that comes with the package, on every family of models.
 
-The lists come from the entry points: a new plugin without a line here fails.
+The lists come from the entry points: a new plugin without a line here fails. That a call gives the
+same again is seen once per plugin, each time on another family.
 """
 
 from __future__ import annotations
@@ -131,8 +132,18 @@ def photos_and_context(model, conformance, plugin):
     return photos, lambda: with_models(case.context(photos), models)
 
 
+def repeats_on(name: str, kinds: tuple[str, ...]) -> str:
+    """The family on which a plugin is called twice."""
+    able = [
+        kind
+        for kind in kinds
+        if (name, kind) not in NEEDS_LAYERS and (name not in INPAINTING or kind == "sd-inpainting")
+    ]
+    return able[sorted([*PROTECTIONS, *ADAPTATIONS, *PURIFIERS]).index(name) % len(able)]
+
+
 @pytest.mark.parametrize("name", [*ours("protections"), *ours("adaptations")])
-def test_a_protection_protects(name, any_model, kind, create, tmp_path):
+def test_a_protection_protects(name, any_model, kind, kinds, create, tmp_path):
     spec = {**PROTECTIONS, **ADAPTATIONS}[name]
     plugin = create("protections", spec.replace("{photos}", str(tmp_path)))
     photos, context = photos_and_context(any_model, ProtectionConformance, plugin)
@@ -156,9 +167,10 @@ def test_a_protection_protects(name, any_model, kind, create, tmp_path):
         with pytest.raises(PluginError, match="a single image cannot be partly protected"):
             plugin(photos.images, context())
         return
-    protected, again = (plugin(photos.images, context()) for _ in range(2))
+    protected = plugin(photos.images, context())
     check_images(name, "output", protected.images, like=photos.images)
-    assert torch.equal(protected.images, again.images)
+    if kind == repeats_on(name, kinds):
+        assert torch.equal(protected.images, plugin(photos.images, context()).images)
     for norm in ("linf", "l2", "lpips"):
         limit = getattr(plugin.budget, norm)
         if limit is not None and norm not in plugin.budget.soft:
@@ -170,7 +182,7 @@ def test_a_protection_protects(name, any_model, kind, create, tmp_path):
 
 
 @pytest.mark.parametrize("name", ours("purifiers"))
-def test_a_purifier_purifies(name, any_model, create, tmp_path):
+def test_a_purifier_purifies(name, any_model, kind, kinds, create, tmp_path):
     plugin = create("purifiers", PURIFIERS[name].replace("{photos}", str(tmp_path)))
     photos, context = photos_and_context(any_model, PurifierConformance, plugin)
     if name == "dir":
@@ -187,10 +199,11 @@ def test_a_purifier_purifies(name, any_model, create, tmp_path):
     if name in ("adverse-cleaner", "learned") and reason:
         pytest.skip(reason)
     assert reason is None
-    purified, again = (plugin(photos.images, context()).images for _ in range(2))
+    purified = plugin(photos.images, context()).images
     check_images(name, "output", purified, like=photos.images)
     assert torch.equal(purified, round_to_8bit(purified))
-    assert torch.equal(purified, again)
+    if kind == repeats_on(name, kinds):
+        assert torch.equal(purified, plugin(photos.images, context()).images)
     unchanged = torch.equal(purified, photos.images)
     # `auto` and `learned` may leave images alone that look unprotected, as these do.
     assert name in ("auto", "learned") or unchanged == (name in ("none", "exec", "dir"))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 from inspect import getmodulename
@@ -21,6 +22,7 @@ class Libraries:
 
     def __init__(self) -> None:
         self._distributions: dict[str, Distribution | None] = {}
+        self._versions: dict[str, str] = {}
         self._owners: dict[str, tuple[str, ...]] = {}
 
     def owners(self, top: str) -> tuple[str, ...]:
@@ -43,8 +45,10 @@ class Libraries:
 
     def version(self, name: str) -> str:
         """The installed version, or "absent"."""
-        installed = self._distribution(name)
-        return installed.version if installed else "absent"
+        if name not in self._versions:  # importlib would parse the metadata each time
+            installed = self._distribution(name)
+            self._versions[name] = installed.version if installed else "absent"
+        return self._versions[name]
 
     def required(self, names: Iterable[str]) -> set[str]:
         """These distributions, and all that they require here, by canonical name.
@@ -105,11 +109,20 @@ def top_levels(distribution: Distribution) -> frozenset[str]:
     """The top-level modules and packages of a distribution."""
     if listed := (distribution.read_text("top_level.txt") or "").split():
         return frozenset(listed)
-    names = (
-        path.parts[0] if len(path.parts) > 1 else getmodulename(path.name) or ""
-        for path in distribution.files or ()
-    )
+    names = set()
+    for path in _paths(distribution):
+        top, below, _ = path.partition("/")
+        names.add(top if below else getmodulename(top) or "")
     return frozenset(name for name in names if name.isidentifier())
+
+
+def _paths(distribution: Distribution) -> Iterator[str]:
+    """The files of a distribution: of a wheel as its RECORD has them, whose tens of thousands
+    `Distribution.files` would take most of a plan's time to make into objects."""
+    record = distribution.read_text("RECORD")
+    if record is None:
+        return map(str, distribution.files or ())
+    return (row[0] for row in csv.reader(record.splitlines()) if row)
 
 
 def _owners_in(folder: str) -> Mapping[str, tuple[str, ...]]:

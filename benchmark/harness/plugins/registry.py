@@ -84,8 +84,9 @@ class Registry:
     def entries(self) -> dict[str, dict[str, list[EntryPoint]]]:
         """Entry points by kind and name; more than one for a name is a conflict."""
         entries: dict[str, dict[str, list[EntryPoint]]] = {group: {} for group in KINDS}
+        installed = entry_points()  # reads every distribution
         for group, named in entries.items():
-            for entry in entry_points(group=f"impress_bench.{group}"):
+            for entry in installed.select(group=f"impress_bench.{group}"):
                 named.setdefault(entry.name, []).append(entry)
         if self._elsewhere is not None:
             for group, others in self._elsewhere.entries().items():
