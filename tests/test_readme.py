@@ -45,7 +45,6 @@ sampling_steps = 2
 
 [settings.tasks.style-mimicry.judging]
 diffusion_images = 1
-diffusion_rounds = [1, 2]
 
 [settings.tasks.malicious-editing]
 sampling_steps = 4

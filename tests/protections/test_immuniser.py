@@ -27,15 +27,13 @@ from impress_bench.protections.testing import ProtectionConformance, signs
 
 
 def few(folder, role, split, count, subjects=world.SUBJECTS, movement=None):
-    """Some works of each photographer, a few to measure by; in place of paintings, of two
-    painters."""
+    """Some works of each photographer; in place of paintings, of two painters."""
     artists = world.artists(role, movement)[:: 1 if movement else 30]
-    most = 12 if split == "pretrain" else 2
     return PaintedSet.of(
         [
             work
             for a in artists
-            for work in world.paintings(a, split, min(count, most), subjects=subjects)
+            for work in world.paintings(a, split, min(count, 12), subjects=subjects)
         ]
     )
 

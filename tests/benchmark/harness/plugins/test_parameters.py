@@ -3,7 +3,8 @@
 import pytest
 
 from impress_bench.benchmark.errors import ConfigError
-from impress_bench.benchmark.harness.plugins.parameters import bind_parameters
+from impress_bench.benchmark.harness.plugins.parameters import bind_parameters, task_parameters
+from impress_bench.benchmark.tasks.style_mimicry import StyleMimicry
 
 
 def cloak(*, linf=None, steps=3, target="a style"):
@@ -26,3 +27,10 @@ def test_text_stays_text_where_text_is_wanted():
 def test_wrong_type_is_named():
     with pytest.raises(ConfigError, match="steps of protection 'cloak' must be of type int"):
         bound(steps="many")
+
+
+def test_a_setting_that_does_not_go_with_a_default_is_named():
+    """Where the plan is made, not where the task is."""
+    judging = {"diffusion_rounds": [1, 2]}  # by default three numbers say how many each keeps
+    with pytest.raises(ConfigError, match="style-mimicry': .*number for each of diffusion_rounds"):
+        task_parameters("style-mimicry", StyleMimicry, {"judging": judging})
