@@ -32,5 +32,5 @@ def test_wrong_type_is_named():
 def test_a_setting_that_does_not_go_with_a_default_is_named():
     """Where the plan is made, not where the task is."""
     judging = {"diffusion_rounds": [1, 2]}  # by default three numbers say how many each keeps
-    with pytest.raises(ConfigError, match="style-mimicry': .*number for each of diffusion_rounds"):
+    with pytest.raises(ConfigError, match=r"style-mimicry': .*number for each of diffusion_rounds"):
         task_parameters("style-mimicry", StyleMimicry, {"judging": judging})
