@@ -35,6 +35,7 @@ loading.shipped_presets = lambda: known
 """
 FEW_STEPS = """
 extends = "whole"
+inspections = false
 
 [settings.tasks.style-mimicry]
 works = 2
@@ -44,7 +45,7 @@ fine_tuning_batch = 2
 sampling_steps = 2
 
 [settings.tasks.style-mimicry.judging]
-diffusion_images = 1
+diffusion_images = 0
 
 [settings.tasks.malicious-editing]
 sampling_steps = 4
