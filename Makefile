@@ -11,15 +11,16 @@ help:  ## list the targets
 	@sed -nE 's/^([a-z]+):.*  ## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do \
 	  printf '%-18s %s\n' "$$target" "$$what"; done
 
-# pip compiles one module after the other, which is half of its work here; this takes all cores. It has to be done: where
-# PYTHONDONTWRITEBYTECODE is set, as in many containers, each process would compile again all that it imports. Some
-# packages ship templates that are no Python, hence `true`.
-COMPILE := -m compileall -qq -j 0 -x '/tests/'
+# pip compiles one module after the other, half of its work here; this takes all cores. Left out, every process of a
+# plugin would compile what it imports, since those write no bytecode; so would all others where
+# PYTHONDONTWRITEBYTECODE is set. Some packages ship templates that are no Python, hence `true`.
+COMPILE := -W ignore -m compileall -qq -j 0 -x '/tests/'
+
 $(VENV)/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-compile 'setuptools>=68' wheel
 	$(BIN)/python -m pip install --quiet --no-compile --editable '.[test,dev]' --config-settings editable_mode=strict
-	$(BIN)/python $(COMPILE) $(VENV)/lib || true
+	$(BIN)/python $(COMPILE) $(VENV)/lib build || true
 	touch $@
 
 install: $(VENV)/installed  ## an environment in .venv with the package and what `check` and `test` need

@@ -36,15 +36,14 @@ CHECKS: list[tuple[Flag, Callable[[Evidence], Iterator[str]]]] = [
     ),
     (
         Flag(
-            "nothing is learned",
-            "what clean images give is not shown to be better than the control that has none of "
-            "them, or, of few subjects, is not better in the mean",
-            "a protection can take nothing there, and a row that lies above the clean one shows "
-            "chance",
+            "learning is not shown",
+            "the exploit of clean images is not shown to beat the control that has none of them; "
+            f"of fewer than {FEW} subjects, its mean is no better",
+            "what is not learned from clean images cannot be taken by a protection",
             "look at the strips; choose the exploit's settings on validation subjects, or run more "
             "subjects",
         ),
-        checks.nothing_learned,
+        checks.learning_not_shown,
     ),
     (
         Flag(

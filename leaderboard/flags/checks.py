@@ -11,6 +11,7 @@ from impress_bench.leaderboard.entries import ABSENT, Key
 from impress_bench.leaderboard.findings.paired import side_of
 from impress_bench.leaderboard.flags.evidence import Evidence, judged
 from impress_bench.leaderboard.layout import base, parsed, subjects_text
+from impress_bench.leaderboard.render import interval_text
 from impress_bench.leaderboard.schema import control
 
 #: LPIPS above which a perturbation is plain: the largest budget that GLAZE's authors offer is .1.
@@ -24,15 +25,16 @@ def few_subjects(seen: Evidence) -> Iterator[str]:
     yield subjects_text(seen.subjects) if few else ""
 
 
-def nothing_learned(seen: Evidence) -> Iterator[str]:
+def learning_not_shown(seen: Evidence) -> Iterator[str]:
     scale, none = seen.metric.scale, seen.layout.roles.no_purifier
     for clean in seen.of_kind("clean") if scale is not None else []:
         without = control(scale.zero)
         gap = seen.gap((clean, none), (without, ""))
-        if gap.mean is not None:
-            better = gap.mean > 0 and side_of(gap) != 0
+        side = side_of(gap)
+        if gap.mean is not None and (side is not None or gap.mean <= 0):
             titles = [seen.layout.title(one) for one in (clean, without)]
-            yield "" if better else f"{titles[0]} {gap.mean:+.2f} beside {titles[1]}"
+            case = f"{titles[0]} {interval_text(gap, seen.metric.percent)} beside {titles[1]}"
+            yield "" if side == 1 else case
 
 
 def visible(seen: Evidence) -> Iterator[str]:

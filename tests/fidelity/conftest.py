@@ -93,6 +93,7 @@ RELEASES = {
         pipeline="StableDiffusionInpaintPipeline",
     ),
 }  # fmt: skip
+KINDS = (*RELEASES, *BUILT)
 
 
 def write(release: Release, folder: Path, vocabulary: Path) -> None:
@@ -208,9 +209,6 @@ def release(request: pytest.FixtureRequest) -> str:
 def model(release: str, folder_of: Callable[[str], Path]) -> LatentDiffusion:
     """Each release, loaded as a user loads it."""
     return load_model(str(folder_of(release)))
-
-
-KINDS = (*RELEASES, *BUILT)
 
 
 @pytest.fixture(scope="session")

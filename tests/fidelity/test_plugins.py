@@ -1,7 +1,7 @@
 """Every protection and every purifier that comes with the package, on every family of models.
 
 The lists come from the entry points: a new plugin without a line here fails. That a call gives the
-same again is seen once per plugin, each time on another family.
+same again is seen once per plugin, on the families in turn.
 """
 
 from __future__ import annotations

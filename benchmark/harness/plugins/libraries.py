@@ -117,8 +117,8 @@ def top_levels(distribution: Distribution) -> frozenset[str]:
 
 
 def _paths(distribution: Distribution) -> Iterator[str]:
-    """The files of a distribution: of a wheel as its RECORD has them, whose tens of thousands
-    `Distribution.files` would take most of a plan's time to make into objects."""
+    """The files of a distribution, by its RECORD if it has one: `Distribution.files` makes an
+    object of each, and together there are tens of thousands."""
     record = distribution.read_text("RECORD")
     if record is None:
         return map(str, distribution.files or ())

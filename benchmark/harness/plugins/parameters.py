@@ -100,7 +100,7 @@ def task_parameters(
     settings = factory.Settings  # type: ignore[attr-defined]
     try:
         parameters: dict[str, Any] = settings(**given).model_dump(mode="json")
-        settings(**parameters)  # defaults, too, have to go with what is given
+        settings(**parameters)  # once more with defaults written out, which pydantic trusts
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))

@@ -84,7 +84,7 @@ class Registry:
     def entries(self) -> dict[str, dict[str, list[EntryPoint]]]:
         """Entry points by kind and name; more than one for a name is a conflict."""
         entries: dict[str, dict[str, list[EntryPoint]]] = {group: {} for group in KINDS}
-        installed = entry_points()  # reads every distribution
+        installed = entry_points()  # once: it reads every distribution
         for group, named in entries.items():
             for entry in installed.select(group=f"impress_bench.{group}"):
                 named.setdefault(entry.name, []).append(entry)

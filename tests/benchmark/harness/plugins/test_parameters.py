@@ -30,7 +30,7 @@ def test_wrong_type_is_named():
 
 
 def test_a_setting_that_does_not_go_with_a_default_is_named():
-    """Where the plan is made, not where the task is."""
+    """By its name: that the task cannot be created is no help."""
     judging = {"diffusion_rounds": [1, 2]}  # by default three numbers say how many each keeps
     with pytest.raises(ConfigError, match=r"style-mimicry': .*number for each of diffusion_rounds"):
         task_parameters("style-mimicry", StyleMimicry, {"judging": judging})
