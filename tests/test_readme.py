@@ -1,8 +1,8 @@
 """What README and the pages behind it show is what happens: shell commands, and README's Python.
 
-test_docs.py checks that the commands of all other pages are accepted. `.ci/run` has run `quick` as it
-is, and its store is used here. Without a store `quick` takes a few steps, inspects nothing and asks
-no diffusion classifier.
+test_docs.py checks that the commands of all other pages are accepted. CI has run `quick` as it is,
+and its store is used here. Without a store `quick` takes a few steps, inspects nothing and asks no
+diffusion classifier.
 """
 
 import json
@@ -126,9 +126,8 @@ def test_python_example(folder, monkeypatch):
     monkeypatch.chdir(folder)
     if not STORED:
         monkeypatch.setenv("IMPRESS_BENCH_STORE", str(folder / "store"))
-        monkeypatch.setattr(
-            loading, "shipped_presets", loading.shipped_presets
-        )  # put back at the end
+        # Put back at the end.
+        monkeypatch.setattr(loading, "shipped_presets", loading.shipped_presets)
         exec(REPLACED, {})
     (example,) = blocks("README.md", "python")
     names = {}

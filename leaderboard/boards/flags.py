@@ -16,7 +16,7 @@ NAME = "flags"
 TEXT = (
     "Warnings that this run's own tables raise, in the form of AutoAttack's flags: when each is "
     "raised, why it matters, what to do. Comparisons are by the headline metric, paired by "
-    "subject, and count if their 95 % interval lies beyond 0; learning is shown by such an interval."
+    "subject, and count if their 95 % interval lies beyond 0; so does what shows learning."
 )
 
 
@@ -44,10 +44,8 @@ def build(
         clear = [flag.name for flag, cases, checked in found if checked and not cases]
         lacking = [flag.name for flag, _, checked in found if not checked]
         texts = [f"Clear: {', '.join(clear)}."] * bool(clear)
-        without = (
-            f"Not checked, for lack of rows, of controls or of six subjects: {', '.join(lacking)}."
-        )
-        texts += [without] * bool(lacking)
+        without = "Not checked, for lack of rows, of controls or of six subjects"
+        texts += [f"{without}: {', '.join(lacking)}."] * bool(lacking)
         headers = ["Flag", "Here", "Raised if", "Why it matters", "What to do"]
         blocks.append(Block(layout.title(task), headers, rows, " ".join(texts)))
     return Board(NAME, "Flags", TEXT, blocks, []) if blocks else None

@@ -65,7 +65,7 @@ CASES = [
     ("few subjects", PLAIN, {"subjects": 5}, PLAIN, {}, "5 subjects"),
     (
         "learning is not shown", {**PLAIN, UNTRAINED: 0.95}, {}, {**PLAIN, UNTRAINED: 0.2}, {},
-        "identity -0.05 [-0.05, -0.05] beside Untrained",
+        "identity -0.0500 [-0.0500, -0.0500] beside Untrained",
     ),
     ("visible", PLAIN, {"lpips": 0.2}, PLAIN, {"lpips": 0.05}, "glaze: LPIPS 0.200"),
     (
