@@ -27,8 +27,10 @@ def few_subjects(seen: Evidence) -> Iterator[str]:
 
 def learning_not_shown(seen: Evidence) -> Iterator[str]:
     scale, none = seen.metric.scale, seen.layout.roles.no_purifier
-    for clean in seen.of_kind("clean") if scale is not None else []:
-        without = control(scale.zero)
+    if scale is None:
+        return
+    without = control(scale.zero)
+    for clean in seen.of_kind("clean"):
         gap = seen.gap((clean, none), (without, ""))
         side = side_of(gap)
         if gap.mean is not None and (side is not None or gap.mean <= 0):
