@@ -8,22 +8,18 @@ function startCompare() {
     const metric = currentMetric();
     const cells = data.records.find((one) => one.task === task.name).cells
       .filter((cell) => cell.metric === metric.name);
-    const options = cells.map((cell) => [JSON.stringify([cell.protection, cell.purifier]),
-      data.titles[cell.protection] + (cell.purifier ? ", " + data.titles[cell.purifier] : "")]);
-    if (!options.length) return;
-    const known = new Set(options.map(([value]) => value));
+    if (!cells.length) return;
+    const keyOf = (cell) => JSON.stringify([cell.protection, cell.purifier]);
+    const known = new Map(cells.map((cell) => [keyOf(cell), cell]));
     // At first a protection beside what is no protection, both without a purifier.
-    const first = (kinds) => {
-      const place = cells.findIndex((cell) => cell.n && cell.purifier === data.none &&
-        kinds.includes(data.kinds[cell.protection]));
-      return options[Math.max(place, 0)][0];
-    };
-    const chosen = [["a", ["protection"]], ["b", ["noise", "clean"]]].map(([key, kinds]) =>
-      known.has(get(key)) ? get(key) : first(kinds));
+    const first = (kinds) => cells.find((cell) => cell.n && cell.purifier === data.none &&
+      kinds.includes(data.kinds[cell.protection])) || cells[0];
+    const sides = [["a", ["protection"]], ["b", ["noise", "clean"]]].map(([key, kinds]) =>
+      known.get(get(key)) || first(kinds));
     const focused = document.activeElement && document.activeElement.id;
-    const sides = chosen.map((value) => cells[options.findIndex(([one]) => one === value)]);
     const found = pairedDifference(sides[0].values, sides[1].values);
-    const names = chosen.map((value) => options.find(([one]) => one === value)[1]);
+    const names = sides.map((cell) =>
+      data.titles[cell.protection] + (cell.purifier ? ", " + data.titles[cell.purifier] : ""));
     const text = intervalText(found, metric.percent);
     const subjects = `${found.n} subject${found.n === 1 ? "" : "s"} that both have`;
     const both = task.subjects.map((subject, place) => place)
@@ -32,13 +28,27 @@ function startCompare() {
       both.map((place) => sides[0].values[place] - sides[1].values[place]), metric.percent, true);
     const rows = both.map((place, row) =>
       [task.subjects[place], sides[0].texts[place], sides[1].texts[place], differences[row]]);
+    const choices = [["First", "a"], ["Second", "b"]].flatMap(([label, key], place) =>
+      conditionChoice(label, key, cells, sides[place], (cell) => set({ [key]: keyOf(cell) })));
     box.replaceChildren(
-      make("div", { class: "tools" },
-        select("First", options, chosen[0], (value) => set({ a: value }), "compare-a"),
-        select("Second", options, chosen[1], (value) => set({ b: value }), "compare-b")),
+      make("div", { class: "tools" }, ...choices),
       make("p", { class: "result", "aria-live": "polite" }, `${metric.title}, ${names[0]} − ${names[1]}: `,
         make("strong", { id: "difference" }, text), `, over ${subjects}.`),
       grid("Comparison by subject", ["Subject", names[0], names[1], "Difference"], rows));
     if (focused && focused.startsWith("compare-")) document.getElementById(focused).focus();
   });
+}
+
+// A choice of a protection and one of a purifier that was run on it. Another protection keeps the
+// purifier if it was run on that one too.
+function conditionChoice(label, key, cells, chosen, changed) {
+  const of = (name) => cells.filter((cell) => cell.protection === name);
+  const protections = [...new Set(cells.map((cell) => cell.protection))];
+  return [
+    select(label, protections.map((name) => [name, data.titles[name]]), chosen.protection, (name) =>
+      changed(of(name).find((cell) => cell.purifier === chosen.purifier) || of(name)[0]), `compare-${key}`),
+    select(`${label} purifier`, of(chosen.protection).map((cell) =>
+      [cell.purifier, cell.purifier ? data.titles[cell.purifier] : "–"]), chosen.purifier, (name) =>
+      changed(of(chosen.protection).find((cell) => cell.purifier === name)), `compare-${key}-purifier`),
+  ];
 }
