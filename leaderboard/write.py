@@ -59,10 +59,23 @@ def write_boards(
     Returns the paths of the files. Raises ValueError for tables that lack columns or hold a cell
     twice, and for a `meta` with unknown keys.
     """
+    boards = build_boards(cells, protections, inspections, meta, notes)
+    return write_built(boards, cells, protections, inspections, meta, out_dir, formats)
+
+
+def write_built(
+    boards: Sequence[Board],
+    cells: pd.DataFrame,
+    protections: pd.DataFrame,
+    inspections: pd.DataFrame,
+    meta: BoardMeta | Mapping[str, Any],
+    out_dir: Path | str,
+    formats: Sequence[str] = FORMATS,
+) -> list[Path]:
+    """As `write_boards`, of boards that `build_boards` has made of the same tables."""
     meta = BoardMeta.of(meta)
     layout = Layout(meta)
-    tables = _prepared(cells, protections, inspections, notes, layout)
-    boards = _built(*tables, layout)
+    tables = _prepared(cells, protections, inspections, None, layout)
     cells, protections, inspections, _ = tables
     folder, pictures = Path(out_dir) / "boards", Path(out_dir) / "figures"
     paths = [path for board in boards for path in write_board(board, folder, formats)]

@@ -27,7 +27,6 @@ from impress_bench.benchmark.submissions.grid import offered
 from impress_bench.benchmark.submissions.measured import measured_part
 from impress_bench.benchmark.submissions.model import Submission
 from impress_bench.benchmark.submissions.reading import read, survey
-from impress_bench.leaderboard import write_boards
 from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.html import Source, write_site
 from impress_bench.leaderboard.html.texts import slug
@@ -35,7 +34,7 @@ from impress_bench.leaderboard.layout import Layout, target_of
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.pages.index import Section, index
 from impress_bench.leaderboard.schema import CELLS, PROTECTIONS, Table
-from impress_bench.leaderboard.write import build_boards
+from impress_bench.leaderboard.write import build_boards, write_built
 
 CLAIMED = "Claimed, not re-measured"
 
@@ -88,9 +87,9 @@ def publish(
         shown = (cells, distances, part.frames.inspections, meta)
         for old in (part.folder / "boards").glob("*"):
             old.unlink()
-        written += write_boards(*shown, part.folder, notes=part.frames.notes)
-        place = os.path.relpath(part.folder, page.parent).replace(os.sep, "/")
         boards = build_boards(*shown, part.frames.notes)
+        written += write_built(boards, *shown, part.folder)
+        place = os.path.relpath(part.folder, page.parent).replace(os.sep, "/")
         facts = _facts(part.origins, here)
         sections.append(Section(facts, boards, Layout(meta), place))
         if html is not None:
