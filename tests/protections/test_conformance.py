@@ -36,7 +36,7 @@ class TestEncoder(ProtectionConformance):
 
 class TestDiffusion(ProtectionConformance):
     def build(self):
-        return PhotoGuardDiffusion(radius=1.0, step=0.5, steps=4, repeats=1, diffusion_steps=2)
+        return PhotoGuardDiffusion(radius=1.0, step=0.3, steps=5, repeats=1, diffusion_steps=2)
 
 
 class TestIdentity(ProtectionConformance):
