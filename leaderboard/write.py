@@ -46,6 +46,7 @@ def write_boards(
     out_dir: Path | str,
     formats: Sequence[str] = FORMATS,
     notes: pd.DataFrame | None = None,
+    boards: Sequence[Board] | None = None,
 ) -> list[Path]:
     """Write every board that the tables of a run can fill, their pictures, and an overview.
 
@@ -55,27 +56,15 @@ def write_boards(
         meta: Titles, order and remarks; of a mapping, every key of `BoardMeta` is optional.
         out_dir: Boards go to `boards/` in this folder, pictures to `figures/`.
         formats: Of "md", "csv", "json", "tex" and "html", those in which boards are written.
+        boards: What `build_boards` has made of the same tables; None: they are built here.
 
     Returns the paths of the files. Raises ValueError for tables that lack columns or hold a cell
     twice, and for a `meta` with unknown keys.
     """
-    boards = build_boards(cells, protections, inspections, meta, notes)
-    return write_built(boards, cells, protections, inspections, meta, out_dir, formats)
-
-
-def write_built(
-    boards: Sequence[Board],
-    cells: pd.DataFrame,
-    protections: pd.DataFrame,
-    inspections: pd.DataFrame,
-    meta: BoardMeta | Mapping[str, Any],
-    out_dir: Path | str,
-    formats: Sequence[str] = FORMATS,
-) -> list[Path]:
-    """As `write_boards`, of boards that `build_boards` has made of the same tables."""
     meta = BoardMeta.of(meta)
     layout = Layout(meta)
-    tables = _prepared(cells, protections, inspections, None, layout)
+    tables = _prepared(cells, protections, inspections, notes, layout)
+    boards = _built(*tables, layout) if boards is None else boards
     cells, protections, inspections, _ = tables
     folder, pictures = Path(out_dir) / "boards", Path(out_dir) / "figures"
     paths = [path for board in boards for path in write_board(board, folder, formats)]

@@ -34,7 +34,7 @@ from impress_bench.leaderboard.layout import Layout, target_of
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.pages.index import Section, index
 from impress_bench.leaderboard.schema import CELLS, PROTECTIONS, Table
-from impress_bench.leaderboard.write import build_boards, write_built
+from impress_bench.leaderboard.write import build_boards, write_boards
 
 CLAIMED = "Claimed, not re-measured"
 
@@ -88,7 +88,7 @@ def publish(
         for old in (part.folder / "boards").glob("*"):
             old.unlink()
         boards = build_boards(*shown, part.frames.notes)
-        written += write_built(boards, *shown, part.folder)
+        written += write_boards(*shown, part.folder, boards=boards)
         place = os.path.relpath(part.folder, page.parent).replace(os.sep, "/")
         facts = _facts(part.origins, here)
         sections.append(Section(facts, boards, Layout(meta), place))
