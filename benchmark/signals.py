@@ -50,8 +50,9 @@ _state = _State()
 
 
 @contextmanager
-def stopping() -> Iterator[None]:
-    """Raise `Stopped` in the block for the signals in `ENDING`.
+def stopping(replacing: bool = False) -> Iterator[None]:
+    """Raise `Stopped` in the block for the signals in `ENDING`; where `replacing`, also for those
+    that a library has set a handler for.
 
     What is ignored stays ignored: SIGHUP under `nohup`, SIGINT in a shell's background. Further
     signals are not raised, so that nothing disturbs the end, but for a second Ctrl-C after a while.
@@ -63,7 +64,8 @@ def stopping() -> Iterator[None]:
     _state.number, _state.ending = None, False
     former = {number: signal.getsignal(number) for number in ENDING}
     for number, handler in former.items():
-        if handler in (signal.SIG_DFL, signal.default_int_handler):
+        ours = handler in (signal.SIG_DFL, signal.default_int_handler)
+        if ours or (replacing and callable(handler)):
             signal.signal(number, _stop)
     try:
         yield

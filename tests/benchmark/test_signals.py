@@ -78,6 +78,19 @@ def test_what_is_ignored_or_handled_stays_so():
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
+def test_a_library_s_handler_is_replaced_on_request_and_what_is_ignored_is_not():
+    def library_s(number, frame):
+        raise SystemExit(1)
+
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, library_s)
+    with signals.stopping(replacing=True):
+        send(signal.SIGHUP)
+        with pytest.raises(signals.Stopped):
+            send(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is library_s
+
+
 def test_a_library_s_own_handler_does_not_last():
     with signals.stopping():
         with signals.kept():

@@ -33,13 +33,14 @@ class Forked:
     """One command. It has what tests use of a `subprocess.Popen` whose output is text in pipes."""
 
     def __init__(self, ask: Callable[[Sequence[int]], None], told: Mapping[str, Any]) -> None:
+        order = json.dumps(told).encode()  # fails, if at all, before anybody waits for it
         pipes = [os.pipe(), os.pipe()]
         ours, theirs = socket.socketpair()
         ask([theirs.fileno(), *(end for _, end in pipes)])
         theirs.close()
         for _, end in pipes:
             os.close(end)
-        ours.sendall(json.dumps(told).encode())
+        ours.sendall(order)
         ours.shutdown(socket.SHUT_WR)
         self._answers = ours.makefile("rb", buffering=0)
         self.stdout, self.stderr = (os.fdopen(end) for end, _ in pipes)

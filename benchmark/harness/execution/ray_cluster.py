@@ -145,8 +145,12 @@ def _perform(stage: Stage, preset: Preset, root: str, run: str) -> tuple[Outcome
         _runners.clear()
         store = Store(Path(root), run=run)
         _runners[name] = StageRunner(store, preset, lambda stage: _performed.add(stage.key))
-    while (outcome := _runners[name].run(stage)) is None:
-        time.sleep(POLL_S)
+    try:
+        with signals.stopping(replacing=True):
+            while (outcome := _runners[name].run(stage)) is None:
+                time.sleep(POLL_S)
+    except signals.Stopped as stopped:
+        sys.exit(stopped.exit_code)
     return outcome, _node() if stage.key in _performed else ""
 
 

@@ -88,13 +88,15 @@ def test_a_lost_worker_is_replaced_and_a_failure_costs_its_own_cells(run, tmp_pa
     assert "Traceback" not in errors.replace("(raylet)", "")
 
 
-def test_a_signal_writes_boards_and_ends_the_cluster(
+def test_a_signal_writes_boards_ends_the_cluster_and_fails_no_stage(
     command, preset_file, tmp_path, logged, ray_folder
 ):
-    out = tmp_path / "out"
+    out, journal = tmp_path / "out", tmp_path / "journal"
     words = ("run", "--preset", preset_file, "--out", out, "--store", tmp_path / "store", *RAY)
-    process, deadline = command(*words, FAKE_DELAY="0.5"), time.monotonic() + 90
-    while len(logged(out)) < 4:
+    names = ("--protections", "clean,slow")
+    process = command(*words, *names, FAKE_JOURNAL=str(journal))
+    deadline = time.monotonic() + 90
+    while not (logged(out) and journal.exists() and journal.read_text()):  # in a plugin's midst
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -102,7 +104,8 @@ def test_a_signal_writes_boards_and_ends_the_cluster(
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 143, errors
     assert "Ended by SIGTERM" in errors
-    assert "missing" in set(pd.read_parquet(out / "cells.parquet")["state"])
+    assert set(pd.read_parquet(out / "cells.parquet")["state"]) <= {"done", "missing"}
+    assert not list((tmp_path / "store" / "failures").iterdir())
     assert (out / "boards" / "LEADERBOARD.md").is_file()
     keys = {path.parent.name for path in (tmp_path / "store").glob("objects/*/*/manifest.json")}
     assert {key for _, key in logged(out)} <= keys
