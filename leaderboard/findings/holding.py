@@ -64,8 +64,10 @@ def holding_verdict(survivals: Mapping[str, Survival], purifier: str, metric: Me
         ]
         if taking:
             sentences.append(f"Unpurified, more than noise is taken by {listed(taking)}.")
-    if few := [name for name, side in sides.items() if side is None]:
+    if few := [name for name in purified if sides[name] is None]:
         sentences.append(f"Too few subjects: {listed(few)}.")
+    if absent := [name for name in survivals if name not in purified]:
+        sentences.append(f"Not run after {purifier}: {listed(absent)}.")
     return paragraph(sentences, metric)
 
 

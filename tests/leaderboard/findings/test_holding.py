@@ -26,7 +26,7 @@ def test_what_survives_is_told_with_what_it_costs_and_with_the_others():
         "Score: Most is shown to survive JPG, and holds best. It takes 3.00 [2.00, 4.00] more than"
         " noise, and after JPG 2.50 [2.05, 2.95] remain (8 subjects, LPIPS 0.100, 103 passes per"
         " image). Also shown to survive: Less (1.25 [1.03, 1.47] remain). Not shown to survive:"
-        " Lost. Too few subjects: Few and Never."
+        " Lost. Too few subjects: Few. Not run after JPG: Never."
     )
     told = holding_verdict({"Most": most, "Near": near}, "JPG", SCORE)
     assert "holds best." not in told.split("Which")[0]
