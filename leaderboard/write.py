@@ -28,7 +28,7 @@ from impress_bench.leaderboard.caution import caution
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.pages.overview import overview
-from impress_bench.leaderboard.plots.inconsistency import plot_inconsistency
+from impress_bench.leaderboard.plots.inconsistency import drawn_task, plot_inconsistency
 from impress_bench.leaderboard.plots.shares import plot_shares
 from impress_bench.leaderboard.plots.tradeoff import plot_tradeoff
 from impress_bench.leaderboard.render import Board, write_board, write_text
@@ -73,7 +73,8 @@ def write_boards(
         picture = pictures / "inconsistency.png"
         if plot_inconsistency(inspections, layout, picture):
             paths.append(picture)
-            figures[picture.name] = "Reconstruction errors of clean, protected and purified images"
+            task = layout.title(drawn_task(inspections, layout))
+            figures[picture.name] = f"{task}: reconstruction errors of the images"
     further = plot_tradeoff(cells, protections, layout, pictures)
     for picture, caption in (further | plot_shares(cells, layout, pictures)).items():
         paths.append(picture)

@@ -19,7 +19,7 @@ from impress_bench.protections.objectives.masks import kept_region
 
 
 class RandomNoise(Protection):
-    """Random signs times one amplitude per image, at least as visible as the protection `match`.
+    """Random signs times one amplitude per image, as visible as `match` as far as `linf` allows.
 
     Each value moves by +a or -a 8-bit levels with equal chance. A fractional a is met by moving
     that share of the values one level further, so that LPIPS can be matched finely on 8-bit images.

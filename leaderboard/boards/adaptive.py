@@ -111,8 +111,11 @@ def _pairs(table: AdaptiveTable, task: Task, layout: Layout) -> Board | None:
             text = " ".join(filter(None, [found, brackets]))
             blocks.append(Block(layout.title(name), heads, rows, text, footnotes, name))
             titles = {condition: layout.condition(*condition) for condition in conditions}
-            lines = comparisons.compare(
-                table.name, task.entries, layout, titles, (name, none), task.metrics
+            pairs = [((c, none), (name, none)) for c in clean]
+            tested = [((plain, state), (name, state)) for state in (none, purifier)]
+            pairs += tested + [((one, purifier), (one, none)) for one in (plain, name)]
+            lines = comparisons.compare_pairs(
+                table.name, task.entries, titles, pairs, tested, task.metrics
             )
             heading = f"{layout.title(name)}: paired comparisons"
             blocks.append(comparisons.block(heading, lines, task.metrics))

@@ -42,15 +42,14 @@ TEXT = (
     "than against the protection, with a 95 % interval over paired subjects; above 0 it protects. "
     "The noise is as visible as the protection; for one that is adapted or has other settings, as "
     "visible as the plain one. {survives}Strongest purifier: the one with the best mean for the "
-    "exploit, picked after the run, and that mean{worst}. Passes: forward and backward passes "
-    "through networks that protecting one image costs. * marks intervals that lie beyond 0 with "
-    "six subjects or more, not corrected for the number of rows, and neither are the sentences "
-    "below. n: subjects, where not all were run; the difference is over these alone. A dot: no "
+    "exploit, picked after the run, and that mean; left after it: the same difference after that "
+    "purifier. Passes: forward and backward passes through networks that protecting one image "
+    "costs. * marks intervals that lie beyond 0 with six subjects or more. They are not corrected "
+    "for the number of rows nor for picking a purifier, and nor are this board's sentences. "
+    "n: subjects, where not all were run; the difference is over these alone. A dot: no "
     "value, as for the edit of the clean photo, which other edits are compared with. Blank: not "
     "for this row, which is clean or noise."
 )
-#: That board needs two purifiers, a seed to choose on and one to score on.
-WORST = "; what it leaves of a protection is on the board of the worst case"
 SURVIVES = (
     "Survives {purifier}: the same difference when {purifier} has purified both the protected and "
     "the noisy images; the preset names this purifier, it is not picked by its scores. Where the "
@@ -95,8 +94,7 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
         unpurified = [(name, none) for name in shown]
         records += entry_records(f"{NAME}-scores", task, found.entries, unpurified, [metric])
     survived = " or ".join(dict.fromkeys(headlines))
-    worst = WORST if cells["seed"].nunique() > 1 and cells["purifier"].nunique() > 2 else ""
-    text = TEXT.format(survives=SURVIVES.format(purifier=survived) if survived else "", worst=worst)
+    text = TEXT.format(survives=SURVIVES.format(purifier=survived) if survived else "")
     return Board(NAME, "At a glance", text, blocks, records) if blocks else None
 
 
@@ -116,7 +114,8 @@ def _headers(
     columns: list[tuple[str, list[str]]]
     columns = [("", []), ("Visible", []), (metric.title, [meaning] * bool(meaning)), ("Takes", [])]
     columns += [(f"Survives {layout.title(purifier)}", named)] * bool(purifier)
-    columns += [("Strongest purifier", [one for one in others if one not in named]), ("Passes", [])]
+    columns += [("Strongest purifier", [one for one in others if one not in named])]
+    columns += [("Left after it", []), ("Passes", [])]
     return [" ".join([head, *dict.fromkeys(map(footnotes.mark, notes))]) for head, notes in columns]
 
 
@@ -134,27 +133,34 @@ def _row(
     own = found.entries.get(Key(name, conditions[0], metric.name), ABSENT)
     seen = _number(visible.get(Key(name, "", "lpips"), ABSENT).summary.mean)
     score = "·" if own is ABSENT else entry_text(own, metric.percent, footnotes, found.subjects)
-    row, records = [layout.title(name), seen, score], list[Record]()
+    records: list[Record] = []
     differences: dict[str, Summary] = {}
     left: dict[str, float] = {}
-    for state in conditions:
+    best = strongest(found.entries, name, metric, layout)
+    hardest = None if best is None or layout.kind(name) != "protection" else best[0]
+    texts: dict[str, str] = {}
+    for state in dict.fromkeys([*conditions, *([] if hardest is None else [hardest])]):
         result = taken(found.entries, name, state, metric, found.protections, layout)
         if result is None:
-            row.append(_lacking(found, name, state, metric, layout))
+            texts[state] = _lacking(found, name, state, metric, layout)
             continue
-        row.append(marked(result[1][0], metric, found.subjects))
+        texts[state] = marked(result[1][0], metric, found.subjects)
         against, (differences[state], ended, why) = result
-        left = gains(found.entries, (against, state), (name, state), metric)
+        if state in conditions:
+            left = gains(found.entries, (against, state), (name, state), metric)
         key = Key(f"{against} - {name}", state, metric.name)
         higher = metric.higher_is_better
         records.append(record(NAME, found.name, key, differences[state], higher, ended, why))
     passes = _passes(layout, name)
-    row += [_strongest_text(found, name, metric, layout), passes]
+    row = [layout.title(name), seen, score, *[texts[state] for state in conditions]]
+    row += [_strongest_text(found, name, metric, layout), texts.get(hardest or "", ""), passes]
     if not differences:
         return row, None, records
     purified = differences.get(conditions[1]) if conditions[1:] else None
     plain = differences.get(conditions[0], Summary(0))
-    return row, Survival(plain, purified, left if purified else {}, seen, passes), records
+    after = (layout.title(hardest), differences[hardest]) if hardest in differences else None
+    survival = Survival(plain, purified, left if purified else {}, seen, passes, after)
+    return row, survival, records
 
 
 def _lacking(found: Task, name: str, purifier: str, metric: MetricInfo, layout: Layout) -> str:

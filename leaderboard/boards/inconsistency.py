@@ -25,6 +25,11 @@ TEXT = (
     "indistinguishable from clean."
 )
 
+NO_CLEAN = (
+    "No AUC: clean images were not inspected without a purifier, since no exploit of theirs is "
+    "scored in this task."
+)
+
 Condition = tuple[str, str]
 
 
@@ -101,7 +106,9 @@ def _errors(
             key = Key(*condition, measure)
             entry = entries.get(key, ABSENT)
             row.append(entry_text(entry, False, footnotes))
-            if condition == clean or clean is None:
+            if clean is None:
+                continue
+            if condition == clean:
                 row.append("")
                 continue
             area = separation(entries.get(Key(*clean, measure), ABSENT).values, entry.values)
@@ -110,11 +117,11 @@ def _errors(
                 areas[_after(layout, condition)] = area
             records.append(record(f"{NAME}-auc", task, key, area, None, entry.state, entry.reason))
         rows.append(row)
-    headers = [
-        "Images",
-        *[h for measure in measures for h in (layout.measure_title(measure), "AUC")],
-    ]
+    headers = ["Images"]
+    for measure in measures:
+        headers += [layout.measure_title(measure), *["AUC"] * (clean is not None)]
     text = detection_verdict(areas, layout.measure_title(measures[0])) if measures else ""
+    text = text if clean else NO_CLEAN
     return Block(layout.title(task), headers, rows, text, footnotes), records
 
 

@@ -13,9 +13,9 @@ TEXT = (
 )
 CONTROLS = (
     "Clean photos after a purifier show the damage that the purifier does by itself. The same "
-    "photo under another seed is the floor: edits that differ in nothing but noise are this "
-    "similar. A photo whose head is replaced by grey shows how much the head influences what is "
-    "painted around it."
+    "photo under another seed shows how similar edits are that differ in nothing but noise. A "
+    "photo whose head is replaced by grey shows how much the head influences what is painted "
+    "around it."
 )
 
 TABLE = TaskTable(

@@ -24,7 +24,7 @@ TEXT = (
     "The effect of the weight of the consistency term: scores of the protected images under each "
     "weight, and of what the reference purifier makes of them, mean ± standard deviation over "
     "subjects. The share is that of the weighted term in the total loss at the last step, as the "
-    "protection noted it; over the paper's weights it runs from about 10 to 95 per cent."
+    "protection noted it; in the paper it ran from about 10 to 95 per cent over the same weights."
 )
 
 

@@ -39,13 +39,11 @@ def build(protections: pd.DataFrame, layout: Layout) -> Board | None:
                 entry = entries.get(Key(name, "", norm), ABSENT)
                 row += _cells(entry, norm, footnotes)
                 records += _records(task, Key(name, layout.roles.no_purifier, norm), entry)
-                if norm == "lpips" and entry.summary.mean is not None:
-                    seen[name] = entry.summary.mean
+                if norm == "lpips" and layout.kind(name) == "protection" and entry.by_subject:
+                    seen[layout.title(name)] = entry.by_subject
             rows.append(row)
         headers = ["Protection", *[h for norm in norms for h in (NORMS[norm], "largest")]]
-        text = visibility_verdict(
-            {layout.title(n): v for n, v in seen.items() if layout.kind(n) == "protection"}
-        )
+        text = visibility_verdict(seen)
         blocks.append(Block(layout.title(task), headers, rows, text, footnotes))
     return Board(NAME, "Visibility: budgets as measured", TEXT, blocks, records)
 

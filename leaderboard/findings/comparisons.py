@@ -6,7 +6,7 @@ cancel. A comparison covers the subjects that both sides have and records the st
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from impress_bench.benchmark.metric import MetricInfo
@@ -23,6 +23,7 @@ from impress_bench.leaderboard.statistics import (
 )
 
 Condition = tuple[str, str]
+Pair = tuple[Condition, Condition]
 
 TEXT = (
     "Differences in the units of the table above with 95 % intervals, Student's t over paired "
@@ -32,7 +33,8 @@ TEXT = (
 SHARES = (
     " The recovered share is (purified − protected) / (clean − protected) in per cent, with a "
     "bootstrap over subjects: at 0 nothing is recovered, at 100 everything, and values may lie "
-    "outside. It has no interval if the loss itself may be 0, and is a dash if there was no loss."
+    "outside. It has no interval with fewer than six subjects, or if more than 2.5 % of the "
+    "resamples show no loss, and is a dash if there was no loss."
 )
 
 
@@ -40,7 +42,7 @@ SHARES = (
 LEVEL = 0.05
 TESTED = (
     " p: two-sided sign-flip test of {title} over subjects, adjusted by Holm's method for all "
-    "comparisons with 'Protected' that have one; * below .05 with six subjects or more."
+    "comparisons here that have one; * below .05 with six subjects or more."
 )
 UNREACHABLE = (
     " {subjects} subjects and {tests} comparisons allow no p below {least}, so that none can be "
@@ -119,14 +121,9 @@ def compare(
     post = order[order.index(protected) + 1 :]
     ours = [column for column in post if base(column[1]) == layout.roles.purifier]
     pairs = [(column, protected) for column in order if column != protected]
+    tested = [pair for pair in pairs if _is_contrast(pair[0], protected, layout)]
     pairs += [(one, other) for one in ours for other in post if other not in ours]
-    lines = []
-    for one, other in pairs:
-        label = f"{columns[one]} − {columns[other]}"
-        names = (_span(one[0], other[0]), _span(one[1], other[1]))
-        results = [_difference(entries, one, other, metric) for metric in metrics]
-        lines.append(Comparison(label, f"{table}-differences", names, results))
-    lines = _tested(lines, pairs, entries, layout, protected, metrics)
+    lines = compare_pairs(table, entries, columns, pairs, tested, metrics)
     for clean in [column for column in order if layout.kind(column[0]) == "clean"]:
         for purified in post:
             sides = (clean, protected, purified)
@@ -136,27 +133,47 @@ def compare(
     return lines
 
 
-def _tested(
-    lines: list[Comparison],
-    pairs: Sequence[tuple[Condition, Condition]],
+def compare_pairs(
+    table: str,
     entries: Mapping[Key, Entry],
-    layout: Layout,
-    protected: Condition,
+    titles: Mapping[Condition, str],
+    pairs: Sequence[Pair],
+    tested: Collection[Pair],
     metrics: Sequence[MetricInfo],
 ) -> list[Comparison]:
-    """The differences with p where they are tested: on the primary metric, against `protected`.
+    """The first of each pair of conditions less the second, of which those in `tested` have p."""
+    lines = []
+    for one, other in pairs:
+        label = f"{titles[one]} − {titles[other]}"
+        names = (_span(one[0], other[0]), _span(one[1], other[1]))
+        results = [_difference(entries, one, other, metric) for metric in metrics]
+        lines.append(Comparison(label, f"{table}-differences", names, results))
+    return _tested(lines, pairs, tested, entries, metrics)
 
-    Clean images are no such contrast, since what a perturbation without an objective takes is no
-    protection; nor is noise that is as visible as another protection.
-    """
+
+def _is_contrast(one: Condition, protected: Condition, layout: Layout) -> bool:
+    """Whether a difference from `protected` is tested. That of clean images is not, since what a
+    perturbation without an objective takes is no protection; nor is that of noise that is as
+    visible as another protection."""
+    kind = layout.kind(one[0])
+    unmatched = kind == "noise" and not layout.matches(one[0], protected[0])
+    return kind != "clean" and not unmatched
+
+
+def _tested(
+    lines: list[Comparison],
+    pairs: Sequence[Pair],
+    tested: Collection[Pair],
+    entries: Mapping[Key, Entry],
+    metrics: Sequence[MetricInfo],
+) -> list[Comparison]:
+    """The differences with p where they are tested, on the primary metric."""
     place = _primary(metrics)
     if place is None:
         return lines
     found: dict[int, float] = {}
     for at, (one, other) in enumerate(pairs):
-        kind = layout.kind(one[0])
-        unmatched = kind == "noise" and not layout.matches(one[0], protected[0])
-        if other != protected or kind == "clean" or unmatched:
+        if (one, other) not in tested:
             continue
         name = metrics[place].name
         a, b = (entries.get(Key(*side, name), ABSENT).by_subject for side in (one, other))
@@ -204,6 +221,8 @@ def _share(
     share = recovered_share(clean, protected, purified, metric.higher_is_better is not False)
     if share.n and share.mean is None:
         return share, "skipped", "the protection took nothing on average"
+    if share.n < FEW:  # a bootstrap of so few is too narrow
+        share = share._replace(low=None, high=None)
     return share, *differing(*sides)
 
 

@@ -19,19 +19,21 @@ from impress_bench.leaderboard.statistics import Summary, paired_difference
 
 class Survival(NamedTuple):
     """What a protection takes more than noise: without a purifier, after one (None: not run), and
-    after one by subject; its mean LPIPS and its passes per image, as a table prints them."""
+    after one by subject; its mean LPIPS and its passes per image, as a table prints them; the title
+    of the strongest purifier of its row, and what it takes after that (None: noise not run)."""
 
     plain: Summary
     purified: Summary | None
     left: Mapping[str, float]
     visible: str
     passes: str
+    hardest: tuple[str, Summary] | None = None
 
 
 def holding_verdict(survivals: Mapping[str, Survival], purifier: str, metric: MetricInfo) -> str:
     """Which protections, by title, survive a purifier, and which holds best if paired differences
-    to all others show it; how sure that is, at what visibility and cost. "" if none was run after
-    it for six subjects."""
+    to all others show it; how sure that is, at what visibility and cost; where the strongest
+    purifier of a row says otherwise. "" if none was run after it for six subjects."""
     purified = {name: one.purified for name, one in survivals.items() if one.purified is not None}
     sides = {name: side_of(purified[name]) if name in purified else None for name in survivals}
     if all(side is None for side in sides.values()):
@@ -68,7 +70,29 @@ def holding_verdict(survivals: Mapping[str, Survival], purifier: str, metric: Me
         sentences.append(f"Too few subjects: {listed(few)}.")
     if absent := [name for name in survivals if name not in purified]:
         sentences.append(f"Not run after {purifier}: {listed(absent)}.")
+    sentences += _after_the_strongest(survivals, sides, metric)
     return paragraph(sentences, metric)
+
+
+def _after_the_strongest(
+    survivals: Mapping[str, Survival], sides: Mapping[str, int | None], metric: MetricInfo
+) -> list[str]:
+    """Where another purifier, the strongest of a row, leaves something and the headline one is not
+    shown to, or the other way round."""
+    others: dict[bool, list[str]] = {True: [], False: []}
+    for name, one in survivals.items():
+        side = None if one.hardest is None else side_of(one.hardest[1])
+        if one.hardest is None or side is None or (side == 1) == (sides[name] == 1):
+            continue
+        title, summary = one.hardest
+        told = interval_text(summary, metric.percent, signed=side != 1)
+        others[side == 1].append(f"{name} ({told} after {title})")
+    words = {True: "more than noise is taken by", False: "nothing is shown to be left of"}
+    return [
+        f"After the strongest purifier of its row {words[kept]} {listed(names)}."
+        for kept, names in others.items()
+        if names
+    ]
 
 
 def _described(one: Survival, subjects: int, left: str, purifier: str, metric: MetricInfo) -> str:

@@ -20,7 +20,7 @@ from impress_bench.leaderboard.findings.paired import (
 from impress_bench.leaderboard.findings.tables import paragraph
 from impress_bench.leaderboard.layout import Layout, listed
 from impress_bench.leaderboard.render import interval_text
-from impress_bench.leaderboard.statistics import Summary
+from impress_bench.leaderboard.statistics import Summary, paired_difference, summarize
 
 
 def weight_verdict(
@@ -117,15 +117,20 @@ def purifier_verdict(
     )
 
 
-def visibility_verdict(seen: Mapping[str, float]) -> str:
-    """Which protection, by title, is least and which most visible, by LPIPS."""
-    if len(seen) < 2:
+def visibility_verdict(seen: Mapping[str, Mapping[str, float]]) -> str:
+    """Which protection is least and which most visible, by LPIPS: by title, of each subject. Those
+    from which an end is not shown to differ are named beside it; "" for few subjects."""
+    means = {name: summarize(list(values.values())) for name, values in seen.items()}
+    if len(means) < 2 or any(mean.n < FEW for mean in means.values()):
         return ""
-    least, most = min(seen, key=lambda name: seen[name]), max(seen, key=lambda name: seen[name])
-    return (
-        f"By mean LPIPS {least} is the least visible protection ({seen[least]:.3f}) and {most} the"
-        f" most visible ({seen[most]:.3f})."
-    )
+    order = sorted(means, key=lambda name: means[name].mean or 0.0)
+    parts = []
+    for end, words in ((order[0], "least"), (order[-1], "most")):
+        gaps = {name: paired_difference(seen[name], seen[end]) for name in order if name != end}
+        alike = [name for name, gap in gaps.items() if not side_of(gap)]
+        unlike = f", from which {listed(alike)} is not shown to differ" if alike else ""
+        parts.append(f"{words} visible is {end} ({means[end].mean:.3f}){unlike}")
+    return f"By mean LPIPS {'; '.join(parts)}."
 
 
 def detection_verdict(areas: Mapping[str, Summary], measure: str) -> str:

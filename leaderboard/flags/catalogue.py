@@ -30,7 +30,7 @@ CHECKS: list[tuple[Flag, Callable[[Evidence], Iterator[str]]]] = [
             "few subjects",
             f"a task has fewer than {FEW} subjects",
             "intervals are wide and hold less often than they say",
-            "run the next larger preset",
+            "run more subjects (`--subjects`, or a larger preset)",
         ),
         checks.few_subjects,
     ),
@@ -56,6 +56,15 @@ CHECKS: list[tuple[Flag, Callable[[Evidence], Iterator[str]]]] = [
     ),
     (
         Flag(
+            "noise falls short",
+            "the noise that is to be as visible as a protection is less visible by LPIPS",
+            "what the protection then takes more than that noise is in part what is more visible",
+            "raise the noise's bound, or mistrust small differences",
+        ),
+        checks.noise_falls_short,
+    ),
+    (
+        Flag(
             "adapted is weaker",
             "after the reference purifier an adapted protection leaves the exploit more than the "
             "plain one",
@@ -67,7 +76,8 @@ CHECKS: list[tuple[Flag, Callable[[Evidence], Iterator[str]]]] = [
     (
         Flag(
             "a cheaper purifier is better",
-            "a purifier with fewer passes than the reference one serves the exploit better",
+            "a purifier with fewer passes through networks per image than the reference one, on "
+            "average over the run's tasks, serves the exploit better",
             "the reference purifier is then not the attacker that a protection has to survive",
             "read the strongest purifier of the row, not the reference one",
         ),

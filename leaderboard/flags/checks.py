@@ -13,6 +13,7 @@ from impress_bench.leaderboard.flags.evidence import Evidence, judged
 from impress_bench.leaderboard.layout import base, parsed, subjects_text
 from impress_bench.leaderboard.render import interval_text
 from impress_bench.leaderboard.schema import control
+from impress_bench.leaderboard.statistics import paired_difference
 
 #: LPIPS above which a perturbation is plain: the largest budget that GLAZE's authors offer is .1.
 PLAIN = 0.1
@@ -44,6 +45,20 @@ def visible(seen: Evidence) -> Iterator[str]:
         mean = seen.visible.get(Key(name, "", "lpips"), ABSENT).summary.mean
         if mean is not None:
             yield f"{seen.layout.title(name)}: LPIPS {mean:.3f}" if mean > PLAIN else ""
+
+
+def noise_falls_short(seen: Evidence) -> Iterator[str]:
+    for name in seen.of_kind("protection"):
+        for noise in seen.of_kind("noise"):
+            if seen.layout.matched(noise) != name:
+                continue
+            own, theirs = (
+                seen.visible.get(Key(one, "", "lpips"), ABSENT).by_subject for one in (name, noise)
+            )
+            gap = paired_difference(own, theirs)
+            less = sum(own[one] > theirs[one] for one in own.keys() & theirs.keys())
+            case = f"{seen.layout.title(name)}: by LPIPS {interval_text(gap, False, False)}"
+            yield from judged(f"{case}, less visible for {less} of {gap.n} subjects", gap)
 
 
 def adapted_is_weaker(seen: Evidence) -> Iterator[str]:
@@ -116,6 +131,7 @@ def judge_sees_the_decoder(seen: Evidence) -> Iterator[str]:
         )
         if own is not None and decoded is not None:
             case = f"{100 * decoded:.0f} % of reconstructions, {100 * own:.0f} % of images"
+            case += f" ({subjects_text(seen.subjects)})"
             yield case if decoded < KEPT * own else ""
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.boards import by_task, glance, transfer
 from impress_bench.leaderboard.caution import caution
-from impress_bench.leaderboard.layout import Layout, listed, subjects_text
+from impress_bench.leaderboard.layout import Layout, listed, parsed, subjects_text
 from impress_bench.leaderboard.render import Block, Board, markdown_block, numbers
 
 MINIATURE = (
@@ -63,7 +63,7 @@ def overview(boards: Sequence[Board], cells: pd.DataFrame, layout: Layout) -> st
         if board.name in MAIN:
             block = _main(board, layout)
             titled = replace(block, heading=f"{board.title}. {block.heading}")
-            parts.append(markdown_block(titled))
+            parts += [markdown_block(titled), board.text]
     parts += [f"![{text}](../figures/{name})\n\n{text}" for name, text in meta.figures.items()]
     parts += ["## Rows", _rows(cells, layout), "## Settings"]
     parts.append(FROZEN if meta.settings_frozen else PROVISIONAL)
@@ -91,17 +91,21 @@ def _chance(layout: Layout) -> str:
 
 def _links(boards: Sequence[Board]) -> str:
     lines = [
-        f"- [{board.title}]({board.name}.md) ([CSV]({board.name}.csv), [JSON]({board.name}.json))"
+        f"- [{board.title}]({board.name}.md)"
+        + f" ([CSV]({board.name}.csv), [JSON]({board.name}.json))" * bool(board.records)
         for board in boards
     ]
     return "\n".join(["## Boards", "", *(lines or ["Nothing has been measured yet."])])
 
 
 def _main(board: Board, layout: Layout) -> Block:
-    """The block about the reference protection, else the first block."""
-    reference = layout.meta.reference_protection
-    heads = [block for block in board.blocks if block.protection == reference]
-    return (heads or list(board.blocks))[0]
+    """The block about the reference protection, else about one that the paper's table has, else the
+    first block."""
+    reference, published = layout.meta.reference_protection, by_task.protections(board.name)
+    blocks = list(board.blocks)
+    heads = [block for block in blocks if block.protection == reference]
+    heads += [block for block in blocks if parsed(block.protection).family in published]
+    return (heads or blocks)[0]
 
 
 def _rows(cells: pd.DataFrame, layout: Layout) -> str:

@@ -42,13 +42,13 @@ def plot_inconsistency(inspections: pd.DataFrame, layout: Layout, path: Path) ->
         layout: Titles and order.
         path: The PNG to write.
 
-    Of several tasks, the first is drawn. All protections are drawn, but purified images only of the
-    reference protection if it was inspected, so that the picture stays readable. Returns `path`, or
-    None if there is no error to draw.
+    Of several tasks, one is drawn (`drawn_task`). All protections are drawn, but purified images
+    only of the reference protection if it was inspected, so that the picture stays readable.
+    Returns `path`, or None if there is no error to draw.
     """
     if inspections.empty:
         return None
-    task = min(inspections["task"])
+    task = drawn_task(inspections, layout)
     entries = collect(inspections.rename(columns={"measure": "metric"}), task)
     measures = sorted({k.metric for k in entries if is_error(k.metric)}, key=_order)
     conditions = _conditions(layout, entries.keys())
@@ -76,6 +76,14 @@ def plot_inconsistency(inspections: pd.DataFrame, layout: Layout, path: Path) ->
     figure.savefig(drawn, format="png", dpi=160, facecolor="white", metadata={"Software": None})
     write_bytes(path, drawn.getvalue())
     return path
+
+
+def drawn_task(inspections: pd.DataFrame, layout: Layout) -> str:
+    """The first task whose clean images were inspected, which others are told from; without one,
+    the first."""
+    bare = inspections[inspections["purifier"] == layout.roles.no_purifier]
+    clean = [layout.kind(name) == "clean" for name in bare["protection"]]
+    return str(min(bare["task"][clean], default=min(inspections["task"])))
 
 
 def _order(measure: str) -> tuple[bool, bool, str]:

@@ -37,7 +37,7 @@ class Consistency(Adaptation):
         weight: gamma; at least 0. The paper sweeps 1, 10, 40, 100, 1000 and takes 40 for Table 4;
             the released `glaze_adapt` has 30. What it means depends on the scale of the base's
             objective, so the share of the term in the total is noted as "consistency-share", for
-            each image at the last step.
+            each image at the last step: a share of the loss, where `share` is one of gradients.
         share: instead of a weight, the share that the term's gradient has in the sum of both
             gradients' norms, kept at every step; 0 to 1, 1 excluded, None for `weight`. Costs a
             second backward pass.

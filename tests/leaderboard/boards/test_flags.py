@@ -36,7 +36,11 @@ def flags(values, *, lpips=None, styles=None, second=None, subjects=SUBJECTS, mo
     """The raised flags with their cases, and the names of those not checked."""
     rows = cells_of(values, spread=spread) + cells_of(second or {}, "second")
     rows = [row for row in rows if int(row[1][-1]) < subjects]
-    moved = [] if lpips is None else [(TASK, "artist-0", "glaze", "a", 0.1, 1.0, lpips, "done")]
+    moved = [
+        (TASK, f"artist-{at}", name, "a", 0.1, 1.0, value + 0.001 * at, "done")
+        for name, value in (lpips or {}).items()
+        for at in range(SUBJECTS)
+    ]
     seen = [
         (TASK, "artist-0", "identity", "none", "a", measure, value)
         for measure, value in (styles or {}).items()
@@ -67,7 +71,16 @@ CASES = [
         "learning is not shown", {**PLAIN, UNTRAINED: 0.95}, {}, {**PLAIN, UNTRAINED: 0.2}, {},
         "identity -0.0500 [-0.0500, -0.0500] beside Untrained",
     ),
-    ("visible", PLAIN, {"lpips": 0.2}, PLAIN, {"lpips": 0.05}, "glaze: LPIPS 0.200"),
+    (
+        "visible", PLAIN, {"lpips": {"glaze": 0.2}}, PLAIN, {"lpips": {"glaze": 0.05}},
+        "glaze: LPIPS 0.203",
+    ),
+    (
+        "noise falls short",
+        PLAIN, {"lpips": {"glaze": 0.06, "random-noise": 0.05}},
+        PLAIN, {"lpips": {"glaze": 0.05, "random-noise": 0.05}},
+        "glaze: by LPIPS 0.0100 [0.0100, 0.0100], less visible for 6 of 6 subjects",
+    ),
     (
         "adapted is weaker", {**ADAPTED, ("glaze+o-pgd", "impress"): 0.85}, {}, ADAPTED, {},
         "glaze + o-pgd after impress",
@@ -94,7 +107,7 @@ CASES = [
         "the judge sees the decoder",
         PLAIN, {"styles": {"own-style": 1.0, "own-style-decoded": 0.7}},
         PLAIN, {"styles": {"own-style": 0.8, "own-style-decoded": 0.7}},
-        "70 % of reconstructions, 100 % of images",
+        "70 % of reconstructions, 100 % of images (6 subjects)",
     ),
     (
         "white box only", PLAIN, {}, {**PLAIN, ("glaze[surrogate=other]", "none"): 0.9}, {},
@@ -145,6 +158,7 @@ def test_every_flag_has_a_case():
 def test_checks_without_their_rows_are_named():
     _, lacking, _ = flags(PLAIN)
     assert lacking == {
-        "visible", "adapted is weaker", "a cheaper purifier is better", "more passes harm",
+        "visible", "noise falls short", "adapted is weaker", "a cheaper purifier is better",
+        "more passes harm",
         "a purifier harms", "learning is not shown", "the judge sees the decoder",
     }  # fmt: skip

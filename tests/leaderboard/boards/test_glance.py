@@ -45,14 +45,14 @@ def test_rows_say_what_a_protection_takes_and_whether_that_survives():
     (block,) = board().blocks
     assert list(block.headers) == [
         "", "Visible", "Score", "Takes", "Survives impress[steps=9]",
-        "Strongest purifier", "Passes",
+        "Strongest purifier", "Left after it", "Passes",
     ]  # fmt: skip
-    assert block.rows[0] == ["identity", "", "0.900 ± 0.000", "", "", "", ""]
+    assert block.rows[0] == ["identity", "", "0.900 ± 0.000", "", "", "", "", ""]
     glaze = block.rows[2]
     assert glaze[:4] == ["glaze", "0.050", "0.350 ± 0.187", "+0.300 [+0.300, +0.300] *"]
     # Differences of -.1 and .1 by turns.
     assert glaze[4] == "+0.000 [-0.115, +0.115]"
-    assert glaze[5:] == ["impress[steps=9] 0.750", "438"]
+    assert glaze[5:] == ["impress[steps=9] 0.750", glaze[4], "438"]
     assert len(block.rows) == 3, "controls have no row"
 
 
@@ -145,7 +145,8 @@ PURIFIED = ("random-noise", "auto"), ("glaze", "auto")
             6,
             "Score, in dB: GLAZE is shown to survive Auto. It takes 0.300 [0.300, 0.300] more than"
             " noise, and after Auto 0.200 [0.200, 0.200] remain (6 subjects, LPIPS 0.050, 438"
-            " passes per image).",
+            " passes per image). After the strongest purifier of its row nothing is shown to be"
+            " left of GLAZE (+0.000 [-0.115, +0.115] after impress[steps=9]).",
         ),
         (
             [0.2, -0.2] * 3,

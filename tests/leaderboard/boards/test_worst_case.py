@@ -79,6 +79,52 @@ def test_a_purifier_that_some_subject_lacks_is_no_choice(
     assert board(tmp_path)[1]["worst-case", "glaze"]["mean"] == pytest.approx(0.5)
 
 
+def test_noise_has_no_more_choices_than_the_protection(
+    build_cells: Any, meta: Any, tmp_path: Path
+) -> None:
+    """After `impress` noise gets 0.9, but that was not run on the adapted protection."""
+    meta["metrics"][next(iter(meta["metrics"]))][0]["primary"] = True
+    plain, adapted = "glaze", "glaze+consistency[weight=40]"
+    cells = build_cells(
+        {
+            (plain, "none"): [[0.2, 0.2 + 0.01 * at] for at in range(6)],
+            (plain, "jpeg"): [[0.2, 0.2 + 0.01 * at] for at in range(6)],
+            (plain, "impress"): [[0.3, 0.3 + 0.02 * at] for at in range(6)],
+            (adapted, "none"): [[0.2, 0.2 + 0.01 * at] for at in range(6)],
+            (adapted, "jpeg"): [[0.3, 0.3 + 0.01 * at] for at in range(6)],
+            ("random-noise", "none"): [[0.4, 0.5] for at in range(6)],
+            ("random-noise", "impress"): [[0.9, 0.9] for at in range(6)],
+        }
+    )
+    write_boards(cells, EMPTY, EMPTY, meta, tmp_path)
+    text, found = board(tmp_path)
+    gaps = [
+        found["worst-case-survival", f"random-noise - {name}"]["mean"] for name in (plain, adapted)
+    ]
+    assert gaps == pytest.approx([0.9 - 0.35, 0.5 - 0.325])
+    lines = [line.split("|") for line in text.splitlines() if line.startswith("| GLAZE")]
+    assert [line[4].strip() for line in lines] == ["3", "2"]
+    assert "[weight=40] (2 choices)." in text
+
+
+def test_clean_images_that_others_are_compared_with_have_no_worst_case(
+    build_cells: Any, meta: Any, tmp_path: Path
+) -> None:
+    """Whoever has clean photos leaves them as they are, which has no score; after a purifier it
+    would be a choice that nobody makes."""
+    cells = build_cells(
+        {
+            ("identity", "impress"): [[0.8, 0.8], [0.8, 0.8]],
+            ("glaze", "none"): [[0.2, 0.3], [0.2, 0.3]],
+            ("glaze", "impress"): [[0.4, 0.5], [0.4, 0.5]],
+        }
+    )
+    write_boards(cells, EMPTY, EMPTY, meta, tmp_path)
+    text, found = board(tmp_path)
+    assert ("worst-case", "identity") not in found
+    assert "Clean images have no row" in text
+
+
 def test_one_seed_is_told(build_cells: Any, meta: Any, tmp_path: Path) -> None:
     cells = build_cells({("glaze", "none"): [0.2, 0.3], ("glaze", "impress"): [0.4, 0.5]})
     write_boards(cells, EMPTY, EMPTY, meta, tmp_path)

@@ -38,3 +38,25 @@ def test_what_survives_is_told_with_what_it_costs_and_with_the_others():
         " (3.00 [2.00, 4.00])."
     )
     assert holding_verdict({"Few": few, "Never": never}, "JPG", SCORE) == ""
+
+
+def test_where_the_strongest_purifier_of_a_row_says_otherwise_it_is_said():
+    """Auto need not be the purifier that serves the exploit best."""
+    holds, lost = survival([2.0, 3.0] * 4), survival([1.0, -1.0] * 4)
+    never = holds._replace(purified=None, left={})
+    after = {"hardest": ("IMP", holds.purified)}, {"hardest": ("TV", lost.purified)}
+    kept, gone = (f"After the strongest purifier of its row {words}" for words in (
+        "more than noise is taken by", "nothing is shown to be left of",
+    ))  # fmt: skip
+    found = {"Most": holds, "Lost": lost._replace(**after[0]), "Never": never._replace(**after[0])}
+    told = holding_verdict(found, "JPG", SCORE)
+    assert told.endswith(
+        f"Not run after JPG: Never. {kept} Lost (2.50 [2.05, 2.95] after IMP) and Never (2.50"
+        " [2.05, 2.95] after IMP)."
+    )
+    told = holding_verdict({"Most": holds._replace(**after[1])}, "JPG", SCORE)
+    assert told.endswith(f"{gone} Most (+0.000 [-0.894, +0.894] after TV).")
+    agreed = {"Most": holds._replace(**after[0]), "Lost": lost._replace(**after[1])}
+    few = survival([9.0, 8.0])
+    agreed["Few"] = few._replace(hardest=("IMP", few.purified))
+    assert "strongest" not in holding_verdict(agreed, "JPG", SCORE)

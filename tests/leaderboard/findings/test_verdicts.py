@@ -112,11 +112,18 @@ def test_of_few_subjects_nothing_is_concluded():
 
 
 def test_the_least_and_the_most_visible_are_named():
-    assert visibility_verdict({"GLAZE": 0.08, "Mist": 0.2, "SDS": 0.1}) == (
-        "By mean LPIPS GLAZE is the least visible protection (0.080) and Mist the most visible"
-        " (0.200)."
+    def seen(*values):
+        return {f"artist-{i}": value for i, value in enumerate(values)}
+
+    one, two, three = seen(*[0.08] * 6), seen(*[0.2, 0.1] * 3), seen(*[0.1, 0.2] * 3)
+    assert visibility_verdict({"GLAZE": one, "Mist": two}) == (
+        "By mean LPIPS least visible is GLAZE (0.080); most visible is Mist (0.150)."
     )
-    assert visibility_verdict({"GLAZE": 0.08}) == ""
+    assert visibility_verdict({"Mist": two, "GLAZE": one, "SDS": three}).endswith(
+        "(0.080); most visible is SDS (0.150), from which Mist is not shown to differ."
+    )
+    assert visibility_verdict({"GLAZE": one}) == ""
+    assert visibility_verdict({"GLAZE": one, "Mist": seen(0.2, 0.3)}) == ""
 
 
 def test_what_can_be_detected_is_named_where_it_is_little():
