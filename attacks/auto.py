@@ -35,13 +35,14 @@ class Tried(NamedTuple):
 
 
 class Auto(Purifier):
-    """Tries purifiers in order of cost until images match their reconstruction, hardly changed.
+    """The cheapest purifier whose images match their reconstruction; else the one that is nearest.
 
-    They are its `members`; `stopping_rule` is exact about both conditions. One choice per
-    subject. If none satisfies the rule, the most consistent of those that stay near the published
-    images is kept; `none`, the first of them, always stays near. Each member gets the generator as
-    it was handed in, so that its images are those of its own row. A member that does not apply (an
-    upscaler that was not named) is left out.
+    Its `members` are tried in order of cost; `stopping_rule` is exact about what matches, which
+    includes that an image has hardly changed. One choice per subject. If none satisfies the rule,
+    the most consistent of those that stay near the published images is kept; `none`, the first of
+    them, always stays near. Each member gets the generator as it was handed in, so that its images
+    are those of its own row. A member that does not apply (an upscaler that was not named) is left
+    out.
 
     The cost is at most that of all members, and for the rule one VAE round trip and one LPIPS per
     member and image. The first call for a surrogate in a process also takes 25 paintings through it
