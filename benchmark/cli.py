@@ -20,7 +20,7 @@ from impress_bench.benchmark.commands import (
 )
 from impress_bench.benchmark.commands.exits import INTERRUPTED, STOPPED, USAGE_ERROR
 from impress_bench.benchmark.errors import ConfigError
-from impress_bench.benchmark.harness.storage.store import StoreError
+from impress_bench.benchmark.machine import MachineError
 from impress_bench.benchmark.signals import came, stopping
 from impress_bench.benchmark.texts import one_line
 
@@ -47,7 +47,7 @@ def main() -> None:
             raise
         click.echo(one_line(f"Error: {error.filename or 'disk'}: {error.strerror}"), err=True)
         sys.exit(STOPPED)
-    except StoreError as error:
+    except MachineError as error:
         click.echo(one_line(f"Error: {error}"), err=True)
         sys.exit(STOPPED)
     except (click.Abort, KeyboardInterrupt):

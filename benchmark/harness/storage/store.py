@@ -37,6 +37,7 @@ from impress_bench.benchmark.harness.storage.keys import sha256
 from impress_bench.benchmark.harness.storage.manifest import BROKEN, read_manifest
 from impress_bench.benchmark.harness.storage.register import Register
 from impress_bench.benchmark.harness.storage.result import Result, Stored, files_of
+from impress_bench.benchmark.machine import MachineError
 from impress_bench.benchmark.unfinished import Unfinished
 
 #: The folder of unfinished stages.
@@ -45,7 +46,7 @@ UNFINISHED = "unfinished"
 _FAILURE = {"state", "reason", "traceback"}
 
 
-class StoreError(Exception):
+class StoreError(MachineError):
     """The store cannot be written; the message names the place and the way out."""
 
 
