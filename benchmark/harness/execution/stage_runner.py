@@ -104,6 +104,7 @@ class StageRunner:
                 result, peak = self._isolation.perform(stage, inputs, self._env)
             else:
                 result, peak = perform(stage, inputs, self._env), self._env.peak_bytes
+            signals.check()  # a plugin that catches everything returned what it had by then
         except PluginError as error:
             signals.check()  # in a library that is being imported, a signal turns into its error
             trace = traceback.format_exc()
