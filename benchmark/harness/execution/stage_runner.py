@@ -16,7 +16,7 @@ from impress_bench.benchmark.harness.execution.timings import Timings
 from impress_bench.benchmark.harness.stages.base import Stage, perform
 from impress_bench.benchmark.harness.stages.environment import Environment
 from impress_bench.benchmark.harness.storage.result import Result, Stored
-from impress_bench.benchmark.harness.storage.store import Store
+from impress_bench.benchmark.harness.storage.store import Store, StoreError
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,8 @@ class StageRunner:
         Timings(self._store.root).record(stage, seconds)
         written = self._store.find(stage.key)
         if written is None:
-            raise OSError(f"{self._store.path(stage.key)} cannot be read back; is the disk full?")
+            place = self._store.path(stage.key)
+            raise StoreError(f"store {self._store.root}: {place} cannot be read back; is it full?")
         return _of_stored("executed", written)
 
     def _input(self, stage: Stage, needed: Stage) -> Result:

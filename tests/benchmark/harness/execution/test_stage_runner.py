@@ -3,15 +3,18 @@ stage fails."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 from contextlib import suppress
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from impress_bench.benchmark import signals
+from impress_bench.benchmark.harness.storage.store import StoreError
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +70,23 @@ def test_what_a_plugin_returns_that_swallows_a_signal_is_not_stored(bench, whims
     assert stored(bench, "original")
     assert not stored(bench, "protect")
     check_nothing_failed(bench)
+
+
+def test_a_result_that_cannot_be_read_for_a_moment_is_kept(bench, monkeypatch):
+    """As on a network's disk: neither removed nor made again, and the next run reads it."""
+    bench.run(subjects=1)
+    before = {path: path.stat().st_mtime_ns for path in bench.store.glob("objects/*/*")}
+    read = Path.read_bytes
+
+    def fail(path):
+        if path.name == "record.json":
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
+        return read(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", fail)
+        with pytest.raises(StoreError, match="is not made again while it may be sound"):
+            bench.run(subjects=1)
+    check_nothing_failed(bench)
+    assert set(bench.run(subjects=1).stages) == {"reused"}
+    assert before == {path: path.stat().st_mtime_ns for path in bench.store.glob("objects/*/*")}
