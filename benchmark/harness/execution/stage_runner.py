@@ -122,9 +122,14 @@ class StageRunner:
         return _of_stored("executed", written)
 
     def _input(self, stage: Stage, needed: Stage) -> Result:
+        """Raises StoreError where it was there and is no more, which no plugin did."""
         result = self._store.get(needed.key)
         if result is None:
-            raise PluginError(stage.component, f"input {needed.key} vanished from the store")
+            what = f"{needed.kind} {needed.place} ({needed.key})"
+            raise StoreError(
+                f"store {self._store.root}: {what} has vanished or is damaged, and {stage.kind}"
+                f" {stage.place} needs it; run the same command again, which makes it again"
+            )
         return result
 
 

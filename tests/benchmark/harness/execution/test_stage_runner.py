@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from impress_bench.benchmark import signals
+from impress_bench.benchmark.harness.execution.stage_runner import StageRunner
 from impress_bench.benchmark.harness.storage.store import StoreError
 
 
@@ -90,3 +91,21 @@ def test_a_result_that_cannot_be_read_for_a_moment_is_kept(bench, monkeypatch):
     check_nothing_failed(bench)
     assert set(bench.run(subjects=1).stages) == {"reused"}
     assert before == {path: path.stat().st_mtime_ns for path in bench.store.glob("objects/*/*")}
+
+
+def test_an_input_that_vanished_is_no_failure_of_what_needs_it(bench, monkeypatch):
+    """The next run makes it again."""
+    perform = StageRunner._perform
+
+    def vanish(self, stage):
+        for needed in stage.inputs.values():
+            if stage.kind == "purify":
+                self._store.discard(needed.key)
+        return perform(self, stage)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StageRunner, "_perform", vanish)
+        with pytest.raises(StoreError, match=r"protect copying/ada clean .* has vanished"):
+            bench.run(protections=["clean"], purifiers=["keep"], subjects=1)
+    check_nothing_failed(bench)
+    assert set(bench.run(protections=["clean"], purifiers=["keep"], subjects=1).states) == {"done"}
