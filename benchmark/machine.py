@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
-import os
+from collections.abc import Iterator
 
-#: Errors of a system that is short of something: room on a disk, open files, memory. EAGAIN says so
-#: of a new process alone, and is what anybody may be told who reads without waiting.
-SHORT = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+#: What a system says of a disk without room, and of one on which this user may have no more.
+FULL = (errno.ENOSPC, errno.EDQUOT)
+#: What it says if it is short of anything. EAGAIN says so of a new process alone: whoever reads
+#: without waiting is told it too.
+SHORT = (*FULL, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class MachineError(Exception):
@@ -16,20 +18,34 @@ class MachineError(Exception):
 
 
 def shortage(error: BaseException) -> MachineError | None:
-    """The error of this machine that `error`, or what it was raised from, stands for; else None."""
-    cause: BaseException | None = error
-    while cause is not None:
+    """The error of this machine that `error` was raised for; None if it is another's."""
+    for cause in _causes(error):
+        if isinstance(cause, MachineError):
+            return MachineError(*cause.args)
         if isinstance(cause, OSError) and cause.errno in SHORT:
             return short_of(cause)
-        cause = cause.__cause__
     return None
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether `error` was raised for a disk without room."""
+    return any(isinstance(one, OSError) and one.errno in FULL for one in _causes(error))
+
+
 def short_of(error: OSError, what: str = "") -> MachineError:
-    """The error of this machine that an OSError is, on the file that it names or on `what`."""
-    place = what or error.filename or "this machine"
+    """The error of this machine that an OSError is, on the file that it names, else on `what`."""
+    way_out = "end other programs, or raise the limit (ulimit -a)"
+    if error.errno in FULL:
+        way_out = "make room, or name another folder for scratch files by TMPDIR"
     return MachineError(
-        f"{place}: {error.strerror or os.strerror(error.errno or 0)}. What is stored stays; make"
-        " room (TMPDIR names another folder for what is only for a while) and run the same command"
-        " again, which goes on where this one stopped"
+        f"{error.filename or what or 'this machine'}: {error.strerror or error}. What is stored"
+        f" stays; {way_out}, and run the same command again, which goes on where this one stopped"
     )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An exception, and those that it and they were raised from."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__

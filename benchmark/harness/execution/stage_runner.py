@@ -17,6 +17,7 @@ from impress_bench.benchmark.harness.stages.base import Stage, perform
 from impress_bench.benchmark.harness.stages.environment import Environment
 from impress_bench.benchmark.harness.storage.result import Result, Stored
 from impress_bench.benchmark.harness.storage.store import Store, StoreError
+from impress_bench.benchmark.machine import shortage
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ class StageRunner:
         return None
 
     def run(self, stage: Stage) -> Outcome | None:
-        """The outcome, or None while another process works on the stage. Raises StoreError."""
+        """The outcome, or None while another process works on the stage. Raises MachineError,
+        such as StoreError."""
         if outcome := self.stored(stage):
             return outcome
         with self._store.lock(stage.key) as mine:
@@ -111,6 +113,10 @@ class StageRunner:
             failure = {"state": error.state, "reason": str(error), "traceback": trace}
             self._store.fail(stage.key, stage.document, failure)
             return _failed(error.state, str(error), trace)
+        except OSError as error:  # of what is passed to a plugin's own process, and no plugin's
+            if short := shortage(error):
+                raise short from error
+            raise
         seconds = unfinished.seconds + time.monotonic() - started
         passes = unfinished.all_passes()
         self._store.put(stage.key, stage.document, result, seconds, passes, peak)

@@ -7,15 +7,20 @@ import errno
 import json
 import os
 import signal
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from impress_bench.benchmark import signals
+from impress_bench.benchmark.contract import PluginError
+from impress_bench.benchmark.harness.execution import serve_plugin
+from impress_bench.benchmark.harness.execution.isolation import Isolation
 from impress_bench.benchmark.harness.execution.stage_runner import StageRunner
 from impress_bench.benchmark.harness.storage.store import StoreError
+from impress_bench.benchmark.machine import MachineError
 
 
 @pytest.fixture(autouse=True)
@@ -109,3 +114,61 @@ def test_an_input_that_vanished_is_no_failure_of_what_needs_it(bench, monkeypatc
             bench.run(protections=["clean"], purifiers=["keep"], subjects=1)
     check_nothing_failed(bench)
     assert set(bench.run(protections=["clean"], purifiers=["keep"], subjects=1).states) == {"done"}
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE])
+def test_what_the_machine_is_short_of_is_no_failure_of_the_plugin(bench, whims, number, wrapped):
+    def fall_short():
+        try:
+            raise OSError(number, os.strerror(number), "/tmp/scratch")
+        except OSError as error:
+            if wrapped:
+                raise RuntimeError("no sketch") from error
+            raise
+
+    whims(fall_short)
+    with pytest.raises(MachineError, match=f"^/tmp/scratch: {os.strerror(number)}"):
+        bench.run(protections=["shift", "clean"], subjects=1)
+    check_nothing_failed(bench)
+    assert stored(bench, "protect") == 1
+
+
+def test_another_error_of_the_system_is_the_plugin_s(bench, whims):
+    def fail():
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES), "/etc/shadow")
+
+    whims(fail)
+    assert bench.run(protections=["clean"], subjects=1).states["failed"]
+
+
+def test_what_cannot_be_handed_to_a_plugin_s_own_process_is_not_its_failure(bench, monkeypatch):
+    def fail(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/000.png")
+
+    monkeypatch.setattr(Isolation, "covers", lambda self, stage: stage.kind == "protect")
+    monkeypatch.setattr(Isolation, "perform", fail)
+    with pytest.raises(MachineError, match=r"^/tmp/000\.png: "):
+        bench.run(protections=["clean"], subjects=1)
+    check_nothing_failed(bench)
+
+
+@pytest.mark.parametrize(("number", "answers"), [(errno.ENOSPC, False), (errno.EMFILE, True)])
+def test_a_plugin_s_own_process_leaves_no_answer_on_a_full_disk(
+    tmp_path, monkeypatch, number, answers
+):
+    """Who filled it is judged from outside, and who else used up what is this process's alone?"""
+
+    def fail(folder, job):
+        try:
+            raise OSError(number, os.strerror(number))
+        except OSError as error:
+            raise PluginError("protection x", "failed in protect") from error
+
+    monkeypatch.setattr(serve_plugin, "_serve", fail)
+    job = {"protocol": serve_plugin.PROTOCOL, "version": version("impress-bench")}
+    (tmp_path / serve_plugin.JOB).write_text(json.dumps(job))
+    (tmp_path / serve_plugin.IMAGES_OUT).mkdir()
+    with nullcontext() if answers else pytest.raises(PluginError):
+        serve_plugin.main(str(tmp_path))
+    assert (tmp_path / serve_plugin.IMAGES_OUT / serve_plugin.ANSWER).exists() == answers
