@@ -188,8 +188,12 @@ class _Run:
             self._executor.gather(self.plan)
             self._preview()
             raise
-        except MachineError as error:
-            self._note(one_line(f"stopped: {error}"))
+        except ConfigError:  # before anything was run
+            raise
+        except Exception as error:
+            kind = "" if isinstance(error, MachineError) else f"{type(error).__name__}: "
+            with suppress(OSError):  # the disk may be full
+                self._note(one_line(f"stopped: {kind}{error}"))
             self._preview()
             raise
 

@@ -7,9 +7,11 @@ import errno
 import json
 import os
 import signal
+import time
 from contextlib import nullcontext, suppress
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -19,8 +21,11 @@ from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.execution import serve_plugin
 from impress_bench.benchmark.harness.execution.isolation import Isolation
 from impress_bench.benchmark.harness.execution.stage_runner import StageRunner
+from impress_bench.benchmark.harness.plugins import plugin_process
+from impress_bench.benchmark.harness.stages import environment, protect
 from impress_bench.benchmark.harness.storage.store import StoreError
 from impress_bench.benchmark.machine import MachineError
+from impress_bench.benchmark.sandbox import confine
 
 
 @pytest.fixture(autouse=True)
@@ -172,3 +177,42 @@ def test_a_plugin_s_own_process_leaves_no_answer_on_a_full_disk(
     with nullcontext() if answers else pytest.raises(PluginError):
         serve_plugin.main(str(tmp_path))
     assert (tmp_path / serve_plugin.IMAGES_OUT / serve_plugin.ANSWER).exists() == answers
+
+
+def test_what_the_benchmark_measures_is_not_the_plugin_s_time(bench, monkeypatch):
+    """A plugin in a process of its own, which here is this one, has its limit there."""
+    late, clock, measure = [], time.monotonic, protect._lpips
+
+    def tarry(clean, images):
+        late.append(1000.0)
+        return measure(clean, images)
+
+    def serve(plugin, words, scratch, *bounds):
+        serve_plugin.main(words[-1])
+        return confine.Ending(0, 0)
+
+    ahead = SimpleNamespace(monotonic=lambda: clock() + sum(late))
+    monkeypatch.setattr(environment, "time", ahead)
+    monkeypatch.setattr(protect, "_lpips", tarry)
+    monkeypatch.setattr(plugin_process, "run_confined", serve)
+    try:
+        result = bench.run(protections=["clean"], subjects=1, isolate=True, time_limit_s=300.0)
+    finally:
+        environment.set_deterministic(0)
+    assert late
+    assert set(result.states) == {"done"}
+
+
+def test_whatever_ends_a_run_there_are_boards(bench, monkeypatch):
+    perform = StageRunner._perform
+
+    def fail(self, stage):
+        if stage.kind == "purify":
+            raise ArithmeticError("a fault of ours")
+        return perform(self, stage)
+
+    monkeypatch.setattr(StageRunner, "_perform", fail)
+    with pytest.raises(ArithmeticError, match="a fault of ours"):
+        bench.run(subjects=1)
+    check_nothing_failed(bench)
+    assert "stopped: ArithmeticError: a fault" in (bench.tmp_path / "run/log.txt").read_text()
