@@ -29,9 +29,11 @@ from impress_bench.benchmark.sandbox import confine
 
 
 @pytest.fixture(autouse=True)
-def forgotten():
-    """What signal came, for the tests that follow."""
+def restored():
+    """As a process starts: no handler of a library's (Ray's), and no signal that came earlier."""
+    former = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     yield
+    signal.signal(signal.SIGTERM, former)
     with signals.stopping():
         pass
 

@@ -24,9 +24,11 @@ ENDED = "Ended by SIGTERM. The same command goes on where this one stopped.\n"
 
 
 @pytest.fixture(autouse=True)
-def forgotten():
-    """What signal came, for the tests that follow."""
+def restored():
+    """As a process starts: no handler of a library's (Ray's), and no signal that came earlier."""
+    former = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     yield
+    signal.signal(signal.SIGTERM, former)
     with signals.stopping():
         pass
 
