@@ -6,6 +6,7 @@ import errno
 import sys
 from contextlib import suppress
 from importlib.metadata import version
+from typing import NoReturn
 
 import click
 
@@ -20,8 +21,8 @@ from impress_bench.benchmark.commands import (
 )
 from impress_bench.benchmark.commands.exits import INTERRUPTED, STOPPED, USAGE_ERROR
 from impress_bench.benchmark.errors import ConfigError
-from impress_bench.benchmark.harness.storage.store import StoreError
-from impress_bench.benchmark.signals import came, stopping
+from impress_bench.benchmark.machine import MachineError
+from impress_bench.benchmark.signals import Stopped, came, stopping
 from impress_bench.benchmark.texts import one_line
 
 #: What the user's disk did, and no bug of ours.
@@ -38,6 +39,8 @@ def main() -> None:
         error.show()
         sys.exit(USAGE_ERROR)
     except ConfigError as error:
+        if stopped := came():  # in what was being imported, it turned into that one's error
+            _leave(stopped)
         click.echo(one_line(f"Error: {error}"), err=True)
         sys.exit(USAGE_ERROR)
     except OSError as error:
@@ -47,17 +50,21 @@ def main() -> None:
             raise
         click.echo(one_line(f"Error: {error.filename or 'disk'}: {error.strerror}"), err=True)
         sys.exit(STOPPED)
-    except StoreError as error:
+    except MachineError as error:
         click.echo(one_line(f"Error: {error}"), err=True)
         sys.exit(STOPPED)
     except (click.Abort, KeyboardInterrupt):
-        stopped = came()
-        how, code = "Interrupted", INTERRUPTED
-        if stopped is not None and stopped.exit_code != INTERRUPTED:
-            how, code = f"Ended by {stopped.name}", stopped.exit_code
-        with suppress(OSError):  # a terminal that is gone
-            click.echo(f"{how}. The same command goes on where this one stopped.", err=True)
-        sys.exit(code)
+        _leave(came())
+    sys.exit(code)
+
+
+def _leave(stopped: Stopped | None) -> NoReturn:
+    """End as a signal asks for; without one, as by Ctrl-C."""
+    how, code = "Interrupted", INTERRUPTED
+    if stopped is not None and stopped.exit_code != INTERRUPTED:
+        how, code = f"Ended by {stopped.name}", stopped.exit_code
+    with suppress(OSError):  # a terminal that is gone
+        click.echo(f"{how}. The same command goes on where this one stopped.", err=True)
     sys.exit(code)
 
 

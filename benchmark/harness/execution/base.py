@@ -11,13 +11,14 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.harness.execution.progress import Estimate, Reporter
 from impress_bench.benchmark.harness.execution.stage_runner import Outcome, StageRunner
 from impress_bench.benchmark.harness.planning.plan import Plan
 from impress_bench.benchmark.harness.stages.base import Stage
-from impress_bench.benchmark.harness.storage.store import Store
+from impress_bench.benchmark.harness.storage.store import Store, StoreError
 from impress_bench.benchmark.texts import one_line
 
 #: Seconds for which stored results are gathered once a run is to end.
@@ -49,7 +50,7 @@ class Executor(ABC):
     def run(self, plan: Plan) -> None:
         """Bring every stage of the plan to an outcome; an interrupt leaves those so far.
 
-        Raises StoreError if the store cannot be written.
+        Raises StoreError if the store cannot be written or read.
         """
         self._estimate = Estimate(map(_work, plan.stages.values()), self.workers)
         self.reporter.start(len(plan.stages))
@@ -70,8 +71,9 @@ class Executor(ABC):
                 return
             if stage.key in self.outcomes or self.waits(stage):
                 continue
-            if outcome := self.blocked(stage) or runner.known(stage):
-                self.conclude(stage, outcome)
+            with suppress(StoreError):  # nothing ends a run's end
+                if outcome := self.blocked(stage) or runner.known(stage):
+                    self.conclude(stage, outcome)
 
     @abstractmethod
     def run_stages(self, plan: Plan) -> None:

@@ -87,7 +87,8 @@ class Isolation:
         else:
             at_once, kept = env.images_at_once, env.unfinished
             answer = ask_in_parts(question, answer_of, at_once, kept, env.progress)
-            with env.stage(stage.threads, *stage.coordinates):
+            # The limit is the plugin's, which has ended.
+            with env.stage(stage.threads, *stage.coordinates, limited=False):
                 result = stage.judge(inputs, answer)
         return Apart(result, max(peaks, default=None))
 

@@ -28,9 +28,12 @@ from impress_bench.benchmark.harness.execution.stage_runner import Outcome, Stag
 from impress_bench.benchmark.harness.planning.plan import Plan
 from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.store import Store
+from impress_bench.benchmark.machine import MachineError
 
 #: How often a stage is tried again whose worker died, and the polling interval in seconds.
 RETRIES, POLL_S = 3, 1.0
+#: What Ray says of a task whose worker died each time that it was tried; not every version has all.
+DIED = ("WorkerCrashedError", "NodeDiedError", "OutOfMemoryError")
 #: Submitted tasks per task that can run: enough to keep a cluster busy without a long queue.
 AHEAD = 2
 
@@ -39,24 +42,34 @@ _runners: dict[tuple[str, str, str], StageRunner] = {}
 _performed: set[str] = set()
 
 
+class ClusterError(MachineError):
+    """The cluster is lost, and with it the run, but no stage: what it was at was not tried."""
+
+
 class RayExecutor(Executor):
     """Runs plans on a Ray cluster: `connect`, then `run`."""
 
     _ray: Any = None
+    _address = ""
 
     def connect(self, address: str | None, threads: int) -> None:
         """Connect to the cluster at `address`, or start one on this machine that ends with the run.
 
         `threads` are those of one stage. Raises ConfigError if there is no such cluster.
         """
-        self._ray = _connected(address)
+        # Without an address, Ray would also join the cluster that `ray start` made here last.
+        self._address = address or os.environ.get("RAY_ADDRESS") or "local"
+        self._ray = _connected(self._address)
         self.workers = max(1, int(self._ray.cluster_resources().get("CPU", 1)) // threads)
 
     def run_stages(self, plan: Plan) -> None:
+        """As an executor does. Raises ClusterError if the cluster is lost."""
         # Until it is shut down, Ray prints messages to the standard output, which is for results.
         with redirect_stdout(sys.stderr):
             try:
                 self._run_stages(plan)
+            except self._ray.exceptions.RayError as error:
+                raise self._lost(error) from error
             finally:
                 self._ray.shutdown()
 
@@ -105,24 +118,38 @@ class RayExecutor(Executor):
             outcome, node = self._ray.get(task)
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause from None  # such as a full disk, which fails the run
-        except self._ray.exceptions.RayError as error:
-            first = str(error).strip().partition("\n")[0]
-            reason = f"{stage.component}: lost with its worker {RETRIES + 1} times ({first})"
-            return Outcome("failed", State.FAILED, reason)
+        except self._died as error:
+            how = f"lost with its worker {RETRIES + 1} times ({_first(error)})"
+            return Outcome("failed", State.FAILED, f"{stage.component}: {how}")
         if node:
             self._log(f"node {node}: {stage.key} {stage.kind} {stage.place}")
         return outcome
 
+    @property
+    def _died(self) -> tuple[type[Exception], ...]:
+        known = self._ray.exceptions
+        return tuple(getattr(known, name) for name in DIED if hasattr(known, name))
 
-def _connected(address: str | None) -> Any:
+    def _lost(self, error: Exception) -> ClusterError:
+        return ClusterError(
+            f"Ray cluster at {self._address}: {type(error).__name__}: {_first(error)}. What is"
+            " stored stays; see to the cluster (`ray status`) and run the same command again, which"
+            " goes on where this one stopped"
+        )
+
+
+def _first(error: Exception) -> str:
+    """The first line of what Ray says at length."""
+    return str(error).strip().partition("\n")[0]
+
+
+def _connected(address: str) -> Any:
     try:
         import ray
     except ImportError:
         raise ConfigError(
             "--executor ray: Ray is not installed; pip install 'impress-bench[ray]'"
         ) from None
-    # Without an address, Ray would also join the cluster that `ray start` made here last.
-    address = address or os.environ.get("RAY_ADDRESS") or "local"
     try:
         dashboard = False if address == "local" else None
         with signals.kept():  # Ray has a handler of its own for SIGTERM

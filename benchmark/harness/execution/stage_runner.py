@@ -16,7 +16,8 @@ from impress_bench.benchmark.harness.execution.timings import Timings
 from impress_bench.benchmark.harness.stages.base import Stage, perform
 from impress_bench.benchmark.harness.stages.environment import Environment
 from impress_bench.benchmark.harness.storage.result import Result, Stored
-from impress_bench.benchmark.harness.storage.store import Store
+from impress_bench.benchmark.harness.storage.store import Store, StoreError
+from impress_bench.benchmark.machine import shortage
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ class StageRunner:
         return None
 
     def run(self, stage: Stage) -> Outcome | None:
-        """The outcome, or None while another process works on the stage. Raises StoreError."""
+        """The outcome, or None while another process works on the stage. Raises MachineError,
+        such as StoreError."""
         if outcome := self.stored(stage):
             return outcome
         with self._store.lock(stage.key) as mine:
@@ -104,25 +106,36 @@ class StageRunner:
                 result, peak = self._isolation.perform(stage, inputs, self._env)
             else:
                 result, peak = perform(stage, inputs, self._env), self._env.peak_bytes
+            signals.check()  # a plugin that catches everything returned what it had by then
         except PluginError as error:
             signals.check()  # in a library that is being imported, a signal turns into its error
             trace = traceback.format_exc()
             failure = {"state": error.state, "reason": str(error), "traceback": trace}
             self._store.fail(stage.key, stage.document, failure)
             return _failed(error.state, str(error), trace)
+        except OSError as error:  # of what is passed to a plugin's own process, and no plugin's
+            if short := shortage(error):
+                raise short from error
+            raise
         seconds = unfinished.seconds + time.monotonic() - started
         passes = unfinished.all_passes()
         self._store.put(stage.key, stage.document, result, seconds, passes, peak)
         Timings(self._store.root).record(stage, seconds)
         written = self._store.find(stage.key)
         if written is None:
-            raise OSError(f"{self._store.path(stage.key)} cannot be read back; is the disk full?")
+            place = self._store.path(stage.key)
+            raise StoreError(f"store {self._store.root}: {place} cannot be read back; is it full?")
         return _of_stored("executed", written)
 
     def _input(self, stage: Stage, needed: Stage) -> Result:
+        """Raises StoreError where it was there and is no more, which no plugin did."""
         result = self._store.get(needed.key)
         if result is None:
-            raise PluginError(stage.component, f"input {needed.key} vanished from the store")
+            what = f"{needed.kind} {needed.place} ({needed.key})"
+            raise StoreError(
+                f"store {self._store.root}: {what} has vanished or is damaged, and {stage.kind}"
+                f" {stage.place} needs it; run the same command again, which makes it again"
+            )
         return result
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from impress_bench.benchmark import signals
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.errors import ConfigError, plugin_error, unknown
 from impress_bench.benchmark.harness.config.preset import Preset
@@ -90,12 +91,15 @@ class Planner:
                 raise component
             task = component.create()
         except PluginError as error:
+            signals.check()  # in what is being imported, a signal turns into its error
             raise ConfigError(f"{self.preset.where('tasks')}: {error}") from None
         try:
             subjects = tuple(task.subjects())
         except PluginError as error:  # its message names the folder to correct
+            signals.check()
             raise ConfigError(str(error)) from None
         except Exception as error:
+            signals.check()
             failed = plugin_error("task", str(spec), "failed to name subjects", error)
             raise ConfigError(f"{self.preset.where('tasks')}: {failed}") from error
         judge = component

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 
+from impress_bench.benchmark import signals
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.errors import ConfigError, unknown
 from impress_bench.benchmark.harness.config.preset import Preset
@@ -61,6 +62,7 @@ class Resolver:
         try:
             component = self.registry.resolve(field, spec, self.preset.settings.of(task))
         except PluginError as error:
+            signals.check()  # in what is being imported, a signal turns into its error
             return error
         if component.surrogate:
             digest = self._model_digest(f"{spec}: surrogate", component.surrogate)
@@ -128,6 +130,7 @@ class Resolver:
                     for task in tasks if field != "tasks" else [""]:
                         self.resolve(field, spec, task)
                 except ConfigError as error:
+                    signals.check()
                     raise ConfigError(f"{self.preset.where(field)}: {error}") from None
 
     def _model_digest(self, where: str, name: str) -> str:
@@ -136,5 +139,6 @@ class Resolver:
                 self._digests[name] = model_digest(self.registry, name)
                 self._codes[name] = model_code(self.registry, name)
             except (ConfigError, PluginError) as error:
+                signals.check()
                 raise ConfigError(f"{self.preset.origin}: {where}: {error}") from None
         return self._digests[name]

@@ -42,7 +42,8 @@ from impress_bench.benchmark.harness.runs.strips import strip_captions, write_fi
 from impress_bench.benchmark.harness.runs.tables import frames_of, save_frames
 from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
-from impress_bench.benchmark.harness.storage.store import Store, StoreError, default_root
+from impress_bench.benchmark.harness.storage.store import Store, default_root
+from impress_bench.benchmark.machine import MachineError
 from impress_bench.benchmark.sandbox.confine import missing_walls
 from impress_bench.benchmark.signals import Stopped
 from impress_bench.benchmark.texts import one_line
@@ -122,7 +123,8 @@ def run(
 
     Raises ConfigError for a mistake in the preset, for a GPU that is not there and for a
     `save_images` that holds anything else, StoreError if the store or that folder cannot be
-    written. An interrupt writes the boards of what is done, and is raised again.
+    written, ClusterError if the Ray cluster is lost. An interrupt, and whatever else ends a run,
+    writes the boards of what is done, and is raised again.
     """
     preset = select(preset if isinstance(preset, Preset) else load_preset(preset), **selection)
     reporter = reporter or Reporter()
@@ -186,8 +188,12 @@ class _Run:
             self._executor.gather(self.plan)
             self._preview()
             raise
-        except StoreError as error:
-            self._note(one_line(f"stopped: {error}"))
+        except ConfigError:  # before anything was run
+            raise
+        except Exception as error:
+            kind = "" if isinstance(error, MachineError) else f"{type(error).__name__}: "
+            with suppress(OSError):  # the disk may be full
+                self._note(one_line(f"stopped: {kind}{error}"))
             self._preview()
             raise
 

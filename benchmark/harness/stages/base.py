@@ -14,6 +14,7 @@ from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.stages.environment import Environment, TimeLimitExceeded
 from impress_bench.benchmark.harness.storage.keys import KeyPattern, key_inputs, key_of
 from impress_bench.benchmark.harness.storage.result import Result
+from impress_bench.benchmark.machine import MachineError, shortage
 
 if TYPE_CHECKING:
     pass
@@ -145,15 +146,20 @@ class Stage(ABC):
 
 
 def perform(stage: Stage, inputs: Mapping[str, Result], env: Environment) -> Result:
-    """Run a stage. Raises PluginError, which names the plugin, for any exception in it."""
+    """Run a stage. Raises PluginError, which names the plugin, for any exception in it, but for
+    what this machine is short of: MachineError."""
     try:
         with env.stage(stage.threads, *stage.coordinates):
             return stage.run(inputs, env)
-    except PluginError:
+    except MachineError:
         raise
     except TimeLimitExceeded as error:
         raise PluginError(stage.component, str(error), State.TIMEOUT) from error
     except (Exception, SystemExit) as error:
+        if short := shortage(error):
+            raise short from error
+        if isinstance(error, PluginError):
+            raise
         kind, _, label = stage.component.partition(" ")
         raise plugin_error(kind, label, f"failed in {stage.kind}", error) from error
 

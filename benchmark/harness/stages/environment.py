@@ -98,8 +98,8 @@ class Environment:
         self._check_time()
 
     @contextmanager
-    def stage(self, threads: int, *coordinates: str | int) -> Iterator[None]:
-        """Run a stage with its time limit, threads and random state.
+    def stage(self, threads: int, *coordinates: str | int, limited: bool = True) -> Iterator[None]:
+        """Run a stage with its time limit, if it is `limited`, its threads and random state.
 
         Plugins draw from the generator they are given. Libraries that they call may draw from the
         global ones, which are seeded by the stage's coordinates and restored afterwards.
@@ -109,7 +109,7 @@ class Environment:
 
         self._passes.counts.clear()
         self._memory.begin()
-        limit = self._time_limit_s
+        limit = self._time_limit_s if limited else None
         self._deadline = time.monotonic() + limit if limit else float("inf")
         seed = derive_seed("global", *coordinates)
         saved = (torch.get_num_threads(), random.getstate(), np.random.get_state())

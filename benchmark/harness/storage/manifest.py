@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from collections.abc import Mapping
@@ -14,6 +15,9 @@ from impress_bench.benchmark.harness.storage.keys import canonical_json, sha256
 _NAME = re.compile(r"(?:(?!\.)[^/\0]+/)?(?!\.)[^/\0]+")
 #: What reading an object raises if something in it is not as it was written.
 BROKEN = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, AttributeError)
+#: What the system says of an object that is not as it was written, such as names in a manifest that
+#: is damaged. All else tells of the disk, or of whose object it is.
+AMISS = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG)
 
 
 def read_manifest(folder: Path) -> Mapping[str, Any]:

@@ -34,9 +34,10 @@ from impress_bench.benchmark.harness.storage.atomic_files import (
     write_durably,
 )
 from impress_bench.benchmark.harness.storage.keys import sha256
-from impress_bench.benchmark.harness.storage.manifest import BROKEN, read_manifest
+from impress_bench.benchmark.harness.storage.manifest import AMISS, BROKEN, read_manifest
 from impress_bench.benchmark.harness.storage.register import Register
 from impress_bench.benchmark.harness.storage.result import Result, Stored, files_of
+from impress_bench.benchmark.machine import MachineError
 from impress_bench.benchmark.unfinished import Unfinished
 
 #: The folder of unfinished stages.
@@ -45,8 +46,8 @@ UNFINISHED = "unfinished"
 _FAILURE = {"state", "reason", "traceback"}
 
 
-class StoreError(Exception):
-    """The store cannot be written; the message names the place and the way out."""
+class StoreError(MachineError):
+    """The store cannot be written or read; the message names the place and the way out."""
 
 
 def default_root() -> Path:
@@ -120,10 +121,9 @@ class Store:
         return {key for key in present if self.holds(key)}
 
     def find(self, key: str) -> Stored | None:
-        """The object under `key`, or None if there is none or it is damaged."""
+        """The object under `key`, or None if there is none or it is damaged. Raises StoreError if
+        it cannot be read, for then it may be sound."""
         folder = self.path(key)
-        if not folder.is_dir():
-            return None
         try:
             manifest = read_manifest(folder)
             files = {name: (folder / name).read_bytes() for name in manifest["files"]}
@@ -133,14 +133,30 @@ class Store:
             stored = Stored(manifest, files)
             _ = stored.seconds, stored.peak_bytes, stored.passes
         except BROKEN as error:
+            if isinstance(error, OSError):
+                if error.errno not in AMISS:
+                    raise self._unreadable(folder, error) from error
+                if not folder.is_dir():
+                    return None
             if key not in self._warned:
                 self._warned.add(key)
                 self.warn(f"damaged {key}: {error}; it is made again")
             return None
         return stored
 
+    def _unreadable(self, folder: Path, error: OSError) -> StoreError:
+        """A disk that fails for a moment, or an object of a user who lets nobody else read it."""
+        way_out = "see to the disk"
+        if isinstance(error, PermissionError):
+            way_out = "have its owner let you read it, or name another store with --store"
+        return StoreError(
+            f"store {self.root}: {error.strerror or error} ({error.filename or folder}). What is"
+            f" stored stays, and is not made again while it may be sound; {way_out}, and run the"
+            " same command again"
+        )
+
     def get(self, key: str) -> Result | None:
-        """The result under `key`, or None."""
+        """The result under `key`, or None. Raises StoreError as `find` does."""
         stored = self.find(key)
         return None if stored is None else stored.result()
 

@@ -2,6 +2,7 @@
 nodes, which here are processes of one machine."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -193,3 +194,30 @@ def test_nodes_share_a_run_and_one_that_dies_costs_time_alone(cluster, start, lo
     assert begun.count(raylet) == 1
     slow = {node for node, what in nodes_of(torn).values() if what.endswith("slow")}
     assert slow == {cluster.head_node.node_id}
+
+
+def test_a_lost_cluster_ends_the_run_and_fails_no_stage(
+    command, preset_file, tmp_path, logged, ray_folder
+):
+    """What it was at was not tried: no plugin's fault."""
+    out = tmp_path / "out"
+    words = ("run", "--preset", preset_file, "--out", out, "--store", tmp_path / "store", *RAY)
+    process = command(*words, FAKE_DELAY="0.5")
+    deadline = time.monotonic() + 90
+    while not logged(out):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    pattern = f"raylet/raylet .*{ray_folder.parent}"
+    found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True).stdout
+    for raylet in map(int, found.split()):
+        os.kill(raylet, signal.SIGKILL)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1, errors
+    (said,) = [line for line in errors.splitlines() if line.startswith("Error: ")]
+    assert said.startswith("Error: Ray cluster at local: ")
+    assert "run the same command again" in said
+    assert "Traceback" not in errors.replace("(raylet)", "")
+    assert set(pd.read_parquet(out / "cells.parquet")["state"]) <= {"done", "missing"}
+    assert (out / "boards" / "LEADERBOARD.md").is_file()
+    assert {verb for verb, _ in logged(out)} == {"executed"}

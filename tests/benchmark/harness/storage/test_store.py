@@ -1,8 +1,10 @@
+import errno
 import json
 import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from impress_bench.benchmark.contract import ImageSet
 from impress_bench.benchmark.harness.storage.image_codec import check, from_tensor, to_tensor
 from impress_bench.benchmark.harness.storage.keys import key_of
 from impress_bench.benchmark.harness.storage.result import Result
-from impress_bench.benchmark.harness.storage.store import Store, default_root
+from impress_bench.benchmark.harness.storage.store import Store, StoreError, default_root
 
 INPUTS = {"stage": "protect", "n": 1}
 KEY = key_of(INPUTS)
@@ -80,6 +82,28 @@ def test_damage_is_noticed_and_told_once(store, told, name, damage):
     assert store.get(KEY) is None
     assert len(told) == 1
     assert told[0].startswith(f"damaged {KEY}")
+
+
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.EIO, errno.EACCES])
+def test_what_cannot_be_read_is_not_damaged(store, told, monkeypatch, number):
+    """It may be sound, whoever's it is: neither is it removed nor a result made for nothing."""
+    read = Path.read_bytes
+
+    def fail(path):
+        if path.name == "record.json":
+            raise OSError(number, os.strerror(number), str(path))
+        return read(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", fail)
+        for ask in (store.find, store.get):
+            with pytest.raises(StoreError, match=rf"{os.strerror(number)} \(.*record.json\)"):
+                ask(KEY)
+        with pytest.raises(StoreError, match="have its owner" if number == errno.EACCES else "see"):
+            store.put(KEY, INPUTS, Result(record={"linf": [9.0]}), 1.0)
+    assert not told
+    assert store.get(KEY).record == {"linf": [0.1]}
+    assert not list((store.root / "tmp").iterdir())
 
 
 def test_put_replaces_damage_but_keeps_what_is_sound(store):
