@@ -20,6 +20,7 @@ from impress_bench.benchmark.harness.runs.folder import Part, read_part
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder
 from impress_bench.benchmark.harness.storage.keys import sha256
 from impress_bench.benchmark.spec import parse_spec
+from impress_bench.benchmark.submissions.code_that_ran import check_installed
 from impress_bench.benchmark.submissions.confined import plain
 from impress_bench.benchmark.submissions.grid import BASELINES, offered
 from impress_bench.benchmark.submissions.model import (
@@ -30,7 +31,7 @@ from impress_bench.benchmark.submissions.model import (
 )
 from impress_bench.benchmark.submissions.origin import sent_origin
 from impress_bench.benchmark.submissions.reading import Complaint, Reading, read
-from impress_bench.benchmark.submissions.wheel import read_wheel
+from impress_bench.benchmark.submissions.wheel import module_apart, read_wheel
 from impress_bench.leaderboard import schema
 
 #: The option of `submit` that mends a field.
@@ -68,8 +69,10 @@ def submit(
         raise ConfigError(f"--run: {run} is merged from several runs; name one of those")
     origin = sent_origin(part.origins[0], installed.name)
     cells, distances, left = _claimed(part, kind, name)
-    if not any(_is(name, text) for text in cells[kind]):
+    rows = [text for text in dict.fromkeys(cells[kind]) if _is(name, text)]
+    if not rows:
         raise ConfigError(f"--run: {run} holds no cell of {kind} {name!r}")
+    check_installed(part.origins[0], kind, rows)
     files = {
         CELLS: _csv(cells),
         DISTANCES: _csv(distances),
@@ -216,6 +219,12 @@ def _pin(
     """Exactly what others are to install."""
     if wheel is not None:
         found = read_wheel(wheel, kind, name, installed.name, installed.version)
+        module = Registry().entry(f"{kind}s", name).module
+        if apart := module_apart(wheel, module):
+            raise ConfigError(
+                f"--wheel: {wheel}: its code is not the one that is installed and ran: {apart};"
+                " build the wheel again, or install it and run again"
+            )
         return {"name": installed.name, "version": found.version, "sha256": found.sha256}
     noted = json.loads(installed.read_text("direct_url.json") or "{}")
     source = noted.get("vcs_info", {})

@@ -167,6 +167,29 @@ def test_what_cannot_be_found_out_is_asked_for(measured, plugins, tmp_path):
         submit("unheard-of", measured, tmp_path, **PIN)
 
 
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"source": "0" * 64}, "source"),
+        ({"parameters": {"linf": 8 / 255, "side": 8}}, "parameters.side"),
+        ({"parameters": {"linf": 8 / 255}}, "parameters.side"),
+        ({"target": "sample_cloak:Checkers"}, "target"),
+        ({"libraries": {"torch": "9.9"}}, ""),
+    ],
+)
+def test_what_was_changed_after_the_run_is_not_sent_in(made_up, tmp_path, note, changes, named):
+    """Name and version stay what they were."""
+    run = made_up(tmp_path / "run", ["identity", "sample-cloak"])
+    note(run, "protection sample-cloak", **changes)
+    if not named:
+        assert submit("sample-cloak", run, tmp_path / "into", **PIN)
+        return
+    told = rf"no longer the code that was run \({named}\); run it again, or install the release"
+    with pytest.raises(ConfigError, match=told):
+        submit("sample-cloak", run, tmp_path / "into", **PIN)
+    assert not (tmp_path / "into").exists()
+
+
 def test_claims_without_data_here_are_checked_as_far_as_they_can_be():
     """Nobody here has the artists of the paper's models."""
     offer = offered("sd21")

@@ -100,6 +100,39 @@ def test_a_wheel_is_pinned_by_its_digest(measured, tmp_path, third_parties):
     assert distribution.version == "1.0"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "columns) % 2",
+            "columns) % 3",
+            r"is installed and ran: sample_cloak\.checkers; build",
+        ),
+        ("import torch", "import torch; (", r"sample_cloak\.checkers; build the wheel again"),
+        ("import torch\n", "import torch\n\n# a note\n", ""),
+        (None, "", r"sample_cloak\.checkers, which it lacks"),
+    ],
+)
+def test_a_wheel_of_other_code_under_the_same_version_is_refused(
+    measured, tmp_path, third_parties, old, new, told
+):
+    path = next(third_parties.parent.glob("sample_cloak-*.whl"))
+    other = tmp_path / path.name
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(other, "w") as changed:
+        for name in archive.namelist():
+            text = archive.read(name).decode()
+            if name != "sample_cloak/checkers.py":
+                changed.writestr(name, text)
+            elif old is not None:
+                assert old in text
+                changed.writestr(name, text.replace(old, new))
+    if told:
+        with pytest.raises(ConfigError, match=told):
+            submit("sample-cloak", measured, tmp_path / "into", wheel=other)
+    else:
+        assert submit("sample-cloak", measured, tmp_path / "into", wheel=other)
+
+
 def test_another_packages_wheel_is_refused_before_anything_is_written(
     measured, tmp_path, third_parties
 ):
