@@ -121,6 +121,12 @@ def check_wheel(folder: Path, wheel: Path) -> None:
     submission = reading.submission
     pinned = submission.distribution
     found = read_wheel(wheel, submission.kind, submission.name, pinned.name, pinned.version or "")
+    if pinned.sha256 not in (None, found.sha256):
+        raise ConfigError(
+            f"{wheel} has the SHA-256 {found.sha256}, not the one that {folder} pins,"
+            f" {pinned.sha256}; fetch the release that was sent in, or have `submit` run again with"
+            " this one as --wheel"
+        )
     click.echo(f"{found.name} {found.version} sha256:{found.sha256}")
 
 
