@@ -227,13 +227,22 @@ def test_what_lies_beside_the_folders_is_refused(submission, third_parties, tmp_
 
 def test_verbs_speak_of_a_submission(submission, third_parties, tmp_path):
     accepted = impress_bench(third_parties, tmp_path, "validate", "submissions")
-    assert accepted.stdout == "submissions/sample-cloak: accepted\n"
+    told = "submissions/sample-cloak: accepted, but nothing was measured again\n"
+    assert accepted.stdout == told
     printed = impress_bench(third_parties, tmp_path, "requirement", submission)
     assert printed.stdout == f"sample-cloak @ git+{PIN['git']}@{PIN['commit']}\n"
     (submission / "submission.toml").write_text("x")
     refused = impress_bench(third_parties, tmp_path, "requirement", submission)
     assert refused.returncode == 2
     assert "is no TOML file" in refused.stderr
+
+
+@pytest.mark.parametrize("words", [("--measured", "there"), ("--plugins", "there/bin/python")])
+def test_what_a_rerun_alone_uses_is_refused_without_one(submission, in_process, words):
+    """It was ignored, and "accepted" read as if it had been measured again."""
+    code, output, complaint = in_process("validate", submission, *words)
+    assert (code, output) == (2, "")
+    assert f"{words[0]} is for what is measured again: give --rerun, too" in complaint
 
 
 def test_reading_takes_no_time_that_a_stranger_chooses(submission):
