@@ -1,6 +1,7 @@
 """Submissions: what `submit` writes is accepted, what `validate` would refuse is not written."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.plugins.scaffold import scaffold
 from impress_bench.benchmark.submissions import writing
 from impress_bench.benchmark.submissions.cells import STATES
 from impress_bench.benchmark.submissions.confined import is_plain, plain
@@ -243,6 +245,20 @@ def test_what_a_rerun_alone_uses_is_refused_without_one(submission, in_process, 
     code, output, complaint = in_process("validate", submission, *words)
     assert (code, output) == (2, "")
     assert f"{words[0]} is for what is measured again: give --rerun, too" in complaint
+
+
+def test_what_is_no_folder_of_submissions_is_said_in_a_line(tmp_path, in_process):
+    package = scaffold("protection", "my-cloak", tmp_path)[0].parent
+    for path, told in (
+        (
+            package,
+            f"{package} is a package, no submission; .*, a folder such as submissions/my-cloak",
+        ),
+        (tmp_path / "nowhere", "nowhere: no such folder; `impress-bench submit` writes"),
+    ):
+        code, output, complaint = in_process("validate", path)
+        assert (code, output, complaint.count("\n")) == (2, "", 1)
+        assert re.search(told, complaint)
 
 
 def test_reading_takes_no_time_that_a_stranger_chooses(submission):
