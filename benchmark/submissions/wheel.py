@@ -22,6 +22,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.plugins.component import OURS
 from impress_bench.benchmark.harness.plugins.libraries import Libraries
+from impress_bench.benchmark.harness.plugins.scaffold import RUN_BY_THEMSELVES
 from impress_bench.benchmark.harness.plugins.source_digest import SourceIndex, code_digest
 from impress_bench.benchmark.harness.storage.keys import sha256
 
@@ -164,7 +165,7 @@ def _extension(name: str) -> bool:
 def _taken() -> dict[str, str]:
     """Top-level modules that are there already, and whose they are."""
     standard = dict.fromkeys(sys.stdlib_module_names, "Python's")
-    special = dict.fromkeys(("sitecustomize", "usercustomize", "conftest"), "run by itself")
+    special = dict.fromkeys(RUN_BY_THEMSELVES, "run by itself")
     # Every file that anybody has installed is read for this: once.
     owners = {name: [*map(canonicalize_name, by)] for name, by in packages_distributions().items()}
     needed = Libraries().closure([OURS])

@@ -80,6 +80,27 @@ def test_a_name_that_cannot_be_one_is_refused(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("class", "is a keyword of Python's"),
+        ("os", "is a module of Python's own"),
+        ("conftest", "runs by itself"),
+        ("glaze", "is a registered protection already"),
+        ("style-mimicry", "is a registered task already"),
+        ("torch", "is a module of torch, which the package would replace"),
+        ("cv2", "is a module of opencv"),
+        ("impress-bench", "is a module of impress-bench"),
+        ("scikit-image", "is an installed distribution"),
+    ],
+)
+def test_a_name_that_is_somebody_elses_is_refused(tmp_path, name, told):
+    """`pip install -e torch`, as `new` would have one do, replaces PyTorch."""
+    with pytest.raises(ConfigError, match=f"'{name}' .*{told}.*; choose another name"):
+        scaffold("purifier", name, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_nothing_is_overwritten(tmp_path):
     scaffold("purifier", "softener", tmp_path)
     with pytest.raises(ConfigError, match="exists; choose"):
