@@ -73,6 +73,26 @@ def test_a_plugin_that_does_not_conform_is_told_why(tmp_path, forks):
     assert "passed is deterministic" in checked.stdout
 
 
+@pytest.mark.parametrize(
+    ("kind", "other", "told"),
+    [
+        ("protection", "purifiers", "is a Protection, registered as a purifier"),
+        ("purifier", "protections", "is a Purifier, registered as a protection"),
+        ("protection", "metrics", "is a Protection, registered as a metric"),
+    ],
+)
+def test_a_class_of_another_kind_is_told_so(tmp_path, kind, other, told, forks):
+    """Images in, images out: a protection passes what a purifier must keep."""
+    scaffold(kind, "my-one", tmp_path)
+    project = tmp_path / "my-one" / "pyproject.toml"
+    project.write_text(
+        project.read_text().replace(f"impress_bench.{kind}s", f"impress_bench.{other}")
+    )
+    checked = forks.run(MAIN, ["check", "my-one"], tmp_path, installed(tmp_path, "my-one"))
+    assert checked.returncode == 2, checked.stdout
+    assert f"my-one {told}: move its entry point to impress_bench.{kind}s" in checked.stderr
+
+
 @pytest.mark.parametrize("name", ["My Cloak", "9lives", "a_b", "../up", ""])
 def test_a_name_that_cannot_be_one_is_refused(tmp_path, name):
     with pytest.raises(ConfigError, match="is no name"):
