@@ -73,6 +73,18 @@ def test_a_plugin_that_does_not_conform_is_told_why(tmp_path, forks):
     assert "passed is deterministic" in checked.stdout
 
 
+def test_what_a_plugin_prints_is_no_part_of_the_verdict(tmp_path, forks):
+    scaffold("metric", "gap", tmp_path)
+    source = tmp_path / "gap/src/gap/__init__.py"
+    source.write_text("print('imported')\n" + source.read_text())
+    environment = installed(tmp_path, "gap")
+    checked = forks.run(MAIN, ["check", "gap", "--json"], tmp_path, environment)
+    assert not any(verdict["failure"] for verdict in json.loads(checked.stdout))
+    assert "imported" in checked.stderr
+    checked = forks.run(MAIN, ["check", "gap"], tmp_path, environment)
+    assert checked.stdout.startswith("passed ")
+
+
 @pytest.mark.parametrize(
     ("kind", "other", "told"),
     [
