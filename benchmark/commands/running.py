@@ -224,9 +224,17 @@ def compare(run: Path, published: tuple[Path, ...], as_json: bool) -> None:
 @click.option("--out", type=click.Path(file_okay=False), help="[default: RUN]")
 @click.option("--store", type=click.Path(file_okay=False), help="The store that RUN was run with.")
 def figures(run: str, out: str | None, store: str | None, **flags: str | None) -> None:
-    """Draw the picture strips of RUN again, from its stored results."""
+    """Draw the picture strips of RUN again, from its stored results.
+
+    Exit code 1 if some of those are damaged, so that tiles stay empty.
+    """
     from impress_bench.benchmark.harness.runs.reports import redraw
 
     values = values_of(flags)
-    for path in redraw(run, store, out, values, {name: f"--{name}" for name in values}):
+    damaged: list[str] = []
+    given = {name: f"--{name}" for name in values}
+    for path in redraw(run, store, out, values, given, damaged.append):
         click.echo(path)
+    for line in damaged:
+        click.echo(one_line(line), err=True)
+    click.get_current_context().exit(STOPPED if damaged else 0)

@@ -107,11 +107,13 @@ def redraw(
     out: str | Path | None = None,
     selection: Mapping[str, Any] | None = None,
     flags: Mapping[str, str] | None = None,
+    notify: Callable[[str], None] = lambda message: None,
 ) -> list[Path]:
     """Draw the picture strips of a run again, into `out` (default: the run's folder).
 
     `selection` replaces values of its preset, to show fewer rows or subjects; `flags` maps them to
-    the flags that gave them. Raises ConfigError if the store has none of the images.
+    the flags that gave them; `notify` gets a line per damaged result. Raises ConfigError if the
+    store has none of the images.
     """
     folder = Path(folder)
     try:
@@ -127,7 +129,7 @@ def redraw(
     root = make_folder(Path(store) if store is not None else default_root(), "--store")
     plan = plan_run(preset, root)
     target = make_folder(Path(out) if out is not None else folder, "--out")
-    written = write_figures(plan, Store(root), board_meta(plan), target)
+    written = write_figures(plan, Store(root), board_meta(plan), target, notify)
     if not written:
         raise ConfigError(
             f"--store: {root} holds no result of {folder}; name the store that it was run with,"
