@@ -16,6 +16,7 @@ from impress_bench.benchmark.contract import NORMS, State
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.plugins.component import OURS
 from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.plugins.scaffold import SUMMARY
 from impress_bench.benchmark.harness.runs.folder import Part, read_part
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder
 from impress_bench.benchmark.harness.storage.keys import sha256
@@ -81,7 +82,7 @@ def submit(
     document: dict[str, Any] = {
         "name": name,
         "kind": kind,
-        "summary": plain(summary or _said(installed, "Summary")),
+        "summary": _summary(summary or _said(installed, "Summary"), kind),
         "licence": licence or _licence(installed),
         **({"paper": paper} if paper else {}),
         "distribution": _pin(installed, kind, name, wheel, git, commit),
@@ -144,6 +145,16 @@ def _said(installed: Installed, *names: str) -> str:
     """What a package's metadata say first, if anything."""
     metadata = installed.metadata
     return next((metadata[name] for name in names if name in metadata), "")
+
+
+def _summary(said: str, kind: str) -> str:
+    """As a page shows it. Raises ConfigError for what `new` wrote into the package."""
+    if said == SUMMARY.format(kind):
+        raise ConfigError(
+            f"summary: {said!r} is what `impress-bench new` wrote; give --summary, a sentence that"
+            " says what it does, or write that into its pyproject.toml and build it again"
+        )
+    return plain(said)
 
 
 def _licence(installed: Installed) -> str:

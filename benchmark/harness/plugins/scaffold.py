@@ -15,6 +15,8 @@ from impress_bench.benchmark.harness.plugins.registry import KINDS, Registry
 
 #: What the package's README runs.
 ROWS = {"protection": "{0},random-noise[match={0}]", "purifier": "none,{0}", "metric": "{0}"}
+#: What the package says of itself until somebody writes what it does.
+SUMMARY = "A {} for impress-bench"
 RUN_BY_THEMSELVES = ("conftest", "sitecustomize", "usercustomize")
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -38,6 +40,7 @@ def scaffold(kind: str, name: str, into: Path) -> list[Path]:
         "name": name,
         "module": module,
         "class_name": "".join(part.capitalize() for part in name.split("-")),
+        "summary": SUMMARY.format(kind),
         "row": ROWS[kind].format(name),
     }
     layout = {

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -110,6 +111,15 @@ def test_a_package_without_a_licence_is_told_so(measured, tmp_path, monkeypatch)
         submit("sample-cloak", measured, tmp_path / "submissions", **PIN)
     folder, _ = submit("sample-cloak", measured, tmp_path, licence="MIT", **PIN)
     assert read(folder).submission.licence == "MIT"
+
+
+def test_a_summary_that_nobody_wrote_is_not_sent_in(measured, tmp_path):
+    scaffold("protection", "my-cloak", tmp_path)
+    project = tomllib.loads((tmp_path / "my-cloak" / "pyproject.toml").read_text())["project"]
+    told = r"summary: 'A protection for impress-bench' is what .* wrote; give --summary"
+    with pytest.raises(ConfigError, match=told):
+        submit("sample-cloak", measured, tmp_path / "into", **PIN, summary=project["description"])
+    assert not (tmp_path / "into").exists()
 
 
 def test_an_incomplete_run_is_not_sent_in(made_up, tmp_path):
