@@ -42,6 +42,14 @@ LARGEST = {
 }
 #: How much of a value or of somebody else's message is repeated.
 REPEATED = 300
+#: What fields are, in words, where a pattern would say it to nobody.
+FORMS = {
+    "distribution.git": "the plain https address of a repository, as in https://host/my/cloak",
+    "distribution.commit": "the whole hash of a commit: 40 digits from 0 to 9 and a to f",
+    "distribution.sha256": "a SHA-256: 64 digits from 0 to 9 and a to f",
+    "paper": "an address that begins with https:// or http://",
+    "licence": "an SPDX expression such as Apache-2.0",
+}
 FOLDER = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -192,7 +200,9 @@ def _of_form(file: Path, error: ValidationError) -> Iterator[Complaint]:
         elif item["type"] == "missing":
             told = "is missing"
         elif item["type"] == "string_pattern_mismatch":
-            told = f"{_short(repr(item['input']))} does not match {item['ctx']['pattern']}"
+            form = FORMS.get(field)
+            told = f"is not {form}" if form else f"does not match {item['ctx']['pattern']}"
+            told = f"{_short(repr(item['input']))} {told}"
         yield Complaint(str(file), _short(field), _short(told))
 
 

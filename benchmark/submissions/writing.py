@@ -36,7 +36,10 @@ from impress_bench.benchmark.submissions.wheel import module_apart, read_wheel
 from impress_bench.leaderboard import schema
 
 #: The option of `submit` that mends a field.
-OPTIONS = {"licence": "--licence", "summary": "--summary", "paper": "--paper"}
+OPTIONS = {
+    "licence": "--licence", "summary": "--summary", "paper": "--paper",
+    "distribution.git": "--git", "distribution.commit": "--commit",
+}  # fmt: skip
 LONGEST_REASON = 200
 
 

@@ -92,13 +92,18 @@ def test_what_is_installed_is_pinned():
     ("more", "expected"),
     [
         ({"licence": "Mine alone"}, r"licence: Invalid license .*; give --licence"),
-        ({"paper": "https://x.org/a)[b](c"}, r"paper: .*; give --paper"),
+        ({"paper": "https://x.org/a)[b](c"}, r"paper: .* begins with https.*; give --paper"),
+        (
+            {"git": "git@example.org:me/x.git"},
+            r"git: 'git@.*' is not the plain https.*; give --git",
+        ),
+        ({"commit": "0123abc"}, r"commit: '0123abc' is not the whole hash.*; give --commit"),
         ({"summary": "short"}, r"summary: .* at least 10.*; give --summary"),
     ],
 )
 def test_what_would_be_refused_is_not_written(measured, tmp_path, more, expected):
     with pytest.raises(Refused, match=expected):
-        submit("sample-cloak", measured, tmp_path / "submissions", **PIN, **more)
+        submit("sample-cloak", measured, tmp_path / "submissions", **{**PIN, **more})
     assert list((tmp_path / "submissions").iterdir()) == []
 
 
