@@ -127,6 +127,11 @@ def read(folder: Path, current: bool = True) -> Reading:
         field = Path(name).stem
         if sha256(content) != getattr(submission.claims, field):
             told = f"{name} has the SHA-256 {sha256(content)}, not this; run `submit` again"
+            if sha256(content.replace(b"\r\n", b"\n")) == getattr(submission.claims, field):
+                told = (
+                    f"{name} was written with other line endings, CRLF, than `submit` writes; turn"
+                    " them back, and git's core.autocrlf off"
+                )
             complaints.append(Complaint(str(folder / SUBMISSION), f"claims.{field}", told))
             continue
         try:

@@ -165,6 +165,14 @@ def test_a_purifier_is_sent_in_with_every_protection(made_up, third_parties, tmp
     assert set(reading.claimed.cells["purifier"]) == {"", "none", "sample-purifier"}
 
 
+def test_changed_line_endings_are_named(submission, plugins):
+    """As an editor or git on Windows changes them."""
+    path = submission / "cells.csv"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    (complaint,) = read(submission).complaints
+    assert "cells.csv was written with other line endings, CRLF" in complaint.problem
+
+
 def test_a_link_to_a_folder_is_refused(submission):
     link = submission.parent / "elsewhere"
     link.symlink_to(submission)
