@@ -4,16 +4,20 @@ import re
 import shlex
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
 
 from impress_bench.benchmark.cli import cli
 from impress_bench.benchmark.harness.config.loading import load_preset, shipped_presets
+from impress_bench.benchmark.submissions.model import Submission
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(ROOT.glob("docs/**/*.md"))
 #: Files of the repository that are no pages of the site, with the pages that lead to others.
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+SUBMITTED = {"protection": "cloak", "purifier": "purifier"}
 LINKED = [*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 
 
@@ -123,6 +127,26 @@ def test_links_lead_to_files(page):
     for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_every_page_is_in_the_navigation():
+    navigation = (ROOT / "mkdocs.yml").read_text().partition("nav:")[2]
+    for page in PAGES:
+        assert f": {page.relative_to(ROOT / 'docs').as_posix()}" in navigation, page.name
+
+
+def test_what_can_be_sent_in_has_a_guide_and_who_receives_it_too():
+    kinds = get_args(Submission.model_fields["kind"].annotation)
+    for kind in kinds:
+        assert (
+            f"impress-bench submit my-{SUBMITTED[kind]} "
+            in (ROOT / "docs" / f"write-a-{kind}.md").read_text()
+        )
+    (line,) = re.findall(r"To have a\n? *(.*?) on the leaderboard", CONTRIBUTING, re.DOTALL)
+    assert line == " or a ".join(kinds)
+    received = (ROOT / "docs" / "receive-a-submission.md").read_text()
+    for verb in ("validate", "check-wheel", "publish"):
+        assert f"impress-bench {verb}" in received
 
 
 def test_the_readme_is_short():

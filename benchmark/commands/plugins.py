@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import click
@@ -40,24 +42,25 @@ def new(kind: str, name: str, into: Path) -> None:
 def check(context: click.Context, /, name: str, preset: str, control: bool, as_json: bool) -> None:
     """Check that the protection, purifier or metric NAME keeps what the benchmark relies on.
 
-    Exit code 1 if it does not.
+    Exit code 1 if it does not. What the plugin prints goes to stderr.
     """
     from impress_bench.benchmark.harness.config.loading import load_preset
     from impress_bench.benchmark.harness.plugins.conformance_run import check as verdicts
     from impress_bench.benchmark.harness.plugins.conformance_run import resolve
     from impress_bench.benchmark.harness.plugins.registry import Registry
 
-    component = resolve(name, load_preset(preset).settings.of(""), Registry())
-    found = []
-    for verdict in verdicts(component, control):
-        found.append(verdict)
-        if not as_json:
-            if not verdict.failure:
-                click.echo(f"passed {verdict.check} ({verdict.seconds:.1f} s)")
-                continue
-            click.echo(one_line(f"FAILED {verdict.check}: {verdict.failure}"))
-            if not verdict.repeated:
-                click.echo(f"       {verdict.about}")
+    ours, found = sys.stdout, []
+    with redirect_stdout(sys.stderr):  # what the plugin prints is no part of the verdict
+        component = resolve(name, load_preset(preset).settings.of(""), Registry())
+        for verdict in verdicts(component, control):
+            found.append(verdict)
+            if not as_json:
+                if not verdict.failure:
+                    click.echo(f"passed {verdict.check} ({verdict.seconds:.1f} s)", ours)
+                    continue
+                click.echo(one_line(f"FAILED {verdict.check}: {verdict.failure}"), ours)
+                if not verdict.repeated:
+                    click.echo(f"       {verdict.about}", ours)
     failed = [verdict for verdict in found if verdict.failure]
     if as_json:
         click.echo(json.dumps([verdict._asdict() for verdict in found], indent=1))

@@ -192,7 +192,7 @@ def merge(runs: tuple[str, ...], out: str) -> None:
     "published",
     type=click.Path(file_okay=False, path_type=Path),
     multiple=True,
-    help="Folders of published results. [default: all in leaderboard/results]",
+    help="Published results, or a folder of such. [default: all in leaderboard/results]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the records as JSON.")
 def compare(run: Path, published: tuple[Path, ...], as_json: bool) -> None:
@@ -204,11 +204,15 @@ def compare(run: Path, published: tuple[Path, ...], as_json: bool) -> None:
     from impress_bench.benchmark.harness.runs.comparison import compare as compare_runs
     from impress_bench.leaderboard.render import VIEWS
 
+    if not run.is_dir():
+        raise ConfigError(f"{run}: no such folder; name the folder given to run as --out")
     results = Path("leaderboard/results")
     if not published and not results.is_dir():
-        raise ConfigError("--with: there is no leaderboard/results here; name published results")
-    folders = published or [path for path in sorted(results.iterdir()) if path.is_dir()]
-    board = compare_runs(run, folders)
+        raise ConfigError(
+            "--with: there is no leaderboard/results here; call this in a clone of the benchmark's"
+            " repository, which holds the published results, or name its folder of them"
+        )
+    board = compare_runs(run, published or (results,))
     click.echo(VIEWS["json" if as_json else "md"](board), nl=False)
 
 
@@ -220,9 +224,17 @@ def compare(run: Path, published: tuple[Path, ...], as_json: bool) -> None:
 @click.option("--out", type=click.Path(file_okay=False), help="[default: RUN]")
 @click.option("--store", type=click.Path(file_okay=False), help="The store that RUN was run with.")
 def figures(run: str, out: str | None, store: str | None, **flags: str | None) -> None:
-    """Draw the picture strips of RUN again, from its stored results."""
+    """Draw the picture strips of RUN again, from its stored results.
+
+    Exit code 1 if some of those are damaged, so that tiles stay empty.
+    """
     from impress_bench.benchmark.harness.runs.reports import redraw
 
     values = values_of(flags)
-    for path in redraw(run, store, out, values, {name: f"--{name}" for name in values}):
+    damaged: list[str] = []
+    given = {name: f"--{name}" for name in values}
+    for path in redraw(run, store, out, values, given, damaged.append):
         click.echo(path)
+    for line in damaged:
+        click.echo(one_line(line), err=True)
+    click.get_current_context().exit(STOPPED if damaged else 0)

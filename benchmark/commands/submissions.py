@@ -64,17 +64,29 @@ def validate(
 ) -> None:
     """Check the submission in PATH, or all in it, offline. Exit code 1 if one is refused.
 
-    With --rerun it is run as a whole: the plugin in processes of its own, without a network and
-    without a sight of the store; every figure is made outside of them.
+    Offline its files are read and nothing is measured again. With --rerun it is run as a whole: the
+    plugin in processes of its own, without a network and without a sight of the store; every figure
+    is made outside of them.
     """
     import sys
 
     from impress_bench.benchmark.errors import ConfigError
     from impress_bench.benchmark.harness.execution.progress import Reporter, reporter_for
     from impress_bench.benchmark.submissions.measured import keep
+    from impress_bench.benchmark.submissions.model import SUBMISSION
     from impress_bench.benchmark.submissions.reading import find_submissions, read
     from impress_bench.benchmark.submissions.rerun import rerun as measure_again
 
+    for flag, given in (("--plugins", plugins), ("--measured", measured)):
+        if given is not None and not rerun:
+            raise ConfigError(f"{flag} is for what is measured again: give --rerun, too")
+    if not path.is_dir():
+        raise ConfigError(f"{path}: no such folder; `impress-bench submit` writes submissions/NAME")
+    if (path / "pyproject.toml").is_file() and not (path / SUBMISSION).exists():
+        raise ConfigError(
+            f"{path} is a package, no submission; that is what `impress-bench submit` writes of it,"
+            f" a folder such as submissions/{path.resolve().name}"
+        )
     folders, complaints = find_submissions(path)
     if not folders and not complaints:
         raise ConfigError(f"{path} holds no submission; `impress-bench submit` writes one")
@@ -97,7 +109,8 @@ def validate(
                 click.echo(f"warning: {warning}")
             for complaint in found:
                 click.echo(complaint)
-            click.echo(f"{folder}: {'refused' if found else 'accepted'}")
+            accepted = "accepted" if rerun else "accepted, but nothing was measured again"
+            click.echo(f"{folder}: {'refused' if found else accepted}")
     if as_json:
         click.echo(json.dumps([complaint._asdict() for complaint in complaints], indent=1))
     click.get_current_context().exit(STOPPED if complaints else 0)
@@ -121,6 +134,12 @@ def check_wheel(folder: Path, wheel: Path) -> None:
     submission = reading.submission
     pinned = submission.distribution
     found = read_wheel(wheel, submission.kind, submission.name, pinned.name, pinned.version or "")
+    if pinned.sha256 not in (None, found.sha256):
+        raise ConfigError(
+            f"{wheel} has the SHA-256 {found.sha256}, not the one that {folder} pins,"
+            f" {pinned.sha256}; fetch the release that was sent in, or have `submit` run again with"
+            " this one as --wheel"
+        )
     click.echo(f"{found.name} {found.version} sha256:{found.sha256}")
 
 

@@ -42,6 +42,14 @@ LARGEST = {
 }
 #: How much of a value or of somebody else's message is repeated.
 REPEATED = 300
+#: What fields are, in words, where a pattern would say it to nobody.
+FORMS = {
+    "distribution.git": "the plain https address of a repository, as in https://host/my/cloak",
+    "distribution.commit": "the whole hash of a commit: 40 digits from 0 to 9 and a to f",
+    "distribution.sha256": "a SHA-256: 64 digits from 0 to 9 and a to f",
+    "paper": "an address that begins with https:// or http://",
+    "licence": "an SPDX expression such as Apache-2.0",
+}
 FOLDER = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -119,6 +127,11 @@ def read(folder: Path, current: bool = True) -> Reading:
         field = Path(name).stem
         if sha256(content) != getattr(submission.claims, field):
             told = f"{name} has the SHA-256 {sha256(content)}, not this; run `submit` again"
+            if sha256(content.replace(b"\r\n", b"\n")) == getattr(submission.claims, field):
+                told = (
+                    f"{name} was written with other line endings, CRLF, than `submit` writes; turn"
+                    " them back, and git's core.autocrlf off"
+                )
             complaints.append(Complaint(str(folder / SUBMISSION), f"claims.{field}", told))
             continue
         try:
@@ -192,7 +205,9 @@ def _of_form(file: Path, error: ValidationError) -> Iterator[Complaint]:
         elif item["type"] == "missing":
             told = "is missing"
         elif item["type"] == "string_pattern_mismatch":
-            told = f"{_short(repr(item['input']))} does not match {item['ctx']['pattern']}"
+            form = FORMS.get(field)
+            told = f"is not {form}" if form else f"does not match {item['ctx']['pattern']}"
+            told = f"{_short(repr(item['input']))} {told}"
         yield Complaint(str(file), _short(field), _short(told))
 
 

@@ -22,6 +22,11 @@ from impress_bench.benchmark.harness.runs.folder import read_part
 from impress_bench.benchmark.harness.runs.run import run
 from impress_bench.benchmark.submissions.cells import PLACE, typed
 from impress_bench.benchmark.submissions.claims import Claimed
+from impress_bench.benchmark.submissions.code_that_ran import (
+    changed,
+    notes_sources,
+    with_sources,
+)
 from impress_bench.benchmark.submissions.distances import typed as typed_distances
 from impress_bench.benchmark.submissions.grid import BASELINES, offered
 from impress_bench.benchmark.submissions.lines import MOST
@@ -107,6 +112,19 @@ def _pinned(claimed: Claimed, origin: dict[str, Any]) -> Iterator[tuple[str, str
             yield name, f"came from {by}, not from the distribution pinned, {pinned.name}"
         elif pinned.version not in (None, version):
             yield name, f"came in version {version}, not in the one pinned, {pinned.version}"
+        elif told := _other_code(claimed.provenance, origin, name):
+            yield name, f"is not the code that the claims were measured with ({told}); {AGAIN}"
+
+
+def _other_code(claimed: dict[str, Any], origin: dict[str, Any], name: str) -> str:
+    """In what a component of a run is other code than the one of the claims; "" in nothing, as far
+    as both noted."""
+    here: dict[str, Any] = origin["components"][name]
+    source = notes_sources(claimed)
+    if source and not notes_sources(origin):
+        found = with_sources(here, origin["preset"]["plugin_python"])
+        here, source = found or here, found is not None
+    return changed(claimed["components"].get(name, {}), here, source)
 
 
 def _cells(

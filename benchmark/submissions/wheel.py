@@ -6,6 +6,7 @@ package replaces it without a warning; one that brings a `.pth` file runs code i
 
 from __future__ import annotations
 
+import ast
 import configparser
 import sys
 import zipfile
@@ -21,6 +22,8 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.plugins.component import OURS
 from impress_bench.benchmark.harness.plugins.libraries import Libraries
+from impress_bench.benchmark.harness.plugins.scaffold import RUN_BY_THEMSELVES
+from impress_bench.benchmark.harness.plugins.source_digest import SourceIndex, code_digest
 from impress_bench.benchmark.harness.storage.keys import sha256
 
 NAMESPACE = "impress_bench"
@@ -68,6 +71,30 @@ def read_wheel(path: Path, kind: str, plugin: str, distribution: str, version: s
     return Wheel(given, number, sha256(content))
 
 
+def module_apart(path: Path, module: str) -> str:
+    """The first of the modules that `module` reaches which the wheel at `path` lacks, or holds with
+    other code than is installed here; "" if there is none. Compiled ones are other bytes each time
+    that they are built, and not compared."""
+    index = SourceIndex()
+    with zipfile.ZipFile(path) as archive:
+        names = {*archive.namelist()}
+        tops = frozenset(PurePosixPath(name).parts[0].removesuffix(".py") for name in names)
+        for name in index.closure(module, tops):
+            found = index.module(name)
+            if found is None or found.tree is None or name.partition(".")[0] not in tops:
+                continue
+            place = "/".join([*found.package.split("."), found.path.name]).lstrip("/")
+            if place not in names:
+                return f"{name}, which it lacks"
+            try:
+                held = ast.parse(_member(archive, place, UNPACKED_BYTES))
+            except SyntaxError:
+                return name
+            if code_digest(found._replace(tree=held)) != code_digest(found):
+                return name
+    return ""
+
+
 def _read(archive: zipfile.ZipFile, kind: str, plugin: str) -> tuple[str, str, list[str]]:
     """Name, version, and what is wrong with the rest. Raises ValueError for what is no wheel."""
     names = archive.namelist()
@@ -96,15 +123,15 @@ def _read(archive: zipfile.ZipFile, kind: str, plugin: str) -> tuple[str, str, l
     return str(metadata["Name"]), str(metadata["Version"]), complaints
 
 
-def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+def _member(archive: zipfile.ZipFile, name: str, most: int = METADATA_BYTES) -> bytes:
     try:
         info = archive.getinfo(name)
     except KeyError:
         raise ValueError(f"it has no {name}") from None
-    if info.file_size > METADATA_BYTES:
-        raise ValueError(f"its {name} is larger than {METADATA_BYTES // 2**20} MiB")
+    if info.file_size > most:
+        raise ValueError(f"its {name} is larger than {most // 2**20} MiB")
     with archive.open(info) as file:
-        return file.read(METADATA_BYTES + 1)
+        return file.read(most + 1)
 
 
 def _strangers(names: list[str], info: str) -> Iterator[str]:
@@ -138,7 +165,7 @@ def _extension(name: str) -> bool:
 def _taken() -> dict[str, str]:
     """Top-level modules that are there already, and whose they are."""
     standard = dict.fromkeys(sys.stdlib_module_names, "Python's")
-    special = dict.fromkeys(("sitecustomize", "usercustomize", "conftest"), "run by itself")
+    special = dict.fromkeys(RUN_BY_THEMSELVES, "run by itself")
     # Every file that anybody has installed is read for this: once.
     owners = {name: [*map(canonicalize_name, by)] for name, by in packages_distributions().items()}
     needed = Libraries().closure([OURS])

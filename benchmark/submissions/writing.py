@@ -16,10 +16,12 @@ from impress_bench.benchmark.contract import NORMS, State
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.plugins.component import OURS
 from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.plugins.scaffold import SUMMARY
 from impress_bench.benchmark.harness.runs.folder import Part, read_part
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder
 from impress_bench.benchmark.harness.storage.keys import sha256
 from impress_bench.benchmark.spec import parse_spec
+from impress_bench.benchmark.submissions.code_that_ran import check_installed
 from impress_bench.benchmark.submissions.confined import plain
 from impress_bench.benchmark.submissions.grid import BASELINES, offered
 from impress_bench.benchmark.submissions.model import (
@@ -30,11 +32,14 @@ from impress_bench.benchmark.submissions.model import (
 )
 from impress_bench.benchmark.submissions.origin import sent_origin
 from impress_bench.benchmark.submissions.reading import Complaint, Reading, read
-from impress_bench.benchmark.submissions.wheel import read_wheel
+from impress_bench.benchmark.submissions.wheel import module_apart, read_wheel
 from impress_bench.leaderboard import schema
 
 #: The option of `submit` that mends a field.
-OPTIONS = {"licence": "--licence", "summary": "--summary", "paper": "--paper"}
+OPTIONS = {
+    "licence": "--licence", "summary": "--summary", "paper": "--paper",
+    "distribution.git": "--git", "distribution.commit": "--commit",
+}  # fmt: skip
 LONGEST_REASON = 200
 
 
@@ -68,8 +73,10 @@ def submit(
         raise ConfigError(f"--run: {run} is merged from several runs; name one of those")
     origin = sent_origin(part.origins[0], installed.name)
     cells, distances, left = _claimed(part, kind, name)
-    if not any(_is(name, text) for text in cells[kind]):
+    rows = [text for text in dict.fromkeys(cells[kind]) if _is(name, text)]
+    if not rows:
         raise ConfigError(f"--run: {run} holds no cell of {kind} {name!r}")
+    check_installed(part.origins[0], kind, rows)
     files = {
         CELLS: _csv(cells),
         DISTANCES: _csv(distances),
@@ -78,7 +85,7 @@ def submit(
     document: dict[str, Any] = {
         "name": name,
         "kind": kind,
-        "summary": plain(summary or _said(installed, "Summary")),
+        "summary": _summary(summary or _said(installed, "Summary"), kind),
         "licence": licence or _licence(installed),
         **({"paper": paper} if paper else {}),
         "distribution": _pin(installed, kind, name, wheel, git, commit),
@@ -141,6 +148,16 @@ def _said(installed: Installed, *names: str) -> str:
     """What a package's metadata say first, if anything."""
     metadata = installed.metadata
     return next((metadata[name] for name in names if name in metadata), "")
+
+
+def _summary(said: str, kind: str) -> str:
+    """As a page shows it. Raises ConfigError for what `new` wrote into the package."""
+    if said == SUMMARY.format(kind):
+        raise ConfigError(
+            f"summary: {said!r} is what `impress-bench new` wrote; give --summary, a sentence that"
+            " says what it does, or write that into its pyproject.toml and build it again"
+        )
+    return plain(said)
 
 
 def _licence(installed: Installed) -> str:
@@ -216,6 +233,12 @@ def _pin(
     """Exactly what others are to install."""
     if wheel is not None:
         found = read_wheel(wheel, kind, name, installed.name, installed.version)
+        module = Registry().entry(f"{kind}s", name).module
+        if apart := module_apart(wheel, module):
+            raise ConfigError(
+                f"--wheel: {wheel}: its code is not the one that is installed and ran: {apart};"
+                " build the wheel again, or install it and run again"
+            )
         return {"name": installed.name, "version": found.version, "sha256": found.sha256}
     noted = json.loads(installed.read_text("direct_url.json") or "{}")
     source = noted.get("vcs_info", {})

@@ -102,6 +102,27 @@ def test_values_that_a_plugin_does_not_take(plan, flag, spec, told):
     assert told in complaint
 
 
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ("random-noise[match=glazze]", "random-noise[match=glazze]: Unknown protection 'glazze'"),
+        ("random-noise[match=glaze[q=1]]", "random-noise[match=glaze[q=1]]: Unknown parameter"),
+        (
+            "random-noise[match=random-noise[match=glazze]]",
+            "random-noise[match=random-noise[match=glazze]]: Unknown protection 'glazze'",
+        ),
+    ],
+)
+@pytest.mark.parametrize("verb", ["plan", "run"])
+def test_a_name_within_a_parameter_is_read_at_once(command, verb, spec, told):
+    """It was a failed row, which `plan` left out and `run` told of at the end."""
+    words = ("--preset", "quick", "--protections", f"identity,{spec}", "--purifiers", "none")
+    code, output, complaint = command(verb, *words)
+    assert (code, output) == (2, "")
+    assert f"--protections: {told}" in complaint
+    assert complaint.count("--protections:") == 1
+
+
 def test_what_is_right_is_planned(plan):
     lines = settings("style-mimicry", prompt="{{{title}}} by {artist}", resolution=64)
     code, told, _ = plan(lines, "--protections", "glaze[linf=none]", "--purifiers", "gridpure")

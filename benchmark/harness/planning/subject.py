@@ -103,7 +103,8 @@ class SubjectPlanner:
 
     def protect(self, spec: Spec, name: str, requiring: tuple[str, ...] = ()) -> Stage:
         """The stage of a protection, behind those of the protections that it requires. Raises
-        PluginError if one of them is broken, or requires itself."""
+        PluginError if one of them is broken, or requires itself, and ConfigError for one that the
+        user names and that is unknown, as in `random-noise[match=…]`."""
         if name in requiring:
             raise PluginError(f"protection {name}", f"requires itself: {' > '.join(requiring)}")
         if name not in self._protects:
@@ -114,6 +115,10 @@ class SubjectPlanner:
                     needed = parse_spec(other)
                     required[other] = self.protect(needed, str(needed), (*requiring, name))
                 except (PluginError, ConfigError) as error:
+                    if isinstance(error, ConfigError) and other in self._given(spec):
+                        where = self.preset.where("protections")
+                        told = str(error) if requiring else f"{where}: {name}: {error}"
+                        raise ConfigError(told) from None
                     message = f"requires {other}, which failed: {error}"
                     raise PluginError(f"protection {name}", message) from None
             stage = Protect(
@@ -127,6 +132,12 @@ class SubjectPlanner:
             )
             self._protects[name] = self._add(stage)
         return self._protects[name]
+
+    def _given(self, spec: Spec) -> list[str]:
+        """The parameters of a protection that the user set, as texts; others are its own."""
+        settings = self.preset.settings.of(self.planned.spec.name)
+        set_ = settings.get("protections", {}).get(spec.name, {})
+        return [str(value) for value in {**set_, **dict(spec.parameters)}.values()]
 
     def _cells(self, protection: Spec, name: str, column: Column) -> Iterator[Cell]:
         """The cells of a protection and a purifier, one per seed; adds their inspection."""

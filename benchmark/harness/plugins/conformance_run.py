@@ -8,12 +8,13 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping
+from importlib.metadata import EntryPoint
 from typing import Any, NamedTuple
 
 from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.errors import ConfigError, unknown
-from impress_bench.benchmark.harness.plugins.component import Component
-from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.plugins.component import Component, load_target
+from impress_bench.benchmark.harness.plugins.registry import KINDS, Registry
 from impress_bench.benchmark.harness.plugins.source_digest import PROJECT
 from impress_bench.benchmark.spec import parse_spec
 
@@ -41,6 +42,7 @@ def resolve(text: str, settings: Mapping[str, Mapping[str, Any]], registry: Regi
         known = sorted(name for group in GROUPS for name in registry.entries[group])
         raise ConfigError(unknown("protection, purifier or metric", spec.name, known))
     try:
+        _refuse_another_kind(KINDS[groups[0]], registry.entry(groups[0], spec.name))
         component = registry.resolve(groups[0], spec, settings)
     except PluginError as error:
         raise ConfigError(str(error)) from None
@@ -50,6 +52,21 @@ def resolve(text: str, settings: Mapping[str, Mapping[str, Any]], registry: Regi
         named = ", ".join(component.further_models)
         raise ConfigError(f"{text}: checks run on the atelier; leave out what needs {named}")
     return component
+
+
+def _refuse_another_kind(registered: str, entry: EntryPoint) -> None:
+    """Raise ConfigError for a class of one kind that is registered as another: what both have in
+    common, images in and images out, would pass."""
+    from impress_bench.attacks import Purifier
+    from impress_bench.protections import Protection
+
+    factory = load_target(registered, entry.name, entry.value)
+    for base, kind in ((Protection, "protection"), (Purifier, "purifier")):
+        if kind != registered and isinstance(factory, type) and issubclass(factory, base):
+            raise ConfigError(
+                f"{entry.name} is a {base.__name__}, registered as a {registered}: move its"
+                f" entry point to impress_bench.{kind}s"
+            )
 
 
 def check(component: Component, control: bool = False) -> Iterator[Verdict]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.config.loading import shipped_presets
 from impress_bench.benchmark.harness.runs.folder import Origin, Part, difference, read_part
 from impress_bench.benchmark.harness.runs.merge import united
 from impress_bench.leaderboard.boards import glance
@@ -20,7 +21,9 @@ from impress_bench.leaderboard.scaling import with_scaled
 from impress_bench.leaderboard.schema import CELLS, PROTECTIONS
 from impress_bench.leaderboard.statistics import paired_difference
 
-NAME = "compare"
+NAME, RECORD = "compare", "provenance.json"
+#: The published preset that runs soonest.
+EXAMPLE = "mini"
 TEXT = (
     "Each of this run's protections minus each published one: how much more the exploit gets, in "
     "units of the metric, with a 95 % interval over the subjects that both have. Below 0 this "
@@ -33,7 +36,8 @@ def compare(run: Path, published: Sequence[Path]) -> Board:
 
     Parameters:
         run: The folder of a run.
-        published: Folders of published results; the first that agrees with the run is taken.
+        published: Folders of published results, or folders of such; the first that agrees with
+            the run is taken.
 
     Libraries may be of other versions, and either may have been computed on a GPU: that alters sums
     in the last digits, as another machine does, and with them which way a training goes.
@@ -42,7 +46,7 @@ def compare(run: Path, published: Sequence[Path]) -> Board:
     `published`, naming for each what differs, and for one that shares no subject with it.
     """
     own = read_part(run)
-    parts = [read_part(folder) for folder in published]
+    parts = [read_part(folder) for place in published for folder in _results(place)]
     unlike = {
         part.folder: difference(own.origins[0], part.origins[0], libraries=False, device=False)
         for part in parts
@@ -52,9 +56,30 @@ def compare(run: Path, published: Sequence[Path]) -> Board:
         told = "; ".join(f"{folder} in {what}" for folder, what in unlike.items())
         raise ConfigError(
             f"{run} agrees with none of the published results, so that nothing can be paired: it"
-            f" differs from {told or 'nothing, since none were found'}"
+            f" differs from {told or 'nothing, since none were found'}{_way_out(parts)}"
         )
     return _board(own, match)
+
+
+def _results(place: Path) -> list[Path]:
+    """The folder of results that `place` is, or those in it."""
+    if (place / RECORD).exists() or not place.is_dir():
+        return [place]
+    return [path for path in sorted(place.iterdir()) if (path / RECORD).exists()] or [place]
+
+
+def _way_out(published: Sequence[Part]) -> str:
+    """Which presets' runs could be compared, as far as this version ships them."""
+    known = shipped_presets()
+    names = dict.fromkeys(part.origins[0]["preset"]["name"] for part in published)
+    shipped = [name for name in names if name in known]
+    if not shipped:
+        return ""
+    first = EXAMPLE if EXAMPLE in shipped else shipped[0]
+    told = listed(shipped)
+    return (
+        f". What can be compared is a run of {told}, such as `impress-bench run --preset {first}`"
+    )
 
 
 def _board(own: Part, published: Part) -> Board:

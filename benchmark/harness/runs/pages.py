@@ -16,6 +16,7 @@ from impress_bench.benchmark.harness.planning.plan import Cell, Plan
 from impress_bench.benchmark.harness.planning.planner import plan_run
 from impress_bench.benchmark.harness.plugins.component import OURS
 from impress_bench.benchmark.harness.runs.folder import Part
+from impress_bench.benchmark.harness.runs.strips import StoredImages
 from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.atomic_files import write_atomically
 from impress_bench.benchmark.harness.storage.store import Store
@@ -74,9 +75,10 @@ def write_pictures(
     the exploit made of it, from a store, for the page `name` in `folder`.
 
     Subjects are taken in turn as long as the pictures stay below `BUDGET`; `notify` gets what was
-    left out. Raises ConfigError for a preset that cannot be planned here.
+    left out and what is damaged. Raises ConfigError for a preset that cannot be planned here.
     """
-    plan, results = plan_run(Preset.model_validate(part.origins[0]["preset"]), store), Store(store)
+    plan = plan_run(Preset.model_validate(part.origins[0]["preset"]), store)
+    results = StoredImages(Store(store), notify)
     written: list[Picture] = []
     spent, left = 0, 0
     for (task, subject), cells in _by_subject(plan).items():
@@ -114,11 +116,11 @@ def _by_subject(plan: Plan) -> dict[tuple[str, str], list[Cell]]:
     return cells
 
 
-def _first(store: Store, stage: Stage | None) -> bytes | None:
+def _first(results: StoredImages, stage: Stage | None) -> bytes | None:
     """The first image of a stage's result as PNG; None if the store has none."""
-    result = store.get(stage.key) if stage is not None and store.holds(stage.key) else None
-    if result is None or result.images is None or not len(result.images.images):
+    images = results.of(stage)
+    if not images:
         return None
     buffer = io.BytesIO()
-    Image.fromarray(result.images.images[0]).save(buffer, "PNG")
+    Image.fromarray(images[0]).save(buffer, "PNG")
     return buffer.getvalue()

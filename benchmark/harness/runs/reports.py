@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.config.devices import device_problem
 from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.execution.forecast import Forecast, forecast
 from impress_bench.benchmark.harness.execution.timings import Timings
 from impress_bench.benchmark.harness.execution.workers import default_workers
+from impress_bench.benchmark.harness.planning.plan import Plan
 from impress_bench.benchmark.harness.planning.planner import plan_run
 from impress_bench.benchmark.harness.runs.board_meta import board_meta
 from impress_bench.benchmark.harness.runs.folder import read_part
@@ -41,11 +44,27 @@ def forecast_run(
     """
     root = make_folder(Path(store) if store is not None else default_root(), "--store")
     plan = plan_run(preset, root)
+    for line in failing(plan):
+        notify(line)
     count = workers or default_workers(preset)
     if patience > 0 and (problem := device_problem(preset.device)):
         notify(f"nothing is timed: {problem}")
         patience = 0.0
     return forecast(plan, Store(root, notify), Timings(root), patience, notify, count)
+
+
+def failing(plan: Plan) -> list[str]:
+    """A line per reason for which cells of a plan cannot be run, which names whose they are."""
+    reasons = Counter(
+        str(error)
+        for cell in plan.cells
+        for error in (cell.failure, *cell.measured.values())
+        if isinstance(error, PluginError)
+    )
+    return [
+        f"{count} of {len(plan.cells)} cells will fail: {reason}"
+        for reason, count in reasons.items()
+    ]
 
 
 def report(folder: str | Path) -> list[Path]:
@@ -88,11 +107,13 @@ def redraw(
     out: str | Path | None = None,
     selection: Mapping[str, Any] | None = None,
     flags: Mapping[str, str] | None = None,
+    notify: Callable[[str], None] = lambda message: None,
 ) -> list[Path]:
     """Draw the picture strips of a run again, into `out` (default: the run's folder).
 
     `selection` replaces values of its preset, to show fewer rows or subjects; `flags` maps them to
-    the flags that gave them. Raises ConfigError if the store has none of the images.
+    the flags that gave them; `notify` gets a line per damaged result. Raises ConfigError if the
+    store has none of the images.
     """
     folder = Path(folder)
     try:
@@ -108,7 +129,7 @@ def redraw(
     root = make_folder(Path(store) if store is not None else default_root(), "--store")
     plan = plan_run(preset, root)
     target = make_folder(Path(out) if out is not None else folder, "--out")
-    written = write_figures(plan, Store(root), board_meta(plan), target)
+    written = write_figures(plan, Store(root), board_meta(plan), target, notify)
     if not written:
         raise ConfigError(
             f"--store: {root} holds no result of {folder}; name the store that it was run with,"

@@ -7,7 +7,7 @@ imperceptible can be seen there, and what a purifier leaves of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,14 +45,21 @@ def strip_captions(plan: Plan) -> dict[str, str]:
     return captions
 
 
-def write_figures(plan: Plan, store: Store, meta: BoardMeta, folder: Path) -> list[Path]:
+def write_figures(
+    plan: Plan,
+    store: Store,
+    meta: BoardMeta,
+    folder: Path,
+    notify: Callable[[str], None] = lambda message: None,
+) -> list[Path]:
     """Write the strips of all subjects (Figures 1, 4 and 5 of the paper) into `folder`/figures.
 
-    Images that are not stored stay empty tiles. Of more than `MOST` conditions, those without a
-    purifier and after the reference purifier are drawn. Returns the files.
+    Images that are not stored stay empty tiles; `notify` gets a line per damaged result. Of more
+    than `MOST` conditions, those without a purifier and after the reference purifier are drawn.
+    Returns the files.
     """
     layout, written = Layout(meta), []
-    cells = _by_subject(plan)
+    cells, results = _by_subject(plan), StoredImages(store, notify)
     for task, subjects in _pages(plan):
         shape = task.task.strip
         here = [cells[task.name, subject] for subject in subjects]
@@ -64,9 +71,9 @@ def write_figures(plan: Plan, store: Store, meta: BoardMeta, folder: Path) -> li
             made: list[Picture | None] = []
             for subject in here:
                 planned = subject.get(condition)
-                clean += _pictures(store, planned.original if planned else None, shape.given)
-                given += _pictures(store, planned.purified if planned else None, shape.given)
-                made += _pictures(store, planned.exploited if planned else None, shape.made)
+                clean += _pictures(results, planned.original if planned else None, shape.given)
+                given += _pictures(results, planned.purified if planned else None, shape.given)
+                made += _pictures(results, planned.exploited if planned else None, shape.made)
             if any(tile is not None for tile in given + made):
                 changes = _changes(clean, given)
                 rows.append((layout.condition(*condition), given + changes + made))
@@ -118,9 +125,30 @@ def _pages(plan: Plan) -> Iterator[tuple[PlannedTask, tuple[str, ...]]]:
             yield task, tuple(planned)[start : start + count]
 
 
-def _pictures(store: Store, stage: Stage | None, count: int) -> list[Picture | None]:
-    result = store.get(stage.key) if stage is not None and store.holds(stage.key) else None
-    images = [] if result is None or result.images is None else list(result.images.images[:count])
+class StoredImages:
+    """The images of stages in a store; `notify` gets one line per result that is damaged."""
+
+    def __init__(self, store: Store, notify: Callable[[str], None]) -> None:
+        self._store, self._notify = store, notify
+        self._told: set[str] = set()
+
+    def of(self, stage: Stage | None) -> list[Picture]:
+        """Those of a stage; none if the store has none that can be read."""
+        if stage is None or not self._store.holds(stage.key):
+            return []
+        result = self._store.get(stage.key)
+        if result is None and stage.key not in self._told:
+            self._told.add(stage.key)
+            self._notify(
+                f"damaged: the stored result of {stage.kind} {stage.place}, in"
+                f" {self._store.path(stage.key)}: its pictures are missing here; `run` with this"
+                " store makes it again"
+            )
+        return [] if result is None or result.images is None else list(result.images.images)
+
+
+def _pictures(results: StoredImages, stage: Stage | None, count: int) -> list[Picture | None]:
+    images = results.of(stage)[:count]
     return [*images, *[None] * (count - len(images))]
 
 

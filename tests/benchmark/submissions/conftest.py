@@ -66,6 +66,19 @@ def made_up(plugins):
     return _made_up
 
 
+@pytest.fixture
+def note():
+    """`note(run, component, …)` has a run note something else of a component."""
+
+    def noted(run, component, **changes):
+        place = run / "provenance.json"
+        document = json.loads(place.read_text())
+        document["components"][component] |= changes
+        place.write_text(json.dumps(document))
+
+    return noted
+
+
 @pytest.fixture(scope="session")
 def written(third_parties, tmp_path_factory):
     """A complete run of a third party's protection, and its submission."""

@@ -191,15 +191,15 @@ FORGED = {
     ),
     "a branch for a commit": (
         toml(PIN["commit"], "main"),
-        "submission.toml: distribution.commit: 'main' does not match",
+        "submission.toml: distribution.commit: 'main' is not the whole hash of a commit",
     ),
     "a file for an address": (
         toml(PIN["git"], "file:///etc"),
-        "submission.toml: distribution.git: 'file:///etc' does not match",
+        "submission.toml: distribution.git: 'file:///etc' is not the plain https address",
     ),
     "an address that pip expands": (
         toml(PIN["git"], "https://example.org/${HOME}"),
-        "submission.toml: distribution.git: 'https://example.org/${HOME}' does not match",
+        "submission.toml: distribution.git: 'https://example.org/${HOME}' is not the plain https",
     ),
     "an address with options": (
         toml(PIN["git"], "https://example.org/x --index-url=https://x"),

@@ -11,7 +11,13 @@ from impress_bench.benchmark.submissions import repeatability
 from impress_bench.benchmark.submissions.lines import MOST
 from impress_bench.benchmark.submissions.reading import read
 from impress_bench.benchmark.submissions.repeatability import Repeatability, load_repeatability
-from impress_bench.benchmark.submissions.rerun import AGAIN, _leaning, compare, preset_of
+from impress_bench.benchmark.submissions.rerun import (
+    AGAIN,
+    _leaning,
+    _other_code,
+    compare,
+    preset_of,
+)
 
 KNOWN = Repeatability("as made up", {"psnr": 0.01, "linf": 0.0, "lpips": 1e-5})
 OWN = "protection == 'sample-cloak' and metric == '{}' and purifier == 'none'"
@@ -139,6 +145,42 @@ def test_what_ran_is_what_is_pinned(claimed, again):
     place.write_text(json.dumps(document))
     (complaint,) = told(claimed, again)
     assert "came from another, not from the distribution pinned, sample-cloak" in complaint
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [({"source": "0" * 64}, "source"), ({"parameters": {"linf": 0.5, "side": 4}}, "parameters.l")],
+)
+def test_other_code_under_the_same_version_is_the_cause_named_first(
+    claimed, again, note, changes, named
+):
+    note(again, "protection sample-cloak", **changes)
+    change(again, "cells", OWN.format("psnr"), value=0.2)
+    first, second = told(claimed, again)
+    expected = f"is not the code that the claims were measured with ({named}"
+    assert first.startswith(f"sample-cloak: protection sample-cloak: {expected}")
+    assert "came out as" in second
+
+
+def test_sources_of_another_environment_are_compared_as_those_of_this_one(
+    written, third_parties, tmp_path, again, note
+):
+    """A run with an interpreter of its own notes hashes of files, which say nothing elsewhere."""
+    site = tmp_path / "env/lib/python3/site-packages"
+    site.parent.mkdir(parents=True)
+    shutil.copytree(third_parties, site)
+    python = tmp_path / "env/bin/python"
+    python.parent.mkdir()
+    python.touch()
+    place = again / "provenance.json"
+    claimed = json.loads(place.read_text())
+    note(again, "protection sample-cloak", source="of RECORD")
+    ran = json.loads(place.read_text())
+    ran["preset"]["plugin_python"] = str(python)
+    assert _other_code(claimed, ran, "protection sample-cloak") == ""
+    code = site / "sample_cloak/checkers.py"
+    code.write_text(code.read_text().replace("% 2", "% 3"))
+    assert _other_code(claimed, ran, "protection sample-cloak") == "source"
 
 
 def test_it_is_run_beside_what_it_is_compared_with(claimed):

@@ -1,9 +1,11 @@
 """Submissions: what `submit` writes is accepted, what `validate` would refuse is not written."""
 
 import json
+import re
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +13,7 @@ import pytest
 
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.plugins.scaffold import scaffold
 from impress_bench.benchmark.submissions import writing
 from impress_bench.benchmark.submissions.cells import STATES
 from impress_bench.benchmark.submissions.confined import is_plain, plain
@@ -89,13 +92,18 @@ def test_what_is_installed_is_pinned():
     ("more", "expected"),
     [
         ({"licence": "Mine alone"}, r"licence: Invalid license .*; give --licence"),
-        ({"paper": "https://x.org/a)[b](c"}, r"paper: .*; give --paper"),
+        ({"paper": "https://x.org/a)[b](c"}, r"paper: .* begins with https.*; give --paper"),
+        (
+            {"git": "git@example.org:me/x.git"},
+            r"git: 'git@.*' is not the plain https.*; give --git",
+        ),
+        ({"commit": "0123abc"}, r"commit: '0123abc' is not the whole hash.*; give --commit"),
         ({"summary": "short"}, r"summary: .* at least 10.*; give --summary"),
     ],
 )
 def test_what_would_be_refused_is_not_written(measured, tmp_path, more, expected):
     with pytest.raises(Refused, match=expected):
-        submit("sample-cloak", measured, tmp_path / "submissions", **PIN, **more)
+        submit("sample-cloak", measured, tmp_path / "submissions", **{**PIN, **more})
     assert list((tmp_path / "submissions").iterdir()) == []
 
 
@@ -108,6 +116,15 @@ def test_a_package_without_a_licence_is_told_so(measured, tmp_path, monkeypatch)
         submit("sample-cloak", measured, tmp_path / "submissions", **PIN)
     folder, _ = submit("sample-cloak", measured, tmp_path, licence="MIT", **PIN)
     assert read(folder).submission.licence == "MIT"
+
+
+def test_a_summary_that_nobody_wrote_is_not_sent_in(measured, tmp_path):
+    scaffold("protection", "my-cloak", tmp_path)
+    project = tomllib.loads((tmp_path / "my-cloak" / "pyproject.toml").read_text())["project"]
+    told = r"summary: 'A protection for impress-bench' is what .* wrote; give --summary"
+    with pytest.raises(ConfigError, match=told):
+        submit("sample-cloak", measured, tmp_path / "into", **PIN, summary=project["description"])
+    assert not (tmp_path / "into").exists()
 
 
 def test_an_incomplete_run_is_not_sent_in(made_up, tmp_path):
@@ -148,6 +165,14 @@ def test_a_purifier_is_sent_in_with_every_protection(made_up, third_parties, tmp
     assert set(reading.claimed.cells["purifier"]) == {"", "none", "sample-purifier"}
 
 
+def test_changed_line_endings_are_named(submission, plugins):
+    """As an editor or git on Windows changes them."""
+    path = submission / "cells.csv"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    (complaint,) = read(submission).complaints
+    assert "cells.csv was written with other line endings, CRLF" in complaint.problem
+
+
 def test_a_link_to_a_folder_is_refused(submission):
     link = submission.parent / "elsewhere"
     link.symlink_to(submission)
@@ -165,6 +190,29 @@ def test_what_cannot_be_found_out_is_asked_for(measured, plugins, tmp_path):
         submit("hostile", measured, tmp_path, **PIN)
     with pytest.raises(ConfigError, match=r"no registered protection or purifier"):
         submit("unheard-of", measured, tmp_path, **PIN)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"source": "0" * 64}, "source"),
+        ({"parameters": {"linf": 8 / 255, "side": 8}}, "parameters.side"),
+        ({"parameters": {"linf": 8 / 255}}, "parameters.side"),
+        ({"target": "sample_cloak:Checkers"}, "target"),
+        ({"libraries": {"torch": "9.9"}}, ""),
+    ],
+)
+def test_what_was_changed_after_the_run_is_not_sent_in(made_up, tmp_path, note, changes, named):
+    """Name and version stay what they were."""
+    run = made_up(tmp_path / "run", ["identity", "sample-cloak"])
+    note(run, "protection sample-cloak", **changes)
+    if not named:
+        assert submit("sample-cloak", run, tmp_path / "into", **PIN)
+        return
+    told = rf"no longer the code that was run \({named}\); run it again, or install the release"
+    with pytest.raises(ConfigError, match=told):
+        submit("sample-cloak", run, tmp_path / "into", **PIN)
+    assert not (tmp_path / "into").exists()
 
 
 def test_claims_without_data_here_are_checked_as_far_as_they_can_be():
@@ -204,13 +252,36 @@ def test_what_lies_beside_the_folders_is_refused(submission, third_parties, tmp_
 
 def test_verbs_speak_of_a_submission(submission, third_parties, tmp_path):
     accepted = impress_bench(third_parties, tmp_path, "validate", "submissions")
-    assert accepted.stdout == "submissions/sample-cloak: accepted\n"
+    told = "submissions/sample-cloak: accepted, but nothing was measured again\n"
+    assert accepted.stdout == told
     printed = impress_bench(third_parties, tmp_path, "requirement", submission)
     assert printed.stdout == f"sample-cloak @ git+{PIN['git']}@{PIN['commit']}\n"
     (submission / "submission.toml").write_text("x")
     refused = impress_bench(third_parties, tmp_path, "requirement", submission)
     assert refused.returncode == 2
     assert "is no TOML file" in refused.stderr
+
+
+@pytest.mark.parametrize("words", [("--measured", "there"), ("--plugins", "there/bin/python")])
+def test_what_a_rerun_alone_uses_is_refused_without_one(submission, in_process, words):
+    """It was ignored, and "accepted" read as if it had been measured again."""
+    code, output, complaint = in_process("validate", submission, *words)
+    assert (code, output) == (2, "")
+    assert f"{words[0]} is for what is measured again: give --rerun, too" in complaint
+
+
+def test_what_is_no_folder_of_submissions_is_said_in_a_line(tmp_path, in_process):
+    package = scaffold("protection", "my-cloak", tmp_path)[0].parent
+    for path, told in (
+        (
+            package,
+            f"{package} is a package, no submission; .*, a folder such as submissions/my-cloak",
+        ),
+        (tmp_path / "nowhere", "nowhere: no such folder; `impress-bench submit` writes"),
+    ):
+        code, output, complaint = in_process("validate", path)
+        assert (code, output, complaint.count("\n")) == (2, "", 1)
+        assert re.search(told, complaint)
 
 
 def test_reading_takes_no_time_that_a_stranger_chooses(submission):

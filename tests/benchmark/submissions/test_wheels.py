@@ -11,6 +11,7 @@ from impress_bench.benchmark.submissions.reading import read
 from impress_bench.benchmark.submissions.wheel import read_wheel
 from impress_bench.benchmark.submissions.writing import submit
 
+PIN = {"git": "https://example.org/sample-cloak.git", "commit": "0123456789" * 4}
 INFO = "my_cloak-1.0.dist-info"
 ENTRY = "[impress_bench.protections]\nmy-cloak = my_cloak:MyCloak\n"
 HONEST = {
@@ -100,6 +101,39 @@ def test_a_wheel_is_pinned_by_its_digest(measured, tmp_path, third_parties):
     assert distribution.version == "1.0"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "columns) % 2",
+            "columns) % 3",
+            r"is installed and ran: sample_cloak\.checkers; build",
+        ),
+        ("import torch", "import torch; (", r"sample_cloak\.checkers; build the wheel again"),
+        ("import torch\n", "import torch\n\n# a note\n", ""),
+        (None, "", r"sample_cloak\.checkers, which it lacks"),
+    ],
+)
+def test_a_wheel_of_other_code_under_the_same_version_is_refused(
+    measured, tmp_path, third_parties, old, new, told
+):
+    path = next(third_parties.parent.glob("sample_cloak-*.whl"))
+    other = tmp_path / path.name
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(other, "w") as changed:
+        for name in archive.namelist():
+            text = archive.read(name).decode()
+            if name != "sample_cloak/checkers.py":
+                changed.writestr(name, text)
+            elif old is not None:
+                assert old in text
+                changed.writestr(name, text.replace(old, new))
+    if told:
+        with pytest.raises(ConfigError, match=told):
+            submit("sample-cloak", measured, tmp_path / "into", wheel=other)
+    else:
+        assert submit("sample-cloak", measured, tmp_path / "into", wheel=other)
+
+
 def test_another_packages_wheel_is_refused_before_anything_is_written(
     measured, tmp_path, third_parties
 ):
@@ -107,6 +141,27 @@ def test_another_packages_wheel_is_refused_before_anything_is_written(
     with pytest.raises(ConfigError, match=r"registers no protection 'sample-cloak'"):
         submit("sample-cloak", measured, tmp_path / "into", wheel=other)
     assert not (tmp_path / "into").exists()
+
+
+def test_a_wheel_is_held_against_the_digest_that_is_pinned(
+    measured, tmp_path, third_parties, in_process
+):
+    path = next(third_parties.parent.glob("sample_cloak-*.whl"))
+    folder, _ = submit("sample-cloak", measured, tmp_path / "into", wheel=path)
+    pinned = sha256(path.read_bytes())
+    assert in_process("check-wheel", folder, path)[:2] == (0, f"sample-cloak 1.0 sha256:{pinned}\n")
+    other = tmp_path / path.name
+    other.write_bytes(path.read_bytes())
+    with zipfile.ZipFile(other, "a") as archive:
+        archive.writestr("sample_cloak/more.py", "")
+    code, output, complaint = in_process("check-wheel", folder, other)
+    assert (code, output) == (2, "")
+    assert f"has the SHA-256 {sha256(other.read_bytes())}, not the one that" in complaint
+    assert f"pins, {pinned}" in complaint
+    source, _ = submit("sample-cloak", measured, tmp_path / "source", **PIN)
+    assert (
+        in_process("check-wheel", source, other)[0] == 0
+    )  # what a repository builds has no digest
 
 
 def test_what_is_installed_is_read_once(tmp_path, monkeypatch):

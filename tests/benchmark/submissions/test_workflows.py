@@ -109,7 +109,7 @@ def test_an_honest_pull_request_is_judged(pull_request, plugins):
     assert judged.returncode == 0, judged.stdout + judged.stderr
     assert judged.stdout.splitlines() == [
         "judged sample-cloak",
-        "submissions/sample-cloak: accepted",
+        "submissions/sample-cloak: accepted, but nothing was measured again",
     ]
 
 

@@ -179,6 +179,21 @@ def test_without_the_gpu_of_a_preset_nothing_is_timed(bench, monkeypatch):
     assert note.startswith("nothing is timed: torch sees no GPU")
 
 
+def test_cells_that_will_fail_are_told(bench):
+    """Their rows were not there, and `run` told of them at the end."""
+    notes = []
+    preset = bench.preset(protections=["clean", "absent", "matched[match=absent]"])
+    forecast_run(preset, bench.store, patience=0, notify=notes.append)
+    broken, requiring = notes
+    cells = make_plan(preset, Registry()).cells
+    count = sum(cell.place.protection == "absent" for cell in cells)
+    assert broken.startswith(
+        f"{count} of {len(cells)} cells will fail: protection absent: could not"
+    )
+    expected = "will fail: protection matched[match=absent]: requires absent, which failed: "
+    assert expected in requiring
+
+
 def test_what_so_many_subjects_can_find_is_told(bench):
     told = forecast_run(bench.preset(subjects=3), bench.store, patience=0)
     power = told.as_dict()["power"]["copying"]

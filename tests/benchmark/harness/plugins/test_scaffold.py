@@ -73,10 +73,63 @@ def test_a_plugin_that_does_not_conform_is_told_why(tmp_path, forks):
     assert "passed is deterministic" in checked.stdout
 
 
+def test_what_a_plugin_prints_is_no_part_of_the_verdict(tmp_path, forks):
+    scaffold("metric", "gap", tmp_path)
+    source = tmp_path / "gap/src/gap/__init__.py"
+    source.write_text("print('imported')\n" + source.read_text())
+    environment = installed(tmp_path, "gap")
+    checked = forks.run(MAIN, ["check", "gap", "--json"], tmp_path, environment)
+    assert not any(verdict["failure"] for verdict in json.loads(checked.stdout))
+    assert "imported" in checked.stderr
+    checked = forks.run(MAIN, ["check", "gap"], tmp_path, environment)
+    assert checked.stdout.startswith("passed ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "other", "told"),
+    [
+        ("protection", "purifiers", "is a Protection, registered as a purifier"),
+        ("purifier", "protections", "is a Purifier, registered as a protection"),
+        ("protection", "metrics", "is a Protection, registered as a metric"),
+    ],
+)
+def test_a_class_of_another_kind_is_told_so(tmp_path, kind, other, told, forks):
+    """Images in, images out: a protection passes what a purifier must keep."""
+    scaffold(kind, "my-one", tmp_path)
+    project = tmp_path / "my-one" / "pyproject.toml"
+    project.write_text(
+        project.read_text().replace(f"impress_bench.{kind}s", f"impress_bench.{other}")
+    )
+    checked = forks.run(MAIN, ["check", "my-one"], tmp_path, installed(tmp_path, "my-one"))
+    assert checked.returncode == 2, checked.stdout
+    assert f"my-one {told}: move its entry point to impress_bench.{kind}s" in checked.stderr
+
+
 @pytest.mark.parametrize("name", ["My Cloak", "9lives", "a_b", "../up", ""])
 def test_a_name_that_cannot_be_one_is_refused(tmp_path, name):
     with pytest.raises(ConfigError, match="is no name"):
         scaffold("protection", name, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("class", "is a keyword of Python's"),
+        ("os", "is a module of Python's own"),
+        ("conftest", "runs by itself"),
+        ("glaze", "is a registered protection already"),
+        ("style-mimicry", "is a registered task already"),
+        ("torch", "is a module of torch, which the package would replace"),
+        ("cv2", "is a module of opencv"),
+        ("impress-bench", "is a module of impress-bench"),
+        ("scikit-image", "is an installed distribution"),
+    ],
+)
+def test_a_name_that_is_somebody_elses_is_refused(tmp_path, name, told):
+    """`pip install -e torch`, as `new` would have one do, replaces PyTorch."""
+    with pytest.raises(ConfigError, match=f"'{name}' .*{told}.*; choose another name"):
+        scaffold("purifier", name, tmp_path)
     assert not list(tmp_path.iterdir())
 
 

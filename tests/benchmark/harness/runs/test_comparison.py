@@ -84,3 +84,38 @@ def test_the_command_prints_markdown_and_records(measure):
         CliRunner().invoke(cli, ["compare", own, "--with", published, "--json"]).output
     )
     assert {record["table"] for record in records} >= {"compare"}
+
+
+def test_a_folder_of_results_stands_for_those_in_it(measure, tmp_path):
+    """As leaderboard/results, which the message without any points at."""
+    published = measure("published", ["clean", "shift"])
+    own = measure("own", ["clean", "shift+halved"])
+    (tmp_path / "results").mkdir()
+    published.rename(tmp_path / "results" / "a")
+    (tmp_path / "results" / "README.md").touch()
+    (tmp_path / "results" / "notes").mkdir()
+    board = compare(own, [tmp_path / "results"])
+    assert board.records == compare(own, [tmp_path / "results" / "a"]).records
+    with pytest.raises(ConfigError, match=r"notes holds no results of a run"):
+        compare(own, [tmp_path / "results" / "notes"])
+
+
+def test_where_nothing_agrees_a_preset_that_can_be_compared_is_named(measure):
+    published = measure("published", ["clean", "shift"])
+    own = measure("own", ["clean", "shift+halved"])
+    document = json.loads((published / "provenance.json").read_bytes())
+    document["preset"]["threads"] = 7
+    for name, told in (("paper", "run --preset paper`"), ("somebody's", "and somebody's")):
+        document["preset"]["name"] = name
+        (published / "provenance.json").write_text(json.dumps(document))
+        with pytest.raises(ConfigError, match=f"{told}$"):
+            compare(own, [published])
+
+
+def test_a_run_that_is_not_there_is_named_first(measure, tmp_path, monkeypatch):
+    own = measure("own", ["clean", "shift+halved"])
+    monkeypatch.chdir(tmp_path)
+    told = CliRunner().invoke(cli, ["compare", "nowhere"])
+    assert "nowhere: no such folder" in str(told.exception)
+    told = CliRunner().invoke(cli, ["compare", str(own)])
+    assert "call this in a clone of the benchmark's repository" in str(told.exception)

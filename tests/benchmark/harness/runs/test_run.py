@@ -1,5 +1,6 @@
 """What a run measures, and what a plugin that misbehaves costs."""
 
+import importlib
 import json
 
 import numpy as np
@@ -255,10 +256,22 @@ def test_edits_that_differ_at_the_head_alone_have_no_psnr_of_the_background(tmp_
         assert result.stages.keys() <= {verb, "skipped"}
 
 
-def test_requirement_that_does_not_exist_costs_its_own_cells(bench):
-    result = bench.run(protections=["matched[match=shft]", "clean"])
+@pytest.mark.parametrize(
+    ("spec", "settings"),
+    [("matched[match=shft]", {}), ("matched", {"protections": {"matched": {"match": "shft"}}})],
+)
+def test_requirement_of_the_users_that_does_not_exist_is_refused(bench, spec, settings):
+    with pytest.raises(ConfigError, match=r"matched.*: Unknown .* 'shft'\. Did you mean: shift"):
+        bench.run(protections=[spec, "clean"], settings=settings)
+
+
+def test_requirement_of_a_plugins_that_does_not_exist_costs_its_own_cells(bench, monkeypatch):
+    """Nobody who runs it can mend it, and a run may hold everything that is installed."""
+    plugin = importlib.import_module("fake_plugins").Matched
+    monkeypatch.setattr(plugin, "requires", lambda self: ("shft",))
+    result = bench.run(protections=["matched", "clean"])
     assert states(result)["clean", "keep"] == "done"
-    (reason,) = reasons(result, "matched[match=shft]")
+    (reason,) = reasons(result, "matched")
     assert "Did you mean: shift" in reason
 
 

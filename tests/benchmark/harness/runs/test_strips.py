@@ -3,10 +3,14 @@
 import importlib
 
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from impress_bench.benchmark.cli import cli
 from impress_bench.benchmark.errors import ConfigError
-from impress_bench.benchmark.harness.runs.reports import redraw
+from impress_bench.benchmark.harness.planning.planner import make_plan
+from impress_bench.benchmark.harness.plugins.registry import Registry
+from impress_bench.benchmark.harness.runs.reports import redraw, write_page
 from impress_bench.benchmark.tasks.base import Strip
 
 
@@ -77,3 +81,26 @@ def test_strips_of_nothing_are_a_clear_error(bench, tmp_path):
         redraw(result.out, tmp_path / "other store")
     with pytest.raises(ConfigError, match="holds no run"):
         redraw(tmp_path, bench.store)
+
+
+def test_damaged_pictures_are_named(bench):
+    """Tiles stayed empty without a word."""
+    result = bench.run(protections=["clean", "shift"])
+    whole = {path.name: path.read_bytes() for path in result.out.glob("figures/*.png")}
+    cell = next(one for one in make_plan(bench.preset(), Registry()).cells
+                if one.place.parts == ("shift", "smooth"))  # fmt: skip
+    stored = bench.store / "objects" / cell.purified.key[:2] / cell.purified.key
+    for path in stored.rglob("*.png"):
+        path.write_bytes(path.read_bytes()[:-20])
+    told = CliRunner().invoke(cli, ["figures", str(result.out), "--store", str(bench.store)])
+    assert told.exit_code == 1, told.output
+    (line,) = [line for line in told.output.splitlines() if line.startswith("damaged")]
+    assert f"damaged: the stored result of purify {cell.place.task}/{cell.place.subject}" in line
+    assert "`run` with this store makes it again" in line
+    notes = []
+    write_page(result.out, bench.tmp_path / "page", bench.store, notes.append)
+    assert [note for note in notes if note.startswith("damaged: ")] == [line]
+    bench.run(protections=["clean", "shift"])
+    told = CliRunner().invoke(cli, ["figures", str(result.out), "--store", str(bench.store)])
+    assert told.exit_code == 0, told.output
+    assert whole == {path.name: path.read_bytes() for path in result.out.glob("figures/*.png")}
