@@ -1,4 +1,4 @@
-"""What ends a run and is no plugin's fault: a full disk, too many open files, a lost cluster."""
+"""What ends a run and is no plugin's fault: a full disk, a system out of files, a lost cluster."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 #: What a system says of a disk without room, and of one on which this user may have no more.
 FULL = (errno.ENOSPC, errno.EDQUOT)
-#: What it says if it is short of anything. EAGAIN says so of a new process alone: whoever reads
-#: without waiting is told it too.
-SHORT = (*FULL, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+#: What it says if it is short of what all share. Open files of one process (EMFILE) and memory for
+#: one request (ENOMEM) are not among them: a plugin that leaks or asks for too much would end every
+#: run that it is part of. EAGAIN is what anybody is told who reads without waiting.
+SHORT = (*FULL, errno.ENFILE)
 
 
 class MachineError(Exception):
