@@ -24,22 +24,17 @@ def shortage(error: BaseException) -> MachineError | None:
         if isinstance(cause, MachineError):
             return MachineError(*cause.args)
         if isinstance(cause, OSError) and cause.errno in SHORT:
-            return short_of(cause)
+            return _short_of(cause)
     return None
 
 
-def is_full(error: BaseException) -> bool:
-    """Whether `error` was raised for a disk without room."""
-    return any(isinstance(one, OSError) and one.errno in FULL for one in _causes(error))
-
-
-def short_of(error: OSError, what: str = "") -> MachineError:
-    """The error of this machine that an OSError is, on the file that it names, else on `what`."""
+def _short_of(error: OSError) -> MachineError:
+    """The error of this machine that an OSError is, on the file that it names."""
     way_out = "end other programs, or raise the limit (ulimit -a)"
     if error.errno in FULL:
         way_out = "make room, or name another folder for scratch files by TMPDIR"
     return MachineError(
-        f"{error.filename or what or 'this machine'}: {error.strerror or error}. What is stored"
+        f"{error.filename or 'this machine'}: {error.strerror or error}. What is stored"
         f" stays; {way_out}, and run the same command again, which goes on where this one stopped"
     )
 

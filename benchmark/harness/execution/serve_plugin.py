@@ -36,7 +36,6 @@ from impress_bench.benchmark.harness.plugins.messages import (
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.stages.asking import Answer, Moved, Question, ask, ask_metric
 from impress_bench.benchmark.harness.stages.environment import WARN, Environment, set_deterministic
-from impress_bench.benchmark.machine import is_full
 from impress_bench.benchmark.models.numerics import Numerics
 
 #: What a plugin's stage is called in messages.
@@ -53,8 +52,6 @@ def main(place: str) -> None:
             raise ConfigError(f"{sys.executable}: {other}; install that one")
         document = _serve(folder, job)
     except (ConfigError, PluginError) as error:
-        if is_full(error):
-            raise  # who filled the disk is judged from outside
         document = {"failure": _failure(error)}
     partial = folder / IMAGES_OUT / f"{ANSWER}.part"
     partial.write_text(json.dumps(document))

@@ -8,8 +8,7 @@ import json
 import os
 import signal
 import time
-from contextlib import nullcontext, suppress
-from importlib.metadata import version
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +16,6 @@ import pandas as pd
 import pytest
 
 from impress_bench.benchmark import signals
-from impress_bench.benchmark.contract import PluginError
 from impress_bench.benchmark.harness.execution import serve_plugin
 from impress_bench.benchmark.harness.execution.isolation import Isolation
 from impress_bench.benchmark.harness.execution.stage_runner import StageRunner
@@ -161,27 +159,6 @@ def test_what_cannot_be_handed_to_a_plugin_s_own_process_is_not_its_failure(benc
     with pytest.raises(MachineError, match=r"^/tmp/000\.png: "):
         bench.run(protections=["clean"], subjects=1)
     check_nothing_failed(bench)
-
-
-@pytest.mark.parametrize(("number", "answers"), [(errno.ENOSPC, False), (errno.EMFILE, True)])
-def test_a_plugin_s_own_process_leaves_no_answer_on_a_full_disk(
-    tmp_path, monkeypatch, number, answers
-):
-    """Who filled it is judged from outside, and who else used up what is this process's alone?"""
-
-    def fail(folder, job):
-        try:
-            raise OSError(number, os.strerror(number))
-        except OSError as error:
-            raise PluginError("protection x", "failed in protect") from error
-
-    monkeypatch.setattr(serve_plugin, "_serve", fail)
-    job = {"protocol": serve_plugin.PROTOCOL, "version": version("impress-bench")}
-    (tmp_path / serve_plugin.JOB).write_text(json.dumps(job))
-    (tmp_path / serve_plugin.IMAGES_OUT).mkdir()
-    with nullcontext() if answers else pytest.raises(PluginError):
-        serve_plugin.main(str(tmp_path))
-    assert (tmp_path / serve_plugin.IMAGES_OUT / serve_plugin.ANSWER).exists() == answers
 
 
 def test_what_the_benchmark_measures_is_not_the_plugin_s_time(bench, monkeypatch):
