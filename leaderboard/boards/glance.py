@@ -153,7 +153,11 @@ def _row(
         records.append(record(NAME, found.name, key, differences[state], higher, ended, why))
     passes = _passes(layout, name)
     row = [layout.title(name), seen, score, *[texts[state] for state in conditions]]
-    row += [_strongest_text(found, name, metric, layout), texts.get(hardest or "", ""), passes]
+    row += [
+        _strongest_text(found, name, best, metric, layout),
+        texts.get(hardest or "", ""),
+        passes,
+    ]
     if not differences:
         return row, None, records
     purified = differences.get(conditions[1]) if conditions[1:] else None
@@ -193,8 +197,9 @@ def _headline_purifier(entries: Mapping[Key, Entry], layout: Layout) -> str:
     return ""
 
 
-def _strongest_text(found: Task, name: str, metric: MetricInfo, layout: Layout) -> str:
-    best = strongest(found.entries, name, metric, layout)
+def _strongest_text(
+    found: Task, name: str, best: tuple[str, float] | None, metric: MetricInfo, layout: Layout
+) -> str:
     if layout.kind(name) != "protection" or best is None:
         return ""
     n = found.entries[Key(name, best[0], metric.name)].summary.n

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from forks import FORKING, Forked
 
+from impress_bench.benchmark import signals
 from impress_bench.benchmark.harness.config.loading import load_preset
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.runs.run import run
@@ -192,6 +193,16 @@ def log_lines(out: Path) -> list[tuple[str, str]]:
     verbs = ("executed", "reused", "skipped", "failed", "blocked", "damaged")
     pairs = [line.split()[:2] for line in lines if line.startswith(verbs)]
     return [(verb, key.rstrip(":")) for verb, key in pairs]
+
+
+@pytest.fixture
+def as_started():
+    """As a process starts: no handler of a library's (Ray's), and no signal that came earlier."""
+    former = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, former)
+    with signals.stopping():
+        pass
 
 
 @pytest.fixture

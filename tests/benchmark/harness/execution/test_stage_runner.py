@@ -25,15 +25,7 @@ from impress_bench.benchmark.harness.storage.store import StoreError
 from impress_bench.benchmark.machine import MachineError
 from impress_bench.benchmark.sandbox import confine
 
-
-@pytest.fixture(autouse=True)
-def restored():
-    """As a process starts: no handler of a library's (Ray's), and no signal that came earlier."""
-    former = signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGTERM, former)
-    with signals.stopping():
-        pass
+pytestmark = pytest.mark.usefixtures("as_started")
 
 
 @pytest.fixture

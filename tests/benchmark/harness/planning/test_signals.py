@@ -8,9 +8,10 @@ from contextlib import suppress
 
 import pytest
 
-from impress_bench.benchmark import signals
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.config import loading
+
+pytestmark = pytest.mark.usefixtures("as_started")
 
 #: As modules written in C do with what is raised in a nested import.
 RUDE = """
@@ -21,16 +22,6 @@ except BaseException as error:
     raise ImportError("initialization failed") from error
 """
 ENDED = "Ended by SIGTERM. The same command goes on where this one stopped.\n"
-
-
-@pytest.fixture(autouse=True)
-def restored():
-    """As a process starts: no handler of a library's (Ray's), and no signal that came earlier."""
-    former = signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGTERM, former)
-    with signals.stopping():
-        pass
 
 
 @pytest.mark.parametrize("module", ["fake_crash", "fake_world"])
