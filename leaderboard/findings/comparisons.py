@@ -12,6 +12,7 @@ from typing import NamedTuple
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, differing, record
+from impress_bench.leaderboard.findings.paired import side_of
 from impress_bench.leaderboard.layout import Layout, base
 from impress_bench.leaderboard.render import Block, interval_text
 from impress_bench.leaderboard.statistics import (
@@ -42,7 +43,8 @@ SHARES = (
 LEVEL = 0.05
 TESTED = (
     " p: two-sided sign-flip test of {title} over subjects, adjusted by Holm's method for all "
-    "comparisons here that have one; * below .05 with six subjects or more."
+    "comparisons here that have one; * below .05, with an interval beyond 0 and six subjects or "
+    "more."
 )
 UNREACHABLE = (
     " {subjects} subjects and {tests} comparisons allow no p below {least}, so that none can be "
@@ -81,7 +83,7 @@ def block(heading: str, comparisons: Sequence[Comparison], metrics: Sequence[Met
             for metric, (summary, _, _) in zip(metrics, line.results, strict=True)
         ]
         sizes = dict.fromkeys(str(summary.n) for summary, _, _ in line.results)
-        p = [] if not tested else [_p_text(line, line.results[primary or 0][0].n)]
+        p = [] if not tested else [_p_text(line, line.results[primary or 0][0])]
         rows.append([line.label, *cells, *p, " / ".join(sizes)])
     headers = ["Comparison", *[metric.title for metric in metrics], *["p"] * tested, "n"]
     return Block(heading, headers, rows, text)
@@ -199,10 +201,11 @@ def _unreachable(tested: Sequence[Comparison], primary: int) -> str:
     return UNREACHABLE.format(subjects=subjects, tests=len(tested), least=told)
 
 
-def _p_text(line: Comparison, subjects: int) -> str:
+def _p_text(line: Comparison, primary: Summary) -> str:
     if line.p is None:
         return ""
-    mark = " *" * (line.p < LEVEL and subjects >= FEW)
+    # Both, so that no mark contradicts the sentence above it, which goes by the interval.
+    mark = " *" if line.p < LEVEL and side_of(primary) else ""
     return ("< .001" if line.p < 0.001 else f"{line.p:.3f}".lstrip("0")) + mark
 
 
