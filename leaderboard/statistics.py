@@ -4,9 +4,11 @@ A subject, such as one artist, is the unit: its value is the mean over its seeds
 standard deviations and intervals are those of subject values. Intervals of means and of paired
 differences are Student's t, `mean ± t(0.975, n - 1) · s / √n`; they assume roughly normal subject
 values. Near the ends of a bounded scale that is untrue and they cover too seldom, so that those of
-shares are taken on the logit scale (`summarize_shares`). Ratios and areas under a curve have
-percentile bootstraps (Efron 1979) that resample whole subjects, with a fixed seed; with few
-subjects they are too narrow. With one subject, std and interval are None, never 0.
+shares are taken on the logit scale (`summarize_shares`). Ratios of two means have Fieller's
+interval (`recovered_share`). Areas under a curve have percentile bootstraps (Efron 1979) that
+resample whole subjects, with a fixed seed; with few subjects they are too narrow. With one subject,
+std and interval are None, never 0. How often intervals hold the truth is simulated by
+`tools/simulate_coverage.py`.
 """
 
 from __future__ import annotations
@@ -136,18 +138,18 @@ def recovered_share(
     protected: Mapping[str, float],
     purified: Mapping[str, float],
     higher_is_better: bool = True,
-    seed: int = 0,
 ) -> Summary:
     """`(purified - protected) / (clean - protected)`, of means over the common subjects.
 
     Parameters:
         clean, protected, purified: Scores by subject.
         higher_is_better: The direction of a successful exploit.
-        seed: Of the bootstrap.
 
     Returns 1 if all is recovered that the protection took, 0 if nothing is; values may lie outside.
-    The mean is None if the protection took nothing. Resamples in which it took nothing count as
-    unbounded on both sides: if they are more than 2.5 %, there is no interval.
+    The mean is None if the protection took nothing. The interval is Fieller's (1954) for a ratio of
+    two paired means: the ratios r for which Student's t, with n - 1 degrees, does not reject that
+    the mean of gain - r * loss is 0. There is none where the interval of the loss itself holds 0,
+    since almost any ratio is possible then.
     """
     subjects = _common(clean, protected, purified)
     sign = 1.0 if higher_is_better else -1.0
@@ -157,11 +159,17 @@ def recovered_share(
     # Sums of equal scores differ from 0 by rounding; 1e-12 is negligible in every unit used here.
     if n == 0 or loss.mean() <= 1e-12:
         return Summary(n)
-    share = float(gain.mean() / loss.mean())
+    a, b = float(gain.mean()), float(loss.mean())
     if n == 1:
-        return Summary(n, share)
-    weights = _resample(n, seed)
-    return Summary(n, share, None, *_bounds(weights @ gain, weights @ loss))
+        return Summary(n, a / b)
+    # The ratios r with (a - b r)^2 <= t^2 var(gain - r loss) / n lie between the roots of a square.
+    spread = float(stdtrit(n - 1, 0.975)) ** 2 * np.cov(gain, loss) / n
+    square = b * b - float(spread[1, 1])
+    if square <= 0:
+        return Summary(n, a / b)
+    half, constant = a * b - float(spread[0, 1]), a * a - float(spread[0, 0])
+    root = math.sqrt(max(half * half - square * constant, 0.0))  # below 0 by rounding alone
+    return Summary(n, a / b, None, (half - root) / square, (half + root) / square)
 
 
 def auc(negatives: Sequence[float], positives: Sequence[float]) -> float:
@@ -195,7 +203,7 @@ def separation(
         return Summary(n, pooled)
     below = np.array([len(negatives[s]) for s in subjects], float)
     above = np.array([len(positives[s]) for s in subjects], float)
-    weights = _resample(n, seed=0)
+    weights = _resample(n)
     wins = _wins([negatives[s] for s in subjects], [positives[s] for s in subjects])
     hits = ((weights @ wins) * weights).sum(axis=1)
     return Summary(n, pooled, None, *_bounds(hits, (weights @ below) * (weights @ above)))
@@ -230,9 +238,9 @@ def _wins(
 
 # Boards need the same few sizes repeatedly, and drawing takes most of the time.
 @lru_cache(maxsize=4)
-def _resample(n: int, seed: int) -> NDArray[np.float64]:
+def _resample(n: int) -> NDArray[np.float64]:
     """How often each of n subjects occurs in each resample, (RESAMPLES, n), read-only."""
-    draws = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), RESAMPLES)
+    draws = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), RESAMPLES)
     weights = draws.astype(np.float64)
     weights.flags.writeable = False
     return weights

@@ -32,10 +32,10 @@ TEXT = (
     "the subjects that both sides have."
 )
 SHARES = (
-    " The recovered share is (purified − protected) / (clean − protected) in per cent, with a "
-    "bootstrap over subjects: at 0 nothing is recovered, at 100 everything, and values may lie "
-    "outside. It has no interval with fewer than six subjects, or if more than 2.5 % of the "
-    "resamples show no loss, and is a dash if there was no loss."
+    " The recovered share is (purified − protected) / (clean − protected) in per cent, with "
+    "Fieller's interval for a ratio of paired means: at 0 nothing is recovered, at 100 everything, "
+    "and values may lie outside. It has no interval with fewer than six subjects, or if that of "
+    "the loss, clean − protected, holds 0, and is a dash if there was no loss."
 )
 
 
@@ -224,7 +224,7 @@ def _share(
     share = recovered_share(clean, protected, purified, metric.higher_is_better is not False)
     if share.n and share.mean is None:
         return share, "skipped", "the protection took nothing on average"
-    if share.n < FEW:  # a bootstrap of so few is too narrow
+    if share.n < FEW:  # of so few nothing is concluded
         share = share._replace(low=None, high=None)
     return share, *differing(*sides)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from impress_bench.leaderboard.statistics import (
     Summary,
@@ -77,23 +76,28 @@ def test_recovered_share_is_a_ratio_of_means() -> None:
     purified = {"a": 0.7, "b": 0.7}
     found = recovered_share(clean, protected, purified)
     assert found.mean == pytest.approx(0.75)
-    # Resamples of two subjects give 0.5, 0.75 or 1 and each end has a quarter of them.
-    assert (found.low, found.high) == pytest.approx((0.5, 1.0))
+    # The loss is .4 for both, so that the interval is that of the gain, .3 +- 12.7062 * .1, in it.
+    assert (found.low, found.high) == pytest.approx((0.75 - 3.17655, 0.75 + 3.17655), abs=1e-4)
     assert found.std is None
 
 
-def test_recovered_share_against_all_resamples() -> None:
-    rng = np.random.default_rng(0)
-    names = list("abcde")
-    clean, protected = (dict(zip(names, rng.normal(m, 0.05, 5), strict=True)) for m in (0.9, 0.4))
-    purified = dict(zip(names, rng.normal(0.7, 0.05, 5), strict=True))
-    shares = [
-        sum(purified[n] - protected[n] for n in draw) / sum(clean[n] - protected[n] for n in draw)
-        for draw in itertools.product(names, repeat=5)
+@pytest.mark.parametrize("n", [4, 6, 8, 24])
+def test_recovered_share_is_what_the_paired_t_test_does_not_reject(n: int) -> None:
+    """Scipy's test of gain = ratio * loss, inverted by bisection on each side of the mean."""
+    rng = np.random.default_rng(n)
+    clean, protected, purified = rng.normal([0.9, 0.2, 0.7], 0.1, (n, 3)).T
+
+    def p(ratio: float) -> float:
+        return float(stats.ttest_rel(purified - protected, ratio * (clean - protected)).pvalue)
+
+    sides = (clean, protected, purified)
+    found = recovered_share(*({str(i): float(v) for i, v in enumerate(one)} for one in sides))
+    assert found.mean is not None
+    ends = [
+        optimize.brentq(lambda ratio: p(ratio) - 0.05, found.mean, found.mean + side)
+        for side in (-3, 3)
     ]
-    found = recovered_share(clean, protected, purified)
-    assert found.low == pytest.approx(np.quantile(shares, 0.025), abs=0.01)
-    assert found.high == pytest.approx(np.quantile(shares, 0.975), abs=0.01)
+    assert (found.low, found.high) == pytest.approx(tuple(ends), abs=1e-6)
 
 
 def test_recovered_share_is_the_same_every_time_and_in_any_order() -> None:
@@ -115,11 +119,15 @@ def test_nothing_lost_is_nothing_to_recover(protected: float) -> None:
     assert recovered_share(*sides) == Summary(2)
 
 
-def test_a_loss_that_may_be_nothing_has_no_interval() -> None:
-    # The loss is 0.3 and -0.1: a quarter of resamples have no loss at all.
-    found = recovered_share({"a": 0.8, "b": 0.4}, {"a": 0.5, "b": 0.5}, {"a": 0.6, "b": 0.5})
+@pytest.mark.parametrize(("least", "bounded"), [(0.25, True), (0.18, False)])
+def test_a_loss_that_may_be_nothing_has_no_interval(least: float, bounded: bool) -> None:
+    losses = {"a": least, "b": 0.5, "c": 0.55, "d": 0.6 * least}
+    nothing = dict.fromkeys(losses, 0.0)
+    low, _ = stats.ttest_1samp(list(losses.values()), 0).confidence_interval()
+    assert (low > 0) == bounded
+    found = recovered_share(losses, nothing, {name: 0.5 * loss for name, loss in losses.items()})
     assert found.mean == pytest.approx(0.5)
-    assert (found.low, found.high) == (None, None)
+    assert (found.low is not None) == (found.high is not None) == bounded
 
 
 @pytest.mark.parametrize(
