@@ -116,6 +116,13 @@ def interval_text(summary: Summary, percent: bool, signed: bool = True) -> str:
     return f"{mean} [{low}, {high}]"
 
 
+def p_text(p: float | None) -> str:
+    """A p to three decimals, `.031` or `< .001`; nothing of what was not tested."""
+    if p is None:
+        return ""
+    return "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
+
+
 def markdown(board: Board) -> str:
     """The board as a page of Markdown."""
     parts = [f"# {board.title}", board.caution, board.text]

@@ -32,6 +32,9 @@ PAIR_TEXT = (
     "± standard deviation over subjects. Protections aim at low values, purifiers at high ones."
 )
 
+#: An adaptation is to pay after the purifier; what it costs without one is the other question.
+SECONDARY = "the same before the purifier"
+
 
 @dataclass(frozen=True)
 class AdaptiveTable:
@@ -112,13 +115,13 @@ def _pairs(table: AdaptiveTable, task: Task, layout: Layout) -> Board | None:
             blocks.append(Block(layout.title(name), heads, rows, text, footnotes, name))
             titles = {condition: layout.condition(*condition) for condition in conditions}
             pairs = [((c, none), (name, none)) for c in clean]
-            tested = [((plain, state), (name, state)) for state in (none, purifier)]
-            pairs += tested + [((one, purifier), (one, none)) for one in (plain, name)]
+            bare, after = (((plain, state), (name, state)) for state in (none, purifier))
+            pairs += [bare, after, *(((one, purifier), (one, none)) for one in (plain, name))]
             lines = comparisons.compare_pairs(
-                table.name, task.entries, titles, pairs, tested, task.metrics
+                table.name, task.entries, titles, pairs, after, [bare], task.metrics
             )
             heading = f"{layout.title(name)}: paired comparisons"
-            blocks.append(comparisons.block(heading, lines, task.metrics))
+            blocks.append(comparisons.block(heading, lines, task.metrics, SECONDARY))
             records += entry_records(table.name, task.name, task.entries, conditions, task.metrics)
             records += comparisons.records(task.name, lines, task.metrics)
     return Board(table.name, table.title, PAIR_TEXT, blocks, records) if blocks else None

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.coverage import coverage_text
 from impress_bench.leaderboard.entries import (
     ABSENT,
     Entry,
@@ -21,8 +22,8 @@ from impress_bench.leaderboard.entries import (
     record,
 )
 from impress_bench.leaderboard.findings.holding import Survival, holding_verdict
-from impress_bench.leaderboard.findings.paired import gains
-from impress_bench.leaderboard.findings.taken import marked, strongest, taken
+from impress_bench.leaderboard.findings.paired import gains, is_shown
+from impress_bench.leaderboard.findings.taken import strongest, taken, taken_p
 from impress_bench.leaderboard.findings.variants import Task, measured_task
 from impress_bench.leaderboard.layout import Layout, base, headline, target_of
 from impress_bench.leaderboard.render import (
@@ -30,7 +31,9 @@ from impress_bench.leaderboard.render import (
     Board,
     Footnotes,
     entry_text,
+    interval_text,
     numbers,
+    p_text,
     partial_text,
 )
 from impress_bench.leaderboard.statistics import Summary
@@ -44,16 +47,21 @@ TEXT = (
     "visible as the plain one. {survives}Strongest purifier: the one with the best mean for the "
     "exploit, picked after the run, and that mean; left after it: the same difference after that "
     "purifier. Passes: forward and backward passes through networks that protecting one image "
-    "costs. * marks intervals that lie beyond 0 with six subjects or more. They are not corrected "
-    "for the number of rows nor for picking a purifier, and nor are this board's sentences. "
-    "n: subjects, where not all were run; the difference is over these alone. A dot: no "
+    "costs. {marks}Intervals are not corrected for the number of rows nor for picking a purifier. "
+    "{coverage}n: subjects, where not all were run; the difference is over these alone. A dot: no "
     "value, as for the edit of the clean photo, which other edits are compared with. Blank: not "
     "for this row, which is clean or noise."
 )
 SURVIVES = (
     "Survives {purifier}: the same difference when {purifier} has purified both the protected and "
     "the noisy images; the preset names this purifier, it is not picked by its scores. Where the "
-    "interval holds 0, nothing is shown to be left. "
+    "interval holds 0, nothing is shown to be left. p: two-sided sign-flip test of this difference "
+    "over subjects, adjusted by Holm's method for the protections of the table that have one. "
+)
+MARKS = (
+    "* marks what is shown to survive: p below .05, an interval beyond 0 and six subjects or more. "
+    "That is the comparison which was named before the run; the other differences have intervals "
+    "alone. "
 )
 
 
@@ -66,6 +74,7 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
     blocks: list[Block] = []
     records: list[Record] = []
     headlines: list[str] = []
+    sizes: list[int] = []
     for task in sorted(set(cells["task"])):
         if target_of(task) is not None:
             continue
@@ -81,8 +90,13 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
         headlines += [layout.title(base(purifier))] * bool(purifier)
         headers = _headers(found, purifier, metric, shown, layout, footnotes)
         survivals: dict[str, Survival] = {}
+        tested = taken_p(found.entries, purifier, metric, shown, layout) if purifier else {}
+        sizes.append(found.subjects)
         for name in shown:
-            row, survival, told = _row(found, name, conditions, visible, metric, layout, footnotes)
+            p = tested.get(name)
+            row, survival, told = _row(
+                found, name, conditions, p, visible, metric, layout, footnotes
+            )
             rows.append(row)
             records += told
             if survival is not None:
@@ -94,7 +108,12 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
         unpurified = [(name, none) for name in shown]
         records += entry_records(f"{NAME}-scores", task, found.entries, unpurified, [metric])
     survived = " or ".join(dict.fromkeys(headlines))
-    text = TEXT.format(survives=SURVIVES.format(purifier=survived) if survived else "")
+    coverage = coverage_text(sizes, "difference")
+    text = TEXT.format(
+        survives=SURVIVES.format(purifier=survived) if survived else "",
+        marks=MARKS if survived else "",
+        coverage=f"{coverage} " if coverage else "",
+    )
     return Board(NAME, "At a glance", text, blocks, records) if blocks else None
 
 
@@ -113,7 +132,7 @@ def _headers(
     others = [text for one in best if one is not None for text in layout.about("purifier", one[0])]
     columns: list[tuple[str, list[str]]]
     columns = [("", []), ("Visible", []), (metric.title, [meaning] * bool(meaning)), ("Takes", [])]
-    columns += [(f"Survives {layout.title(purifier)}", named)] * bool(purifier)
+    columns += [(f"Survives {layout.title(purifier)}", named), ("p", [])] * bool(purifier)
     columns += [("Strongest purifier", [one for one in others if one not in named])]
     columns += [("Left after it", []), ("Passes", [])]
     return [" ".join([head, *dict.fromkeys(map(footnotes.mark, notes))]) for head, notes in columns]
@@ -123,13 +142,14 @@ def _row(
     found: Task,
     name: str,
     conditions: list[str],
+    p: float | None,
     visible: Mapping[Key, Entry],
     metric: MetricInfo,
     layout: Layout,
     footnotes: Footnotes,
 ) -> tuple[list[str], Survival | None, list[Record]]:
     """The row of one protection, what of it survives (None: it is no protection, or has no matched
-    noise), and the records of both."""
+    noise), and the records of both. `p` is that of what survives the second of `conditions`."""
     own = found.entries.get(Key(name, conditions[0], metric.name), ABSENT)
     seen = _number(visible.get(Key(name, "", "lpips"), ABSENT).summary.mean)
     score = "·" if own is ABSENT else entry_text(own, metric.percent, footnotes, found.subjects)
@@ -144,15 +164,21 @@ def _row(
         if result is None:
             texts[state] = _lacking(found, name, state, metric, layout)
             continue
-        texts[state] = marked(result[1][0], metric, found.subjects)
-        against, (differences[state], ended, why) = result
+        against, (difference, ended, why) = result
+        differences[state] = difference
+        texts[state] = interval_text(difference, metric.percent)
+        texts[state] += partial_text(difference.n, found.subjects)
         if state in conditions:
             left = gains(found.entries, (against, state), (name, state), metric)
         key = Key(f"{against} - {name}", state, metric.name)
         higher = metric.higher_is_better
-        records.append(record(NAME, found.name, key, differences[state], higher, ended, why))
+        told = p if state in conditions[1:] else None
+        records.append(record(NAME, found.name, key, difference, higher, ended, why, told))
     passes = _passes(layout, name)
-    row = [layout.title(name), seen, score, *[texts[state] for state in conditions]]
+    row = [layout.title(name), seen, score, texts[conditions[0]]]
+    for state in conditions[1:]:
+        mark = " *" * (state in differences and is_shown(differences[state], p))
+        row += [texts[state] + mark, p_text(p)]
     row += [
         _strongest_text(found, name, best, metric, layout),
         texts.get(hardest or "", ""),
@@ -163,7 +189,7 @@ def _row(
     purified = differences.get(conditions[1]) if conditions[1:] else None
     plain = differences.get(conditions[0], Summary(0))
     after = (layout.title(hardest), differences[hardest]) if hardest in differences else None
-    survival = Survival(plain, purified, left if purified else {}, seen, passes, after)
+    survival = Survival(plain, purified, left if purified else {}, seen, passes, after, p)
     return row, survival, records
 
 

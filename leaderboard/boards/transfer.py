@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.coverage import coverage_text
 from impress_bench.leaderboard.entries import (
     ABSENT,
     Key,
@@ -18,11 +19,11 @@ from impress_bench.leaderboard.entries import (
     entry_records,
     record,
 )
-from impress_bench.leaderboard.findings.taken import marked, strongest, taken
+from impress_bench.leaderboard.findings.taken import strongest, taken
 from impress_bench.leaderboard.findings.variants import Task, measured_task
 from impress_bench.leaderboard.findings.verdicts import transfer_verdict
 from impress_bench.leaderboard.layout import Layout, headline, parsed, target_of
-from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
+from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text, interval_text
 from impress_bench.leaderboard.statistics import Summary
 
 NAME = "transfer"
@@ -32,8 +33,9 @@ TEXT = (
     "after the same purifier, with a 95 % interval over paired subjects; above 0 it protects. The "
     "worst case is after the purifier with the best mean for the exploit, which is chosen on the "
     "scores that it is shown with; purifiers work on the model that exploits. White box: made on "
-    "this model, alone or with others. * marks intervals that lie beyond 0 with six subjects or "
-    "more."
+    "this model, alone or with others. There is no * here, since none of these differences was named "
+    "before the run or tested; the sentences count intervals that lie above 0 with six subjects or "
+    "more, without a correction for the number of cells."
 )
 
 
@@ -48,11 +50,13 @@ def build(cells: pd.DataFrame, layout: Layout) -> Board | None:
     """The board from the table `cells`; None if no task was run on several targets."""
     blocks: list[Block] = []
     records: list[Record] = []
+    sizes: list[int] = []
     for task, names in _targets(cells, layout).items():
         targets = [Target(model, measured_task(cells, name, layout)) for model, name in names]
         metric = headline(targets[0].measured.metrics)
         if len(targets) < 2 or metric is None:
             continue
+        sizes += [target.measured.subjects for target in targets]
         title = f"{layout.title(task)}: {metric.title}"
         shown, found = _scores(targets, metric, layout, f"{title}, before anything is taken")
         blocks.append(shown)
@@ -61,7 +65,8 @@ def build(cells: pd.DataFrame, layout: Layout) -> Board | None:
             block, found = _taken(targets, metric, layout, f"{title}, {heading}", worst)
             blocks.append(block)
             records += found
-    return Board(NAME, "Transfer between models", TEXT, blocks, records) if blocks else None
+    text = " ".join(filter(None, [TEXT, coverage_text(sizes, "difference")]))
+    return Board(NAME, "Transfer between models", text, blocks, records) if blocks else None
 
 
 def _targets(cells: pd.DataFrame, layout: Layout) -> dict[str, list[tuple[str, str]]]:
@@ -127,7 +132,7 @@ def _taken(
             cells.append((model in models, took))
             after = f", {layout.title(purifier)}" if worst else ""
             box = "white box: " if model in models else ""
-            row.append(f"{box}{marked(took, metric)}{after}")
+            row.append(f"{box}{interval_text(took, metric.percent)}{after}")
         rows.append(row)
     headers = ["", "Made on", *(f"Met on {target.model}" for target in targets)]
     return Block(heading, headers, rows, transfer_verdict(cells)), records

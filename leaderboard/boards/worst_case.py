@@ -17,6 +17,7 @@ import pandas as pd
 from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.caution import FEW
+from impress_bench.leaderboard.coverage import coverage_text
 from impress_bench.leaderboard.entries import Key, Record, record, summary_of
 from impress_bench.leaderboard.findings.paired import side_of
 from impress_bench.leaderboard.findings.verdicts import survival_verdict
@@ -68,15 +69,18 @@ def build(cells: pd.DataFrame, layout: Layout) -> Board | None:
         return Board(NAME, "Worst case over purifiers", LACKING, [], [])
     blocks: list[Block] = []
     records: list[Record] = []
+    sizes: list[int] = []
     for task in sorted(set(done["task"])):
         rows = done[done["task"] == task]
+        sizes.append(rows["subject"].nunique())
         for metric in layout.metrics(task, set(rows["metric"])):
             if metric.higher_is_better is None:
                 continue
             block, found = _block(rows[rows["metric"] == metric.name], task, metric, layout)
             blocks.append(block)
             records += found
-    return Board(NAME, "Worst case over purifiers", TEXT, blocks, records)
+    text = " ".join(filter(None, [TEXT, coverage_text(sizes, "difference")]))
+    return Board(NAME, "Worst case over purifiers", text, blocks, records)
 
 
 def worst(

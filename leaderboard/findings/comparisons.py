@@ -11,13 +11,15 @@ from typing import NamedTuple
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.caution import FEW
+from impress_bench.leaderboard.coverage import coverage_text
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, differing, record
-from impress_bench.leaderboard.findings.paired import side_of
+from impress_bench.leaderboard.findings.paired import LEVEL, is_shown
 from impress_bench.leaderboard.layout import Layout, base
-from impress_bench.leaderboard.render import Block, interval_text
+from impress_bench.leaderboard.render import Block, interval_text, p_text
 from impress_bench.leaderboard.statistics import (
     Summary,
     holm,
+    least_p,
     paired_difference,
     recovered_share,
     sign_flip_p,
@@ -37,26 +39,31 @@ SHARES = (
     "and values may lie outside. It has no interval with fewer than six subjects, or if that of "
     "the loss, clean − protected, holds 0, and is a dash if there was no loss."
 )
-
-
-#: The level of p for a mark.
-LEVEL = 0.05
+#: So many purifiers beside the reference one are tested. With the matched noise they are six, the
+#: most for which Holm's method leaves eight subjects a p below .05.
+OTHERS = 5
+SECONDARY = "the matched noise and the first five other purifiers in the order of the preset"
+PRIMARY_TEXT = "Primary, named before the run and not adjusted: {label}."
+SECONDARY_TEXT = (
+    "Secondary, adjusted by Holm's method among themselves: {secondary}. Further comparisons have "
+    "no p."
+)
 TESTED = (
-    " p: two-sided sign-flip test of {title} over subjects, adjusted by Holm's method for all "
-    "comparisons here that have one; * below .05, with an interval beyond 0 and six subjects or "
-    "more."
+    "p: two-sided sign-flip test of {title} over subjects; * below .05, with an interval beyond 0 "
+    "and six subjects or more."
 )
 UNREACHABLE = (
-    " {subjects} subjects and {tests} comparisons allow no p below {least}, so that none can be "
-    "marked. The intervals, and the sentences above, are not adjusted."
+    "{subjects} subjects and {tests} secondary comparisons allow no p below {least}, so that none "
+    "of these can be marked."
 )
+UNADJUSTED = "The intervals, and the sentences above, are not adjusted."
 
 
 class Comparison(NamedTuple):
     """One line: its label, how records name it, and per metric a summary, a state and a reason.
 
-    `p` is that of the primary metric, adjusted for the comparisons of its table that are tested;
-    None if this one is not.
+    `p` is that of the primary metric, adjusted unless this is the primary comparison; None if it is
+    not tested.
     """
 
     label: str
@@ -64,17 +71,24 @@ class Comparison(NamedTuple):
     names: Condition
     results: list[tuple[Summary, str, str | None]]
     p: float | None = None
+    is_primary: bool = False
 
 
-def block(heading: str, comparisons: Sequence[Comparison], metrics: Sequence[MetricInfo]) -> Block:
-    """The comparisons as a block of a board."""
+def block(
+    heading: str,
+    comparisons: Sequence[Comparison],
+    metrics: Sequence[MetricInfo],
+    secondary: str = SECONDARY,
+) -> Block:
+    """The comparisons as a block of a board; `secondary` says which are that."""
     shares = any(line.table.endswith("share") for line in comparisons)
     tested = any(line.p is not None for line in comparisons)
     primary = _primary(metrics)
-    text = TEXT + SHARES * shares
+    most = max((summary.n for line in comparisons for summary, _, _ in line.results), default=0)
+    kinds = ["difference", *["recovered"] * shares]
+    texts = [TEXT + SHARES * shares, coverage_text([most], *kinds)]
     if tested and primary is not None:
-        text += TESTED.format(title=metrics[primary].title)
-        text += _unreachable([line for line in comparisons if line.p is not None], primary)
+        texts += _tested_text(comparisons, primary, metrics[primary].title, secondary)
     rows = []
     for line in comparisons:
         share = line.table.endswith("share")
@@ -86,7 +100,7 @@ def block(heading: str, comparisons: Sequence[Comparison], metrics: Sequence[Met
         p = [] if not tested else [_p_text(line, line.results[primary or 0][0])]
         rows.append([line.label, *cells, *p, " / ".join(sizes)])
     headers = ["Comparison", *[metric.title for metric in metrics], *["p"] * tested, "n"]
-    return Block(heading, headers, rows, text)
+    return Block(heading, headers, rows, " ".join(filter(None, texts)))
 
 
 def records(
@@ -117,15 +131,22 @@ def compare(
     """All comparisons of one protection.
 
     `columns` maps conditions to titles: unprotected ones, then `protected`, then purified ones.
-    Each is compared with `protected`, and the reference purifier with each other purifier.
+    Each is compared with `protected`, and the reference purifier with each other purifier. The
+    primary comparison is that of the reference purifier with `protected`.
     """
     order = list(columns)
     post = order[order.index(protected) + 1 :]
     ours = [column for column in post if base(column[1]) == layout.roles.purifier]
     pairs = [(column, protected) for column in order if column != protected]
-    tested = [pair for pair in pairs if _is_contrast(pair[0], protected, layout)]
+    run = {key[:2] for key in entries}
+    others = [column for column in post if column not in ours[:1] and column in run]
+    # What a perturbation without an objective takes from clean images is no protection, and noise
+    # as visible as another protection is no control of this one: neither is tested.
+    matched = [column for column in order if layout.matches(column[0], protected[0])]
+    secondary = [(column, protected) for column in [*matched, *others[:OTHERS]]]
+    primary = (ours[0], protected) if ours else None
     pairs += [(one, other) for one in ours for other in post if other not in ours]
-    lines = compare_pairs(table, entries, columns, pairs, tested, metrics)
+    lines = compare_pairs(table, entries, columns, pairs, primary, secondary, metrics)
     for clean in [column for column in order if layout.kind(column[0]) == "clean"]:
         for purified in post:
             sides = (clean, protected, purified)
@@ -140,32 +161,26 @@ def compare_pairs(
     entries: Mapping[Key, Entry],
     titles: Mapping[Condition, str],
     pairs: Sequence[Pair],
-    tested: Collection[Pair],
+    primary: Pair | None,
+    secondary: Collection[Pair],
     metrics: Sequence[MetricInfo],
 ) -> list[Comparison]:
-    """The first of each pair of conditions less the second, of which those in `tested` have p."""
+    """The first of each pair of conditions less the second. `primary` is tested alone, those in
+    `secondary` together."""
     lines = []
     for one, other in pairs:
         label = f"{titles[one]} − {titles[other]}"
         names = (_span(one[0], other[0]), _span(one[1], other[1]))
         results = [_difference(entries, one, other, metric) for metric in metrics]
         lines.append(Comparison(label, f"{table}-differences", names, results))
-    return _tested(lines, pairs, tested, entries, metrics)
-
-
-def _is_contrast(one: Condition, protected: Condition, layout: Layout) -> bool:
-    """Whether a difference from `protected` is tested. That of clean images is not, since what a
-    perturbation without an objective takes is no protection; nor is that of noise that is as
-    visible as another protection."""
-    kind = layout.kind(one[0])
-    unmatched = kind == "noise" and not layout.matches(one[0], protected[0])
-    return kind != "clean" and not unmatched
+    return _tested(lines, pairs, primary, secondary, entries, metrics)
 
 
 def _tested(
     lines: list[Comparison],
     pairs: Sequence[Pair],
-    tested: Collection[Pair],
+    primary: Pair | None,
+    secondary: Collection[Pair],
     entries: Mapping[Key, Entry],
     metrics: Sequence[MetricInfo],
 ) -> list[Comparison]:
@@ -173,17 +188,19 @@ def _tested(
     place = _primary(metrics)
     if place is None:
         return lines
-    found: dict[int, float] = {}
-    for at, (one, other) in enumerate(pairs):
-        if (one, other) not in tested:
-            continue
+    found: dict[Pair, float] = {}
+    for one, other in [pair for pair in pairs if pair == primary or pair in secondary]:
         name = metrics[place].name
         a, b = (entries.get(Key(*side, name), ABSENT).by_subject for side in (one, other))
         p = sign_flip_p([a[subject] - b[subject] for subject in sorted(a.keys() & b.keys())])
         if p is not None:
-            found[at] = p
-    adjusted = dict(zip(found, holm(list(found.values())), strict=True))
-    return [line._replace(p=adjusted.get(at)) for at, line in enumerate(lines)]
+            found[one, other] = p
+    family = [pair for pair in found if pair != primary]
+    found.update(zip(family, holm([found[pair] for pair in family]), strict=True))
+    return [
+        line._replace(p=found.get(pair), is_primary=pair == primary)
+        for line, pair in zip(lines, pairs, strict=True)
+    ]
 
 
 def _primary(metrics: Sequence[MetricInfo]) -> int | None:
@@ -191,22 +208,27 @@ def _primary(metrics: Sequence[MetricInfo]) -> int | None:
     return next((place for place, metric in enumerate(metrics) if metric.primary), None)
 
 
-def _unreachable(tested: Sequence[Comparison], primary: int) -> str:
-    """What to make of it where no p can be low enough; "" where one can."""
-    subjects = max(line.results[primary][0].n for line in tested)
-    least = len(tested) * 2.0 ** (1 - subjects)  # all differences of one sign, times Holm's factor
-    if subjects < FEW or least < LEVEL:
-        return ""
-    told = f"{min(least, 1):.3f}".lstrip("0")
-    return UNREACHABLE.format(subjects=subjects, tests=len(tested), least=told)
+def _tested_text(
+    comparisons: Sequence[Comparison], metric: int, title: str, secondary: str
+) -> list[str]:
+    """What was tested and how, and what to make of it where no secondary p can be low enough;
+    `metric` is the place of the primary one."""
+    tested = [line for line in comparisons if line.p is not None]
+    family = [line for line in tested if not line.is_primary]
+    texts = [TESTED.format(title=title)]
+    texts += [PRIMARY_TEXT.format(label=line.label) for line in tested if line.is_primary]
+    if family:
+        texts.append(SECONDARY_TEXT.format(secondary=secondary))
+        subjects = max(line.results[metric][0].n for line in family)
+        least = least_p(subjects, len(family))
+        if subjects >= FEW and least >= LEVEL:
+            told = p_text(least)
+            texts.append(UNREACHABLE.format(subjects=subjects, tests=len(family), least=told))
+    return [*texts, UNADJUSTED]
 
 
 def _p_text(line: Comparison, primary: Summary) -> str:
-    if line.p is None:
-        return ""
-    # Both, so that no mark contradicts the sentence above it, which goes by the interval.
-    mark = " *" if line.p < LEVEL and side_of(primary) else ""
-    return ("< .001" if line.p < 0.001 else f"{line.p:.3f}".lstrip("0")) + mark
+    return p_text(line.p) + " *" * is_shown(primary, line.p)
 
 
 def _difference(

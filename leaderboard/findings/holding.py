@@ -1,7 +1,8 @@
 """Which protections survive a purifier, and which of them holds best, in words.
 
-Means alone rank nothing: that one holds better than another is said where the paired difference of
-what is left of both lies beyond 0.
+One survives if the interval of what is left lies beyond 0 and its test, adjusted for all of them,
+has p below .05. Means alone rank nothing: that one holds better than another is said where the
+paired difference of what is left of both lies beyond 0.
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.findings.paired import side_of
+from impress_bench.leaderboard.findings.paired import LEVEL, is_shown, side_of
 from impress_bench.leaderboard.findings.tables import paragraph
 from impress_bench.leaderboard.layout import listed, subjects_text
-from impress_bench.leaderboard.render import interval_text
-from impress_bench.leaderboard.statistics import Summary, paired_difference
+from impress_bench.leaderboard.render import interval_text, p_text
+from impress_bench.leaderboard.statistics import Summary, least_p, paired_difference
 
 
 class Survival(NamedTuple):
     """What a protection takes more than noise: without a purifier, after one (None: not run), and
     after one by subject; its mean LPIPS and its passes per image, as a table prints them; the title
-    of the strongest purifier of its row, and what it takes after that (None: noise not run)."""
+    of the strongest purifier of its row, and what it takes after that (None: noise not run); and p
+    of what is left, adjusted."""
 
     plain: Summary
     purified: Summary | None
@@ -28,6 +30,7 @@ class Survival(NamedTuple):
     visible: str
     passes: str
     hardest: tuple[str, Summary] | None = None
+    p: float | None = None
 
 
 def holding_verdict(survivals: Mapping[str, Survival], purifier: str, metric: MetricInfo) -> str:
@@ -38,9 +41,10 @@ def holding_verdict(survivals: Mapping[str, Survival], purifier: str, metric: Me
     sides = {name: side_of(purified[name]) if name in purified else None for name in survivals}
     if all(side is None for side in sides.values()):
         return ""
-    held = [name for name, side in sides.items() if side == 1]
+    beyond = [name for name, side in sides.items() if side == 1]
+    held = [name for name in beyond if is_shown(purified[name], survivals[name].p)]
     held.sort(key=lambda name: -(purified[name].mean or 0.0))
-    left = {name: interval_text(purified[name], metric.percent, False) for name in held}
+    left = {name: interval_text(purified[name], metric.percent, False) for name in beyond}
     sentences = []
     if held:
         best, *others = held
@@ -66,6 +70,14 @@ def holding_verdict(survivals: Mapping[str, Survival], purifier: str, metric: Me
         ]
         if taking:
             sentences.append(f"Unpurified, more than noise is taken by {listed(taking)}.")
+    if unsure := [name for name in beyond if name not in held]:
+        told = [f"{name} ({left[name]}, p = {p_text(survivals[name].p)})" for name in unsure]
+        sentences.append(f"The interval lies beyond 0 but p is not below .05 for {listed(told)}.")
+        subjects = max(purified[name].n for name in unsure)
+        tests = sum(one.p is not None for one in survivals.values())
+        if (least := least_p(subjects, tests)) >= LEVEL:
+            limits = f"{subjects_text(subjects)} and {tests} protections"
+            sentences.append(f"{limits} allow no p below {p_text(least)}.")
     if few := [name for name in purified if sides[name] is None]:
         sentences.append(f"Too few subjects: {listed(few)}.")
     if absent := [name for name in survivals if name not in purified]:

@@ -9,6 +9,8 @@ from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key
 from impress_bench.leaderboard.statistics import Summary, summarize
 
+#: The level of p for a mark.
+LEVEL = 0.05
 Condition = tuple[str, str]
 Entries = Mapping[Key, Entry]
 
@@ -42,3 +44,9 @@ def side_of(gain: Summary) -> int | None:
     if gain.low is None or gain.high is None or gain.n < FEW:
         return None
     return 1 if gain.low > 0 else -1 if gain.high < 0 else 0
+
+
+def is_shown(gain: Summary, p: float | None) -> bool:
+    """Whether a tested difference earns its mark: p below .05 and, so that no mark contradicts the
+    interval beside it, that beyond 0, with subjects enough."""
+    return p is not None and p < LEVEL and side_of(gain) in (1, -1)

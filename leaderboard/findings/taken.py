@@ -1,4 +1,4 @@
-"""What a protection takes beyond its matched noise, and the purifier that undoes most of it."""
+"""What a protection takes beyond its matched noise, its p, and the purifier that undoes most."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Entry, Key, differing
-from impress_bench.leaderboard.findings.paired import gain, side_of
+from impress_bench.leaderboard.findings.paired import gain, gains
 from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.render import interval_text, partial_text
-from impress_bench.leaderboard.statistics import Summary
+from impress_bench.leaderboard.statistics import Summary, holm, sign_flip_p
 
 
 def taken(
@@ -34,6 +33,27 @@ def taken(
         took = gain(entries, (noise, purifier), (name, purifier), metric)
         return noise, (took, *differing(with_noise, with_protection))
     return None
+
+
+def taken_p(
+    entries: Mapping[Key, Entry],
+    purifier: str,
+    metric: MetricInfo,
+    protections: list[str],
+    layout: Layout,
+) -> dict[str, float]:
+    """By protection p of what it takes beyond its matched noise under a purifier: of a two-sided
+    sign-flip test over subjects, adjusted by Holm's method for all that have one."""
+    found: dict[str, float] = {}
+    for name in protections:
+        result = taken(entries, name, purifier, metric, protections, layout)
+        if result is None:
+            continue
+        differences = gains(entries, (result[0], purifier), (name, purifier), metric)
+        p = sign_flip_p(list(differences.values()))
+        if p is not None:
+            found[name] = p
+    return dict(zip(found, holm(list(found.values())), strict=True))
 
 
 def strongest(
@@ -62,10 +82,3 @@ def strongest(
         return None
     best = (max if metric.higher_is_better else min)(means, key=lambda one: means[one])
     return best, means[best]
-
-
-def marked(summary: Summary, metric: MetricInfo, expected: int | None = None) -> str:
-    """A difference with its interval, marked if that lies beyond 0 with subjects enough; with its
-    number of subjects if that is not the one `expected`."""
-    mark = " *" if side_of(summary) else ""
-    return interval_text(summary, metric.percent) + partial_text(summary.n, expected) + mark

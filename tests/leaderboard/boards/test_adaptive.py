@@ -77,6 +77,24 @@ def test_table_4_sets_with_beside_without(adaptive_cells: Any, meta: Any, tmp_pa
     assert lowered == [pytest.approx(0.1)]
 
 
+def test_what_an_adaptation_is_worth_after_the_purifier_is_the_primary_comparison(
+    build_cells: Any, meta: Any, tmp_path: Path
+) -> None:
+    """Both differences of one sign in six subjects: p is 2 / 2^6 of each, neither adjusted."""
+    meta["metrics"]["style-mimicry"][0]["primary"] = True
+    base = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+    shifts = {("glaze", "none"): 0.0, ("glaze", "impress"): 0.3}
+    shifts |= {("glaze+o-pgd", "none"): 0.1, ("glaze+o-pgd", "impress"): 0.2}
+    cells = build_cells({key: [one + shift for one in base] for key, shift in shifts.items()})
+    write_boards(cells, EMPTY, EMPTY, meta, tmp_path)
+    text = (tmp_path / "boards" / "table-6.md").read_text(encoding="utf-8")
+    assert "not adjusted: GLAZE, IMPRESS − GLAZE + O-PGD, IMPRESS. Secondary" in text
+    assert "among themselves: the same before the purifier. " in text
+    found = json.loads((tmp_path / "boards/table-6.json").read_text(encoding="utf-8"))
+    p = {(r["protection"], r["purifier"]): r["p"] for r in found if r["p"] is not None}
+    assert p == {("glaze - glaze+o-pgd", state): 2 / 2**6 for state in ("impress", "none")}
+
+
 def test_table_6_brackets_the_variant_that_the_run_names(
     adaptive_cells: Any, meta: Any, tmp_path: Path
 ) -> None:

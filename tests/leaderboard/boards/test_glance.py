@@ -44,15 +44,16 @@ def board(rows=ROWS, metric=None, **more):
 def test_rows_say_what_a_protection_takes_and_whether_that_survives():
     (block,) = board().blocks
     assert list(block.headers) == [
-        "", "Visible", "Score", "Takes", "Survives impress[steps=9]",
+        "", "Visible", "Score", "Takes", "Survives impress[steps=9]", "p",
         "Strongest purifier", "Left after it", "Passes",
     ]  # fmt: skip
-    assert block.rows[0] == ["identity", "", "0.900 ± 0.000", "", "", "", "", ""]
+    assert block.rows[0] == ["identity", "", "0.900 ± 0.000", "", "", "", "", "", ""]
     glaze = block.rows[2]
-    assert glaze[:4] == ["glaze", "0.050", "0.350 ± 0.187", "+0.300 [+0.300, +0.300] *"]
+    # Not the comparison that is tested: no mark.
+    assert glaze[:4] == ["glaze", "0.050", "0.350 ± 0.187", "+0.300 [+0.300, +0.300]"]
     # Differences of -.1 and .1 by turns.
-    assert glaze[4] == "+0.000 [-0.115, +0.115]"
-    assert glaze[5:] == ["impress[steps=9] 0.750", glaze[4], "438"]
+    assert glaze[4:6] == ["+0.000 [-0.115, +0.115]", "1.000"]
+    assert glaze[6:] == ["impress[steps=9] 0.750", glaze[4], "438"]
     assert len(block.rows) == 3, "controls have no row"
 
 
@@ -81,7 +82,7 @@ def test_notes_say_what_the_score_and_the_purifiers_named_are():
     (block,) = board(
         ROWS | auto | best, score, roles={"headline": "auto"}, titles=titles, about=about
     ).blocks
-    assert block.headers[2:6] == ["Score [1]", "Takes", "Survives Auto [2]",
+    assert block.headers[2:7] == ["Score [1]", "Takes", "Survives Auto [2]", "p",
                                   "Strongest purifier [3] [4]"]  # fmt: skip
     assert block.footnotes.texts == [
         "Score: the root of Other, scaled so that the control “Untrained” has 0 and “The artist's"
@@ -104,13 +105,14 @@ def test_directions_turn_with_the_metric():
     lower = MetricInfo("distance", "Distance", False, primary=True)
     turned = {key: [1 - value for value in values] for key, values in ROWS.items()}
     rows = board(turned, lower).blocks[0].rows
-    assert rows[2][3] == "+0.300 [+0.300, +0.300] *"
-    assert rows[2][5] == "impress[steps=9] 0.250"
+    assert rows[2][3] == "+0.300 [+0.300, +0.300]"
+    assert rows[2][6] == "impress[steps=9] 0.250"
 
 
 def test_few_subjects_are_not_marked_and_noise_of_others_is_not_matched():
-    few = {key: values[:5] for key, values in ROWS.items()}
-    assert board(few).blocks[0].rows[2][3] == "+0.300 [+0.300, +0.300]"
+    auto = dict(zip(PURIFIED, ([value + 0.2 for value in BASE], BASE), strict=True))
+    few = {key: values[:5] for key, values in (ROWS | auto).items()}
+    assert board(few, **AUTO).blocks[0].rows[2][4:6] == ["+0.200 [+0.200, +0.200]", ".062"]
     unlike = {(key[0].replace("noise", "noise[match=mist]"), key[1]): v for key, v in ROWS.items()}
     assert board(unlike).blocks[0].rows[2][3] == "noise not run"
     unpurified = {key: ROWS[key] for key in ROWS if key != ("glaze", "impress[steps=9]")}
@@ -135,6 +137,47 @@ def test_the_headline_is_the_primary_metric(metrics, chosen):
 
 AUTO = {"roles": {"headline": "auto"}, "titles": {"auto": "Auto", "glaze": "GLAZE"}}
 PURIFIED = ("random-noise", "auto"), ("glaze", "auto")
+
+
+def two(subjects, spoiled=0.2):
+    """GLAZE and Mist, each with noise of its own: Auto leaves .2 of both in every subject, but for
+    the last one of Mist's."""
+    base = [0.1 * i for i in range(subjects)]
+    rows = {}
+    for name, noise in (("glaze", "random-noise"), ("mist", "random-noise[match=mist]")):
+        last = spoiled if name == "mist" else 0.2
+        left = [value + 0.2 + 0.01 * i for i, value in enumerate(base)]
+        rows |= {(name, "none"): base, (name, "auto"): base, (noise, "none"): left}
+        rows[noise, "auto"] = [*left[:-1], base[-1] + last]
+    return board(rows, **AUTO)
+
+
+def test_the_test_of_what_survives_is_adjusted_for_all_that_have_one():
+    """All of one sign: the least p of n subjects, 2 / 2^n, doubled for two protections."""
+    shown = two(subjects=8)
+    assert [row[5] for row in shown.blocks[0].rows] == ["", "", ".016", ".016"]
+    assert [row[4][-1] for row in shown.blocks[0].rows[2:]] == ["*", "*"]
+    assert shown.blocks[0].text.startswith("Score: GLAZE is shown to survive Auto.")
+    assert "Also shown to survive: mist" in shown.blocks[0].text
+    p = {(one["protection"], one["purifier"]): one["p"] for one in shown.records}
+    assert p["random-noise - glaze", "auto"] == 2 * 2 / 2**8
+    assert p["random-noise - glaze", "none"] is None
+    # Mist's differences are .20, .21, ... .26 and -.205. As far from 0 as their sum are those with
+    # the last turned, with the last and the first turned, and the mirror images: 6 of 2^8.
+    turned = [row[5] for row in two(subjects=8, spoiled=-0.205).blocks[0].rows[2:]]
+    assert turned == [".016", ".023"]
+
+
+def test_where_the_interval_lies_beyond_zero_and_p_does_not_it_is_said():
+    (block,) = two(subjects=6).blocks
+    assert [row[5] for row in block.rows[2:]] == [".062", ".062"]
+    assert not any(row[4].endswith("*") for row in block.rows)
+    assert block.text.startswith("Score: No protection is shown to survive Auto.")
+    assert block.text.endswith(
+        "The interval lies beyond 0 but p is not below .05 for GLAZE (0.217 [0.200, 0.234], p ="
+        " .062) and mist (0.217 [0.200, 0.234], p = .062). 6 subjects and 2 protections allow no p"
+        " below .062."
+    )
 
 
 @pytest.mark.parametrize(
@@ -170,7 +213,7 @@ def test_what_was_not_run_for_every_subject_says_how_many():
     rows = ROWS | {("glaze", "impress[steps=9]"): [0.5, 0.6], ("glaze", "jpeg"): [0.1, 0.2]}
     (block,) = board({key: rows[key] for key in rows if key[1] != "half"}).blocks
     assert block.rows[2][4].endswith("(n=2)")
-    assert block.rows[2][5].endswith("(n=2)")
+    assert block.rows[2][6].endswith("(n=2)")
 
 
 def test_without_its_headline_purifiers_a_run_says_nothing_of_survival():

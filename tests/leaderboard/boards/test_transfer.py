@@ -68,6 +68,7 @@ def test_rows_are_made_on_and_columns_met_on(written: Any) -> None:
     assert " first | white box" in lines[0]
     assert "white box: +60.0" in lines[0]
     assert lines[0].count("white box") == 1
+    assert " *" not in "".join(lines), "none of these is tested"
     assert " org/second | " in lines[1]
     assert "Met on first" in text
     assert "Met on org/second" in text

@@ -13,13 +13,14 @@ def survival(left, plain=3.0, **shown):
     half = 1.0 if plain else 4.0
     took = Summary(8, plain, 1.0, plain - half, plain + half)
     remains = paired_difference(by_subject, dict.fromkeys(by_subject, 0.0))
-    return Survival(took, remains, by_subject, **{"visible": "", "passes": "", **shown})
+    more = {"visible": "", "passes": "", "p": 0.03, **shown}
+    return Survival(took, remains, by_subject, **more)
 
 
 def test_what_survives_is_told_with_what_it_costs_and_with_the_others():
     most = survival([2.0, 3.0] * 4, visible="0.100", passes="103")
     less, near = survival([1.0, 1.5] * 4), survival([2.5, 2.0] * 4)
-    lost, few = survival([1.0, -1.0] * 4), survival([9.0, 8.0])
+    lost, few = survival([1.0, -1.0] * 4, p=1.0), survival([9.0, 8.0], p=0.5)
     never = most._replace(purified=None, left={})
     found = {"Few": few, "Less": less, "Most": most, "Lost": lost, "Never": never}
     assert holding_verdict(found, "JPG", SCORE) == (
@@ -38,6 +39,17 @@ def test_what_survives_is_told_with_what_it_costs_and_with_the_others():
         " (3.00 [2.00, 4.00])."
     )
     assert holding_verdict({"Few": few, "Never": never}, "JPG", SCORE) == ""
+
+
+def test_what_an_interval_shows_and_the_test_does_not_is_no_survival():
+    """The sentence goes by the rule of the mark."""
+    most, next_one = survival([2.0, 3.0] * 4, p=0.05), survival([1.0, 1.5] * 4, p=0.049)
+    told = holding_verdict({"Most": most, "Next": next_one}, "JPG", SCORE)
+    assert told.startswith("Score: Next is shown to survive JPG. It takes")
+    assert told.endswith(
+        "The interval lies beyond 0 but p is not below .05 for Most (2.50 [2.05, 2.95], p = .050)."
+    )
+    assert "Not shown to survive" not in told
 
 
 def test_where_the_strongest_purifier_of_a_row_says_otherwise_it_is_said():

@@ -64,11 +64,16 @@ def test_noise_of_the_plain_form_is_called_so():
 
 @pytest.mark.parametrize(
     ("subjects", "purifiers", "told"),
-    [(6, 2, "6 subjects and 2 comparisons allow no p below .062,"), (6, 1, ""), (9, 2, "")],
+    [
+        (6, 3, "6 subjects and 2 secondary comparisons allow no p below .062,"),
+        (6, 2, ""),
+        (6, 1, ""),
+        (9, 3, ""),
+    ],
 )
 def test_it_is_said_where_no_p_can_be_low_enough(subjects, purifiers, told):
-    """Least of n signs: 2 / 2^n, times the number of comparisons."""
-    purified = [("glaze", name) for name in ("impress", "jpeg")[:purifiers]]
+    """Least of n signs: 2 / 2^n, times the number of secondary comparisons."""
+    purified = [("glaze", name) for name in ("impress", "jpeg", "half")[:purifiers]]
     columns = {GLAZE: "Protected", **{one: one[1] for one in purified}}
     frame = CELLS.frame(
         (TASK, f"artist-{i}", *condition, 0, "score", 0.1 * i + 0.2 * at, "done", None)
@@ -79,6 +84,30 @@ def test_it_is_said_where_no_p_can_be_low_enough(subjects, purifiers, told):
     text = block("GLAZE", lines, [SCORE]).text
     assert told in text
     assert ("allow no p" in text) == bool(told)
+
+
+def test_the_reference_purifier_is_tested_alone_and_six_others_together():
+    """Of eight subjects of one sign p is 2 / 2^8, times six for the secondary comparisons."""
+    columns = {CLEAN: "Clean", NOISE: "Noise", GLAZE: "Protected"}
+    columns |= {("glaze", f"p-{i}"): f"P{i}" for i in range(3)} | {IMPRESS: "IMPRESS"}
+    columns |= {("glaze", f"p-{i}"): f"P{i}" for i in range(3, 8)}
+    frame = CELLS.frame(
+        (TASK, f"artist-{i}", *condition, 0, "score", 0.1 * i + 0.2 * at, "done", None)
+        for at, condition in enumerate(columns)
+        for i in range(8)
+        if condition != ("glaze", "p-1")  # a column without cells takes no place
+    )
+    lines = compare("table-1", collect(frame, TASK, ["score"]), LAYOUT, columns, GLAZE, [SCORE])
+    p = {line.label: line.p for line in lines if line.label.endswith(" − Protected")}
+    assert p["IMPRESS − Protected"] == 2 / 2**8
+    secondary = ["Noise", "P0", "P2", "P3", "P4", "P5"]
+    assert {f"{one} − Protected" for one in secondary} == {
+        label for label, found in p.items() if found == pytest.approx(6 * 2 / 2**8)
+    }
+    assert [p[f"{one} − Protected"] for one in ("Clean", "P1", "P6", "P7")] == [None] * 4
+    text = block("GLAZE", lines, [SCORE]).text
+    assert "Primary, named before the run and not adjusted: IMPRESS − Protected." in text
+    assert "the first five other purifiers in the order of the preset. Further comparisons" in text
 
 
 def test_an_interval_around_zero_leaves_the_question_open():
