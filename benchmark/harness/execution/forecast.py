@@ -12,8 +12,12 @@ from tabulate import tabulate
 from impress_bench.benchmark.harness.execution.progress import duration
 from impress_bench.benchmark.harness.execution.timings import Probe, Timings, work_key
 from impress_bench.benchmark.harness.planning.plan import Plan
+from impress_bench.benchmark.harness.planning.spreads import Spread, published
 from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.store import Store
+from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.layout import target_of
+from impress_bench.leaderboard.render import numbers
 from impress_bench.leaderboard.statistics import detectable
 
 
@@ -35,17 +39,58 @@ class Work:
 
 
 @dataclass(frozen=True)
+class Power:
+    """What a task's run can find with so many subjects; in units of its primary metric where it is
+    published how much subjects differ."""
+
+    subjects: int
+    published: tuple[MetricInfo, Spread] | None = None
+
+    @property
+    def deviations(self) -> float | None:
+        """The difference that four of five runs find, in standard deviations over subjects of the
+        paired differences; None for one subject."""
+        return detectable(self.subjects)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON has it; `detectable` is in the metric's units."""
+        told: dict[str, Any] = {"subjects": self.subjects, "detectable_sd": self.deviations}
+        if self.published is None or self.deviations is None:
+            return told
+        metric, spread = self.published
+        effect = self.deviations * spread.std
+        return told | {"detectable": effect, "metric": metric.name, "as_published": spread.preset}
+
+    def text(self) -> str:
+        """As a sentence without its subject, the task."""
+        if self.deviations is None:
+            return "1 subject, from which nothing can be concluded."
+        if self.published is None:
+            return (
+                f"with {self.subjects} subjects, differences of {self.deviations:.1f} of their"
+                " standard deviations are found in four of five runs."
+            )
+        metric, spread = self.published
+        effect = numbers([self.deviations * spread.std], metric.percent)[0]
+        unit = " percentage points" if metric.percent else f" {metric.unit}" if metric.unit else ""
+        return (
+            f"with {self.subjects} subjects, an effect of {effect}{unit} in {metric.title} would be"
+            f" found in four of five runs, if subjects differ as in the published `{spread.preset}`."
+        )
+
+
+@dataclass(frozen=True)
 class Forecast:
     """`cells` of the plan, `cells_done` of them with stored scores, and the work in plan order.
-    `gpus` are those that one stage of each kind asks for; None if stages run on the CPU. `subjects`
-    are numbers by task."""
+    `gpus` are those that one stage of each kind asks for; None if stages run on the CPU. `power`
+    is by task."""
 
     cells: int
     cells_done: int
     work: list[Work] = field(default_factory=list)
     workers: int = 1
     gpus: Mapping[str, float] | None = None
-    subjects: Mapping[str, int] = field(default_factory=dict)
+    power: Mapping[str, Power] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -79,10 +124,7 @@ class Forecast:
             "workers": self.workers,
             "seconds": self.seconds,
             "gpu_hours": self.gpu_hours,
-            "power": {
-                task: {"subjects": number, "detectable_sd": detectable(number)}
-                for task, number in self.subjects.items()
-            },
+            "power": {task: power.as_dict() for task, power in self.power.items()},
             "work": [{name: getattr(item, name) for name in fields} for item in self.work],
         }
 
@@ -101,20 +143,28 @@ class Forecast:
         gpus = "" if self.gpu_hours is None else f", {self.gpu_hours:.2f} GPU-hours"
         return [
             *[line.rstrip() for line in table],
-            *[_power(task, number) for task, number in self.subjects.items()],
+            *[f"{task}: {power.text()}" for task, power in self.power.items()],
             f"{cells}. Estimated time: {duration(self.seconds)} for {workers}{gpus}{lacking}.",
         ]
 
 
-def _power(task: str, subjects: int) -> str:
-    """What a run can find with so many subjects."""
-    found = detectable(subjects)
-    if found is None:
-        return f"{task}: 1 subject, from which nothing can be concluded."
-    return (
-        f"{task}: with {subjects} subjects, differences of {found:.1f} of their standard deviations"
-        " are found in four of five runs."
-    )
+def _power(plan: Plan) -> dict[str, Power]:
+    """By task, what a run of the plan can find."""
+    places = dict.fromkeys((cell.place.task, cell.place.subject) for cell in plan.cells)
+    primary = {
+        task.name: metric
+        for task in plan.tasks
+        for metric in (*task.task.scaled, *task.metrics)
+        if metric.primary
+    }
+    found: dict[str, Power] = {}
+    for task, subjects in Counter(task for task, _ in places).items():
+        model = target_of(task) or plan.preset.models.target
+        metric = primary.get(task)
+        spread = None if metric is None else published(model, task, metric.name)
+        known = None if metric is None or spread is None else (metric, spread)
+        found[task] = Power(subjects, known)
+    return found
 
 
 def forecast(
@@ -164,6 +214,4 @@ def forecast(
     done = sum(cell.score is not None and cell.score.key in stored for cell in plan.cells)
     kinds = {item.kind for item in work.values()}
     gpus = None if preset.device == "cpu" else {kind: preset.gpus(kind) for kind in kinds}
-    places = dict.fromkeys((cell.place.task, cell.place.subject) for cell in plan.cells)
-    subjects = Counter(task for task, _ in places)
-    return Forecast(len(plan.cells), done, list(work.values()), workers, gpus, subjects)
+    return Forecast(len(plan.cells), done, list(work.values()), workers, gpus, _power(plan))

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from impress_bench.benchmark.contract import ImageSet
 from impress_bench.benchmark.harness.execution.timings import Probe, Timings
+from impress_bench.benchmark.harness.planning import spreads
 from impress_bench.benchmark.harness.planning.planner import make_plan
+from impress_bench.benchmark.harness.planning.spreads import Spread
 from impress_bench.benchmark.harness.plugins.component import Component
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.runs.reports import forecast_run
 from impress_bench.benchmark.harness.stages.base import Place, Scene, Stage
 from impress_bench.benchmark.harness.storage.result import Result
+from impress_bench.benchmark.metric import MetricInfo
 
 IMAGES = ImageSet(np.zeros((1, 8, 8, 3), np.uint8), ("one",))
 
@@ -202,6 +207,35 @@ def test_what_so_many_subjects_can_find_is_told(bench):
         "copying: with 3 subjects, differences of 3.3 of their standard deviations are found in"
         " four of five runs."
     )
+    alone = forecast_run(bench.preset(subjects=1), bench.store, patience=0)
+    assert alone.lines()[-2] == "copying: 1 subject, from which nothing can be concluded."
+
+
+def test_power_is_told_in_units_where_it_is_published_how_subjects_differ(bench, monkeypatch):
+    world = importlib.import_module("fake_world")
+    nearness = MetricInfo("nearness", "Nearness", True, "dB", primary=True)
+    monkeypatch.setattr(world.Copying, "metrics", (nearness, *world.Copying.metrics[1:]))
+    known = [
+        Spread("mini", "tiny", "copying", "nearness", "shift", 6, 9.0),
+        Spread("paper", "tiny", "copying", "nearness", "clean", 24, 1.5),
+        Spread("paper", "tiny", "copying", "nearness", "shift", 24, 2.5),
+        Spread("paper", "other", "copying", "nearness", "shift", 99, 7.0),
+        Spread("paper", "tiny", "copying", "spread", "shift", 99, 7.0),
+    ]
+    monkeypatch.setattr(spreads, "_read", lambda: known)
+    told = forecast_run(bench.preset(subjects=3), bench.store, patience=0)
+    power = told.as_dict()["power"]["copying"]
+    assert (power["metric"], power["as_published"]) == ("nearness", "paper")
+    # By scipy's test of simulated runs: four of five find the effect.
+    runs = np.random.default_rng(0).normal(power["detectable"], 2.5, (20_000, 3))
+    found = stats.ttest_1samp(runs, 0, axis=1)
+    assert np.mean((found.pvalue < 0.05) & (found.statistic > 0)) == pytest.approx(0.8, abs=0.015)
+    assert told.lines()[-2] == (
+        f"copying: with 3 subjects, an effect of {power['detectable']:.2f} dB in Nearness would be"
+        " found in four of five runs, if subjects differ as in the published `paper`."
+    )
+    other = forecast_run(bench.preset(subjects=3, models={"target": "third"}), bench.store, 0)
+    assert set(other.as_dict()["power"]["copying"]) == {"subjects", "detectable_sd"}
     alone = forecast_run(bench.preset(subjects=1), bench.store, patience=0)
     assert alone.lines()[-2] == "copying: 1 subject, from which nothing can be concluded."
 
