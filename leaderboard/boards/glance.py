@@ -60,8 +60,7 @@ SURVIVES = (
 )
 MARKS = (
     "* marks what is shown to survive: p below .05, an interval beyond 0 and six subjects or more. "
-    "That is the comparison which was named before the run; the other differences have intervals "
-    "alone. "
+    "No other difference here is tested: their intervals are all that is said of them. "
 )
 
 

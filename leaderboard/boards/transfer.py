@@ -33,9 +33,9 @@ TEXT = (
     "after the same purifier, with a 95 % interval over paired subjects; above 0 it protects. The "
     "worst case is after the purifier with the best mean for the exploit, which is chosen on the "
     "scores that it is shown with; purifiers work on the model that exploits. White box: made on "
-    "this model, alone or with others. There is no * here, since none of these differences was named "
-    "before the run or tested; the sentences count intervals that lie above 0 with six subjects or "
-    "more, without a correction for the number of cells."
+    "this model, alone or with others. There is no * here, since none of these differences is "
+    "tested; the sentences count intervals that lie above 0 with six subjects or more, without a "
+    "correction for the number of cells."
 )
 
 

@@ -43,7 +43,7 @@ SHARES = (
 #: most for which Holm's method leaves eight subjects a p below .05.
 OTHERS = 5
 SECONDARY = "the matched noise and the first five other purifiers in the order of the preset"
-PRIMARY_TEXT = "Primary, named before the run and not adjusted: {label}."
+PRIMARY_TEXT = "Primary, the same in every run and not adjusted: {label}."
 SECONDARY_TEXT = (
     "Secondary, adjusted by Holm's method among themselves: {secondary}. Further comparisons have "
     "no p."

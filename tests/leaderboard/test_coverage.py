@@ -127,9 +127,9 @@ def test_boards_say_between_which_shares_the_simulated_coverage_lies():
     )
     # What lies between is told as of the next smaller number.
     assert coverage_text([23, 100, 12], "difference") == (
-        f"In simulated runs, such intervals hold the true difference {ends('difference', '12')} with"
-        f" 12 subjects and {ends('difference', '24')} with 24 subjects, least often for shares of"
-        " images of few subjects that differ much."
+        f"In simulated runs, such intervals hold the true difference {ends('difference', '12')}"
+        f" with 12 subjects and {ends('difference', '24')} with 24 subjects, least often for shares"
+        " of images of few subjects that differ much."
     )
     assert coverage_text([5, 2], "difference") == ""
 

@@ -75,7 +75,8 @@ class Power:
         unit = " percentage points" if metric.percent else f" {metric.unit}" if metric.unit else ""
         return (
             f"with {self.subjects} subjects, an effect of {effect}{unit} in {metric.title} would be"
-            f" found in four of five runs, if subjects differ as in the published `{spread.preset}`."
+            " found in four of five runs, if subjects differ as in the published"
+            f" `{spread.preset}`."
         )
 
 

@@ -106,7 +106,7 @@ def test_the_reference_purifier_is_tested_alone_and_six_others_together():
     }
     assert [p[f"{one} − Protected"] for one in ("Clean", "P1", "P6", "P7")] == [None] * 4
     text = block("GLAZE", lines, [SCORE]).text
-    assert "Primary, named before the run and not adjusted: IMPRESS − Protected." in text
+    assert "Primary, the same in every run and not adjusted: IMPRESS − Protected." in text
     assert "the first five other purifiers in the order of the preset. Further comparisons" in text
 
 
