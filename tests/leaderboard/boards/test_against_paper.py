@@ -1,5 +1,4 @@
-"""A run in the layout of the paper's tables, and their orders: which hold, which are reversed, which
-are not decided."""
+"""A run in the layout of the paper's tables; which of their orders hold, reverse, stay open."""
 
 import pytest
 
