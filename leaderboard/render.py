@@ -133,11 +133,12 @@ def markdown(board: Board) -> str:
 
 
 def markdown_block(block: Block, level: int = 2) -> str:
-    """One block of a board, under a heading of a level from 1 to 6."""
+    """One block of a board, under a heading of a level from 1 to 6 if it has one."""
     rows = [[_escaped(cell) for cell in row] for row in block.rows]
     headers = [_escaped(cell) for cell in block.headers]
     notes = [f"- [{i}] {_escaped(text)}" for i, text in enumerate(block.footnotes.texts, 1)]
-    parts = [f"{'#' * level} {block.heading}", block.text, _grid(headers, rows, "github")]
+    heading = f"{'#' * level} {block.heading}" if block.heading else ""
+    parts = [heading, block.text, _grid(headers, rows, "github")]
     parts.append("\n".join(notes))
     return "\n\n".join(part for part in parts if part)
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from impress_bench.benchmark.harness.runs.folder import read_part
 from impress_bench.benchmark.submissions.publish import publish
+from impress_bench.leaderboard.layout import Layout
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path("leaderboard", "results")
@@ -55,6 +57,55 @@ def test_every_board_is_up_to_date(written):
                 }, path
 
 
-def test_the_page_links_to_what_is_there():
-    for target in re.findall(r"\]\(([^)]+)\)", (ROOT / "LEADERBOARD.md").read_text()):
-        assert (ROOT / target).exists(), target
+def test_the_page_links_to_what_is_there(written):
+    page = (written / "LEADERBOARD.md").read_text()
+    headings = re.findall(r"^#+ (.+)$", page, re.M)
+    anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+    targets = re.findall(r"\]\(([^)]+)\)", page)
+    assert len(targets) > 50
+    for target in targets:
+        place, _, anchor = target.partition("#")
+        assert (written / place).exists(), target
+        assert not anchor or anchor in anchors, target
+
+
+def test_the_first_screen_is_the_table_of_the_set_that_leads(written):
+    """Its figures are those of the board `glance` of that set: nobody computes them twice."""
+    page = (written / "LEADERBOARD.md").read_text()
+    lines = page.partition("<details>")[0].splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("|"))
+    assert first < 12
+    table = [line for line in lines if line.startswith("|")]
+    assert table == lines[first : first + len(table)]
+    (preset,) = re.findall(r"preset `(.+?)`", " ".join(lines[:first]))
+    layout = Layout(read_part(written / RESULTS / preset).meta)
+    board = json.loads((written / RESULTS / preset / "boards" / "glance.json").read_text())
+    shown: dict[str, str] = {}
+    for line in table[2:]:
+        name = line.split("|")[1].strip()
+        shown[name] = shown.get(name, "") + line
+    specs = {one["protection"] for one in board if one["table"] == "glance-scores"}
+    kept = {layout.title(spec) for spec in specs if layout.kind(spec) == "protection"}
+    assert {name for name in shown if "**" not in name} == kept
+    compared = [one for one in board if one["table"] == "glance" and one["low"] is not None]
+    assert len(compared) > len(kept)
+    for record in compared:
+        row = shown[layout.title(record["protection"].rpartition(" - ")[2])]
+        expected = [record[name] for name in ("mean", "low", "high")]
+        found = re.findall(r"([-+][\d.]+) \[([-+][\d.]+), ([-+][\d.]+)\]", row)
+        digits = [0.51 * 10.0 ** -len(texts[0].partition(".")[2]) for texts in found]
+        assert any(
+            [float(text) for text in texts] == pytest.approx([s * one for one in expected], abs=d)
+            for texts, d in zip(found, digits, strict=True)
+            for s in (1, 100)  # shares are shown in per cent
+        ), record
+
+
+def test_nothing_else_is_unfolded(written):
+    depth = 0
+    rest = (written / "LEADERBOARD.md").read_text().splitlines()
+    for line in rest[next(i for i, line in enumerate(rest) if "<details>" in line) :]:
+        depth += line.count("<details>")
+        assert depth > 0 or not line, line
+        depth -= line.count("</details>")
+    assert depth == 0

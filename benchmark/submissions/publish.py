@@ -32,7 +32,8 @@ from impress_bench.leaderboard.html import Source, write_site
 from impress_bench.leaderboard.html.texts import slug
 from impress_bench.leaderboard.layout import Layout, target_of
 from impress_bench.leaderboard.meta import BoardMeta
-from impress_bench.leaderboard.pages.index import Section, index
+from impress_bench.leaderboard.pages.index import index
+from impress_bench.leaderboard.pages.section import Section
 from impress_bench.leaderboard.schema import CELLS, PROTECTIONS, Table
 from impress_bench.leaderboard.write import build_boards, write_boards
 
@@ -60,8 +61,8 @@ def publish(
     Raises ConfigError for a submission that has not the form that `validate` asks for, and for what
     lies beside the folders of submissions, before anything is written.
     """
-    parts = [read_part(path) for path in sorted(results.iterdir()) if path.is_dir()]
-    parts.sort(key=lambda part: (_too_small(part), _on_several_targets(part)))
+    stored = [read_part(path) for path in sorted(results.iterdir()) if path.is_dir()]
+    parts = sorted(stored, key=lambda part: _reading_order(part, stored))
     folders, strays = survey(submissions)
     if strays:
         raise ConfigError("; ".join(map(str, strays)))
@@ -157,7 +158,7 @@ def _apart(sent: Sequence[Sent], claimed: bool) -> tuple[Section, Source]:
     boards = build_boards(cells, distances, nothing, meta)
     name = _page_name(f"{'claimed' if claimed else 'sent'}-{sent[0].submission.name}")
     source = Source(name, cells, distances, nothing, None, meta, facts, [sent[0].origin])
-    return Section(facts, boards, Layout(meta), ""), source
+    return Section(facts, boards, Layout(meta), "", claimed), source
 
 
 def _caution(sent: Sent) -> str:
@@ -192,15 +193,25 @@ def _accepted(folder: Path) -> Sent:
     return Sent(claimed.submission, claimed.provenance, cells, distances, meta)
 
 
-def _too_small(part: Part) -> bool:
-    """Whether none of its tasks has subjects enough to conclude: such results are read last."""
+def _reading_order(part: Part, parts: Sequence[Part]) -> tuple[bool, bool, bool, bool, int]:
+    """What is read first: results of which some task can conclude, of one model, of the latest
+    version of it that was published, of which all tasks can conclude, of the most subjects."""
     subjects = part.frames.cells.groupby("task")["subject"].nunique()
-    return bool((subjects < FEW).all())
+    enough = subjects[subjects >= FEW]
+    several = any(target_of(task) is not None for task in subjects.index)
+    replaced = any(_replaced_by(part, other) for other in parts)
+    return enough.empty, several, replaced, len(enough) < len(subjects), -int(enough.sum())
 
 
-def _on_several_targets(part: Part) -> bool:
-    """Whether some of its tasks name their target: such results are read after the others."""
-    return any(target_of(task) is not None for task in set(part.frames.cells["task"]))
+def _replaced_by(part: Part, other: Part) -> bool:
+    """Whether another set of results is of a later version of the same model: of one with the same
+    name and other weights, begun later."""
+    (name, digest), (others, another) = (
+        (model["name"], model["digest"])
+        for model in (one.origins[0]["models"]["target"] for one in (part, other))
+    )
+    begun = [max(origin["started"] for origin in one.origins) for one in (part, other)]
+    return bool(name == others and digest != another and begun[0] < begun[1])
 
 
 def _together(

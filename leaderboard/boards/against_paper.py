@@ -1,4 +1,4 @@
-"""A run beside the IMPRESS paper, number by number: which orders agree, and which sizes.
+"""A run beside the IMPRESS paper, in the layout of its tables: which orders agree, and which sizes.
 
 Cao et al. 2023, Tables 1 to 6. Where the run's model is not the paper's, only orders can agree: the
 sizes say how far the two worlds are apart.
@@ -6,51 +6,39 @@ sizes say how far the two worlds are apart.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.entries import Entry, Record, entry_records
+from impress_bench.leaderboard.entries import ABSENT, Entry, Record, entry_records
 from impress_bench.leaderboard.findings.paired import side_of
 from impress_bench.leaderboard.findings.variants import Task, measured
 from impress_bench.leaderboard.layout import Layout, parsed
-from impress_bench.leaderboard.paper import (
-    TABLE_1,
-    TABLE_2,
-    TABLE_3,
-    TABLE_4,
-    TABLE_5,
-    TABLE_6,
-    Reported,
-    ReportedPairs,
-    refines,
-)
+from impress_bench.leaderboard.paper import refines
+from impress_bench.leaderboard.paper_grids import Condition, Grid, grids
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
 from impress_bench.leaderboard.statistics import paired_difference
 
 NAME = "against-the-paper"
 TEXT = (
-    "The paper's scores beside this run's for the same rows: mean ± standard deviation over "
-    "subjects. Each pair of rows whose means differ in the paper has an order. It holds here "
-    "or is reversed if the 95 % interval of the paired difference lies on one side of 0; else it "
-    "is undecided, as it is with fewer than six subjects. Rows that the run does not have are left "
-    "out."
+    "The paper's tables with two figures in each cell: the paper's mean, then this run's, mean ± "
+    "standard deviation over subjects. Each pair of conditions whose means differ in the paper has "
+    "an order. It holds here or is reversed if the 95 % interval of the paired difference lies on "
+    "one side of 0; else it is undecided, as it is with fewer than six subjects. Conditions that "
+    "the run does not have count for no order."
 )
 MINIATURE = (
     " The model of this run is a miniature: agreement in order is what it can show, agreement in "
     "size would be chance."
 )
-
-Condition = tuple[str, str]
-#: metric -> condition -> the paper's mean
-Means = Mapping[str, Mapping[Condition, float]]
+#: What the two figures of a cell are, above the names of metrics.
+CORNER = "The paper / this run"
 
 
-class Row(NamedTuple):
+class Met(NamedTuple):
     """A condition that both have: the run's names for it, the paper's mean, the run's entry."""
 
     condition: Condition
@@ -59,65 +47,32 @@ class Row(NamedTuple):
 
 
 def build(cells: pd.DataFrame, layout: Layout) -> Board | None:
-    """The board from the table `cells`; None if the run has fewer than two rows of every table."""
+    """The board from the table `cells`; None if the run has fewer than two conditions of every
+    table."""
     blocks: list[Block] = []
     records: list[Record] = []
-    tasks = {role: measured(cells, role, layout) for role in ("mimicry", "editing")}
-    for title, role, table in _tables():
-        task = tasks[role]
+    tasks = {part: measured(cells, part, layout) for part in ("mimicry", "editing")}
+    for grid in grids(layout):
+        task = tasks[grid.part]
+        found: dict[MetricInfo, dict[Condition, Met]] = {}
         for metric in task.metrics:
-            rows = _rows(table.get(metric.name, {}), task, metric)
-            if len(rows) > 1:
-                blocks.append(_block(title, rows, task, metric, layout))
-                conditions = [row.condition for row in rows]
+            met = _met(grid.means.get(metric.name, {}), task, metric)
+            if len(met) > 1:
+                found[metric] = met
+                conditions = [one.condition for one in met.values()]
                 records += entry_records(NAME, task.name, task.entries, conditions, [metric])
+        # Without adapted rows a run has of Tables 4 to 6 but what Table 1 shows.
+        adapted = any(parsed(key[0]).adaptations for met in found.values() for key in met)
+        if found and (adapted or not grid.below):
+            blocks.append(_block(grid, found, task, layout))
     text = TEXT + MINIATURE * layout.meta.model_is_miniature
     return Board(NAME, "Against the paper", text, blocks, records) if blocks else None
 
 
-def _tables() -> list[tuple[str, str, Means]]:
-    """Title, part of the task and means of each of the paper's tables."""
-    return [
-        ("Table 1", "mimicry", _means(TABLE_1)),
-        ("Table 2", "editing", _means(TABLE_2)),
-        ("Table 3", "mimicry", _weights()),
-        ("Table 4", "mimicry", _pairs(TABLE_4)),
-        ("Table 5", "editing", _pairs(TABLE_5)),
-        ("Table 6", "mimicry", _pairs(TABLE_6)),
-    ]
-
-
-def _means(table: Reported) -> Means:
-    return {name: {key: mean for key, (mean, _) in rows.items()} for name, rows in table.items()}
-
-
-def _weights() -> Means:
-    return {
-        metric: {
-            (protection, purifier): mean
-            for protection, pair in rows.items()
-            for purifier, mean in zip(("none", "impress"), pair, strict=True)
-        }
-        for metric, rows in TABLE_3.items()
-    }
-
-
-def _pairs(table: ReportedPairs) -> Means:
-    """Clean, where a row has it, then protected and purified, without and with the adaptation."""
-    means: dict[str, dict[Condition, float]] = {}
-    for metric, rows in table.items():
-        for adapted, texts in rows.items():
-            plain = str(parsed(adapted).adapted)
-            places = [(name, state) for name in (plain, adapted) for state in ("none", "impress")]
-            places = [("identity", "none")] * (len(texts) - 4) + places
-            values = [float(re.match(r"[\d.]+", text)[0]) for text in texts]  # type: ignore[index]
-            means[metric] = dict(zip(places, values, strict=True))
-    return means
-
-
-def _rows(theirs: Mapping[Condition, float], task: Task, metric: MetricInfo) -> list[Row]:
-    """The paper's rows of a metric that the run has too; of several, the first on display."""
-    rows = []
+def _met(theirs: Mapping[Condition, float], task: Task, metric: MetricInfo) -> dict[Condition, Met]:
+    """By the paper's names, the conditions of a metric that the run has too; where the run has
+    several, the first on display."""
+    met = {}
     for (protection, purifier), mean in theirs.items():
         found = [
             (key, entry)
@@ -131,36 +86,71 @@ def _rows(theirs: Mapping[Condition, float], task: Task, metric: MetricInfo) -> 
         ]
         if found:
             key, entry = found[0]
-            rows.append(Row((key.protection, key.purifier), mean, entry))
-    return rows
+            met[protection, purifier] = Met((key.protection, key.purifier), mean, entry)
+    return met
 
 
-def _block(title: str, rows: list[Row], task: Task, metric: MetricInfo, layout: Layout) -> Block:
-    """One metric of one table."""
+def _block(
+    grid: Grid, found: Mapping[MetricInfo, Mapping[Condition, Met]], task: Task, layout: Layout
+) -> Block:
+    """One table of the paper: the metrics that the run has too, in the paper's rows and columns."""
     footnotes = Footnotes()
-    lines = [
-        [
-            layout.condition(*row.condition),
-            f"{row.theirs:g}",
-            entry_text(row.ours, metric.percent, footnotes, task.subjects),
-        ]
-        for row in rows
+    heads = [CORNER, *_heads(grid, list(found.values()), layout, footnotes)]
+    rows = [["", *grid.below]] if grid.below else []
+    for metric, met in found.items():
+        for told, conditions in grid.lines.items():
+            texts = [_cell(grid, metric, one, met.get(one), task, footnotes) for one in conditions]
+            rows.append([", ".join(filter(None, [metric.title, told])), *texts])
+    verdicts = [
+        f"{metric.title}, {_agreement(list(met.values()), layout)}" for metric, met in found.items()
     ]
-    headers = ["", "The paper", "This run"]
-    return Block(f"{title}: {metric.title}", headers, lines, _agreement(rows, layout), footnotes)
+    heading = f"{grid.title}: {layout.title(task.name)}"
+    return Block(heading, heads, rows, " ".join(verdicts), footnotes)
 
 
-def _agreement(rows: list[Row], layout: Layout) -> str:
+def _heads(
+    grid: Grid, found: Sequence[Mapping[Condition, Met]], layout: Layout, footnotes: Footnotes
+) -> list[str]:
+    """The paper's heads. Where the run's name says more, its settings, the first has a note."""
+    heads, noted = list(grid.heads), set[str]()
+    for at, condition in [place for line in grid.lines.values() for place in enumerate(line)]:
+        for ours in [met[condition].condition for met in found if condition in met]:
+            for name, theirs in zip(ours, condition, strict=True):
+                title = layout.title(name)
+                if title != layout.title(theirs) and title not in noted:
+                    noted.add(title)
+                    above = max(i for i in range(at + 1) if heads[i])
+                    heads[above] += f" {footnotes.mark(f'In this run {title}')}"
+    return heads
+
+
+def _cell(
+    grid: Grid,
+    metric: MetricInfo,
+    condition: Condition,
+    met: Met | None,
+    task: Task,
+    footnotes: Footnotes,
+) -> str:
+    """The paper's mean and the run's score; "" where the paper has none."""
+    theirs = grid.means[metric.name].get(condition)
+    if theirs is None:
+        return ""
+    ours = entry_text(met.ours if met else ABSENT, metric.percent, footnotes, task.subjects)
+    return f"{theirs:.{1 if metric.percent else 2}f} / {ours}"
+
+
+def _agreement(met: list[Met], layout: Layout) -> str:
     """How many of the paper's orders this run has, has not, and cannot decide."""
     holds, undecided, reverse = 0, 0, []
-    pairs = [pair for pair in combinations(rows, 2) if pair[0].theirs != pair[1].theirs]
+    pairs = [pair for pair in combinations(met, 2) if pair[0].theirs != pair[1].theirs]
     for pair in pairs:
-        below, above = sorted(pair, key=lambda row: row.theirs)
+        below, above = sorted(pair, key=lambda one: one.theirs)
         side = side_of(paired_difference(above.ours.by_subject, below.ours.by_subject))
         holds += side == 1
         undecided += side in (0, None)
         if side == -1:
-            names = (layout.condition(*row.condition) for row in (below, above))
+            names = (layout.condition(*one.condition) for one in (below, above))
             reverse.append(" over ".join(names))
-    text = f"Of the paper's {len(pairs)} orders: {holds} hold here, {undecided} undecided"
+    text = f"of the paper's {len(pairs)} orders: {holds} hold here, {undecided} undecided"
     return f"{text}, {len(reverse)} reversed" + (f" ({'; '.join(reverse)})." if reverse else ".")

@@ -1,73 +1,58 @@
-"""LEADERBOARD.md at the root: every published set of results at a glance, its main tables folded.
+"""LEADERBOARD.md at the root: one table first, and everything else folded.
 
-Results that differ in provenance have sections of their own and never share a table.
+The table is that of the set of results that is read first. Results that differ in provenance have
+folds of their own and never share a table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.pages.overview import MAIN, READING, WHOLE, miniature_note
-from impress_bench.leaderboard.render import Block, Board, markdown_block
+from impress_bench.leaderboard.boards import glance
+from impress_bench.leaderboard.pages import leading
+from impress_bench.leaderboard.pages.overview import READING, WHOLE, miniature_note
+from impress_bench.leaderboard.pages.section import Section, beside_the_paper, folded, whole
 
-HEAD = """# Leaderboard
-
-Does an image cloak survive? Written by `impress-bench publish` from the results under
-`leaderboard/results/` and the submissions under `submissions/`; not by hand. Tables 1 to 6 are laid
-out as in the paper that showed such cloaks to be purified away, IMPRESS (Cao et al., NeurIPS 2023).
-What each protection and each purifier does, `impress-bench list NAME` says."""
-
-
-class Section(NamedTuple):
-    """One set of results.
-
-    `facts` are lines about its provenance, `place` is the path from the page to the folder that
-    holds its boards, "" if no folder does.
-    """
-
-    facts: Sequence[str]
-    boards: Sequence[Board]
-    layout: Layout
-    place: str
+ASKED = (
+    "Which image cloaks still protect once an adversary has purified the images, and better than "
+    "noise that is as visible?"
+)
+SMALL = (
+    "The numbers come from a miniature: directions and orders count, effect sizes do not transfer "
+    "to full models ([more](#the-miniature))."
+)
+WRITTEN = (
+    "Written by `impress-bench publish` from the results under `leaderboard/results/` and the "
+    "submissions under `submissions/`; not by hand. First comes the set of results with the most "
+    "subjects among those that were run on one model, in the latest version published, and that "
+    "can conclude on all of their tasks. Tables 1 to 6 are laid out as in the paper that showed "
+    "such cloaks to be purified away, IMPRESS (Cao et al., NeurIPS 2023). What each protection and "
+    "each purifier does, `impress-bench list NAME` says."
+)
 
 
 def index(sections: Sequence[Section]) -> str:
-    """The text of the page with one section per set of results."""
-    parts = [HEAD]
-    parts += filter(None, [miniature_note([part.layout for part in sections])])
-    parts.append(READING if sections else "Nothing has been published yet.")
-    explained: dict[str, str] = {}  # boards of several sections are read alike
+    """The text of the page from the sets of results, of which the first that has a board at a
+    glance, and is measured, leads."""
+    first = next((one for one in sections if not one.claimed and one.board(glance.NAME)), None)
+    board = first.board(glance.NAME) if first is not None else None
+    note = miniature_note([section.layout for section in sections])
+    parts = ["# Leaderboard", ASKED, SMALL if note else ""]
+    if first is not None and board is not None:
+        parts += [f"{leading.facts(board, first.layout)} {leading.READ}", board.caution]
+        parts += leading.leading(board, first.layout, explained=True)
+    else:
+        parts.append(f"Nothing has been {'measured' if sections else 'published'} yet.")
+    read: dict[str, str] = {}  # boards of several sets are read alike
+    for section in sections if first is None else [first, *sections]:
+        for one in section.boards:
+            if one.name in WHOLE:
+                read.setdefault(one.text, section.title)
     for section in sections:
-        meta, place = section.layout.meta, section.place
-        parts.append(f"## {meta.title or 'Results'}")
-        parts.append("\n".join(f"- {fact}" for fact in section.facts))
-        parts += filter(None, [meta.model_note])
-        for board in section.boards:
-            if board.name in WHOLE:
-                title = explained.setdefault(board.text, meta.title)
-                text = board.text if title == meta.title else f"Read as under {title}."
-                parts += filter(None, [f"### {board.title}", board.caution, text])
-                parts += [markdown_block(block, level=4) for block in board.blocks]
-        for board in section.boards:
-            if board.name in MAIN:
-                parts.append(f"<details><summary>{board.title}</summary>")
-                parts += filter(None, [board.caution])
-                parts += [markdown_block(block, level=4) for block in _of_protections(board)]
-                parts.append("</details>")
-        if place:
-            links = ", ".join(
-                f"[{board.title}]({place}/boards/{board.name}.md)" for board in section.boards
-            )
-            parts.append(f"All boards: [overview]({place}/boards/LEADERBOARD.md), {links}.")
-    return "\n\n".join(parts) + "\n"
-
-
-def _of_protections(board: Board) -> list[Block]:
-    """The first block about each protection, which is its table; comparisons follow it."""
-    found: dict[str, Block] = {}
-    for block in board.blocks:
-        if block.protection:
-            found.setdefault(block.protection, block)
-    return list(found.values()) or list(board.blocks[:1])
+        parts += whole(section, section is first, read)
+        if section is first:
+            parts += beside_the_paper(section, sections)
+    how = ["## How to read this page", WRITTEN, READING, *["## The miniature", note] * bool(note)]
+    told = "where it comes from, what a score is" + ", what the miniature is" * bool(note)
+    parts += folded("How to read this page", told, how)
+    return "\n\n".join(part for part in parts if part) + "\n"

@@ -13,6 +13,7 @@ from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.boards import by_task, glance, transfer
 from impress_bench.leaderboard.caution import caution
 from impress_bench.leaderboard.layout import Layout, listed, parsed, subjects_text
+from impress_bench.leaderboard.pages import without_noise
 from impress_bench.leaderboard.render import Block, Board, markdown_block, numbers
 
 MINIATURE = (
@@ -59,7 +60,9 @@ def overview(boards: Sequence[Board], cells: pd.DataFrame, layout: Layout) -> st
     for board in boards:
         if board.name in WHOLE:
             parts += [f"## {board.title}", board.text]
-            parts += [markdown_block(block, level=3) for block in board.blocks]
+            glanced = board.name == glance.NAME
+            blocks = without_noise.blocks(board, layout) if glanced else board.blocks
+            parts += [markdown_block(block, level=3) for block in blocks]
         if board.name in MAIN:
             block = _main(board, layout)
             titled = replace(block, heading=f"{board.title}. {block.heading}")

@@ -1,4 +1,4 @@
-"""Orders of the paper's rows in a run: which hold, which are reversed, which are not decided."""
+"""A run in the layout of the paper's tables; which of their orders hold, reverse, stay open."""
 
 import pytest
 
@@ -17,9 +17,10 @@ META = BoardMeta(
 def board(values):
     """Of rows (protection, purifier) with one value per subject."""
     rows = [
-        (TASK, f"artist-{i}", *condition, 0, "clip-top3", value, "done", None)
+        (TASK, f"artist-{i}", *condition, 0, "clip-top3", *ended)
         for condition, of_subjects in values.items()
         for i, value in enumerate(of_subjects)
+        for ended in [(float("nan"), *value) if isinstance(value, tuple) else (value, "done", None)]
     ]
     return build(CELLS.frame(rows), Layout(META))
 
@@ -34,20 +35,75 @@ def test_orders_are_counted_by_their_paired_intervals():
             ("glaze[p=0.05]", "jpeg"): [0.5, 0.1, 0.3] * 2,
         }
     )
-    (block,) = [block for block in found.blocks if block.heading == "Table 1: CLIP top-3"]
+    (block,) = found.blocks
+    assert block.heading == "Table 1: style-mimicry"
     assert block.text == (
-        "Of the paper's 6 orders: 4 hold here, 1 undecided, 1 reversed"
+        "CLIP top-3, of the paper's 6 orders: 4 hold here, 1 undecided, 1 reversed"
         " (glaze[p=0.05], impress[steps=9] over identity)."
     )
-    assert [row[1] for row in block.rows] == ["90.8", "42.5", "64.9", "87"]
-    assert block.rows[1][2] == "30.0 ± 8.9"
     assert "miniature" in found.text
+
+
+def test_cells_have_the_papers_figure_first_and_stand_in_the_papers_columns():
+    found = board(
+        {
+            ("identity", "none"): [0.8, 0.7, 0.9],
+            ("glaze[p=0.05]", "none"): [0.3, 0.2, 0.4],
+            ("glaze[p=0.05]", "impress[steps=9]"): [0.9, 0.8, 1.0],
+            ("glaze[p=0.05]", "gaussian-noise"): [0.3, 0.3, ("failed", "out of memory")],
+        }
+    )
+    (block,) = found.blocks
+    assert block.headers == [
+        "The paper / this run", "identity", "glaze [1]", "jpeg", "gaussian-noise", "resize",
+        "impress [2]",
+    ]  # fmt: skip
+    assert block.rows == [
+        [
+            "CLIP top-3", "90.8 / 80.0 ± 10.0", "42.5 / 30.0 ± 10.0", "64.9 / missing [3]",
+            "47.9 / 30.0 ± 0.0 (n=2) [4]", "66.6 / missing [3]", "87.0 / 90.0 ± 10.0",
+        ]
+    ]  # fmt: skip
+    assert block.footnotes.texts == [
+        "In this run glaze[p=0.05]", "In this run impress[steps=9]", "not run",
+        "1 of 3 failed: out of memory",
+    ]  # fmt: skip
+
+
+def test_every_figure_of_the_paper_has_a_cell_of_its_own():
+    """All of a table, in a run that has all of its conditions: the paper's numbers by hand."""
+    weights = [f"glaze+consistency[weight={weight}]" for weight in (1, 10, 40, 100, 1000)]
+    names = ["identity", "glaze", "glaze+o-pgd", *weights]
+    tables = board({(name, state): [0.5] * 3 for name in names for state in ("none", "impress")})
+    shown = {block.heading[:7]: block for block in tables.blocks}
+    theirs = {
+        title: [[cell.partition(" / ")[0] for cell in row] for row in block.rows]
+        for title, block in shown.items()
+    }
+    assert theirs == {
+        "Table 1": [["CLIP top-3", "90.8", "42.5", "64.9", "47.9", "66.6", "87.0"]],
+        "Table 3": [
+            ["CLIP top-3, protected", "42.5", "41.0", "40.8", "47.1", "77.1"],
+            ["CLIP top-3, after impress", "85.6", "84.6", "81.9", "85.7", "82.1"],
+        ],
+        "Table 4": [
+            ["", "", "Protected", "Purified", "Protected", "Purified"],
+            ["CLIP top-3", "90.8", "42.5", "87.0", "40.8", "81.9"],
+        ],
+        "Table 6": [
+            ["", "", "Protected", "Purified", "Protected", "Purified"],
+            ["CLIP top-3", "90.8", "42.5", "87.0", "48.0", "83.9"],
+        ],
+    }
+    assert shown["Table 3"].headers[1:] == [f"γ = {g}" for g in (1, 10, 40, 100, 1000)]
+    adapted = shown["Table 6"].headers
+    assert adapted[1:] == ["identity", "Without adaptation", "", "With glaze + o-pgd", ""]
 
 
 @pytest.mark.parametrize("subjects", [1, 5])
 def test_few_subjects_decide_nothing_and_one_row_is_no_order(subjects):
     lone = board({("identity", "none"): [0.8] * subjects, ("glaze", "none"): [0.3] * subjects})
-    assert "1 orders: 0 hold here, 1 undecided, 0 reversed." in lone.blocks[0].text
+    assert "of the paper's 1 orders: 0 hold here, 1 undecided, 0 rev" in lone.blocks[0].text
     assert board({("glaze", "none"): [0.3, 0.4], ("mist", "none"): [0.1, 0.2]}) is None
 
 
@@ -61,7 +117,19 @@ def test_adapted_rows_are_those_of_the_papers_parameters():
             ("glaze+o-pgd", "impress"): [0.5, 0.6],
         }
     )
-    table = {block.heading: block.rows for block in found.blocks}
-    assert [row[1:2] for row in table["Table 4: CLIP top-3"]] == [["42.5"], ["87"], ["40.8"]]
-    assert [row[1] for row in table["Table 6: CLIP top-3"]] == ["42.5", "87", "83.9"]
-    assert "Table 3: CLIP top-3" not in table  # one weight alone is no curve
+    rows = {block.heading: block.rows[1] for block in found.blocks if block.rows[1:]}
+    assert rows["Table 4: style-mimicry"][1:] == [
+        "90.8 / missing [1]", "42.5 / 35.0 ± 7.1", "87.0 / 75.0 ± 7.1",
+        "40.8 / 40.0 ± 7.1", "81.9 / missing [1]",
+    ]  # fmt: skip
+    assert [cell[:4] for cell in rows["Table 6: style-mimicry"][1:]] == [
+        "90.8", "42.5", "87.0", "48.0", "83.9",
+    ]  # fmt: skip
+    assert rows["Table 6: style-mimicry"][5] == "83.9 / 55.0 ± 7.1"
+    assert "Table 3: style-mimicry" not in rows  # one weight alone is no curve
+
+
+def test_tables_of_adaptations_are_left_out_of_runs_without_an_adaptation():
+    lone = board({("identity", "none"): [0.8] * 3, ("glaze", "none"): [0.3] * 3})
+    assert [block.heading for block in lone.blocks] == ["Table 1: style-mimicry"]
+    assert {record["table"] for record in lone.records} == {"against-the-paper"}
