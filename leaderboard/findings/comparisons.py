@@ -21,6 +21,7 @@ from impress_bench.leaderboard.statistics import (
     paired_difference,
     recovered_share,
     sign_flip_p,
+    ten_digits,
 )
 
 Condition = tuple[str, str]
@@ -183,7 +184,8 @@ def _tested(
         if p is not None:
             found[at] = p
     adjusted = dict(zip(found, holm(list(found.values())), strict=True))
-    return [line._replace(p=adjusted.get(at)) for at, line in enumerate(lines)]
+    rounded = {at: ten_digits(p) for at, p in adjusted.items()}
+    return [line._replace(p=rounded.get(at)) for at, line in enumerate(lines)]
 
 
 def _primary(metrics: Sequence[MetricInfo]) -> int | None:
