@@ -17,7 +17,7 @@ from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Entry, Record, entry_records
 from impress_bench.leaderboard.findings.paired import side_of
 from impress_bench.leaderboard.findings.variants import Task, measured
-from impress_bench.leaderboard.layout import Layout, parsed
+from impress_bench.leaderboard.layout import Layout, parsed, subjects_text
 from impress_bench.leaderboard.paper import (
     TABLE_1,
     TABLE_2,
@@ -152,15 +152,23 @@ def _block(title: str, rows: list[Row], task: Task, metric: MetricInfo, layout: 
 
 def _agreement(rows: list[Row], layout: Layout) -> str:
     """How many of the paper's orders this run has, has not, and cannot decide."""
-    holds, undecided, reverse = 0, 0, []
+    holds, undecided, few, reverse = 0, 0, 0, []
     pairs = [pair for pair in combinations(rows, 2) if pair[0].theirs != pair[1].theirs]
     for pair in pairs:
         below, above = sorted(pair, key=lambda row: row.theirs)
         side = side_of(paired_difference(above.ours.by_subject, below.ours.by_subject))
         holds += side == 1
         undecided += side in (0, None)
+        few += side is None
         if side == -1:
             names = (layout.condition(*row.condition) for row in (below, above))
             reverse.append(" over ".join(names))
-    text = f"Of the paper's {len(pairs)} orders: {holds} hold here, {undecided} undecided"
+    if not pairs:
+        return "The paper's means do not differ: there is no order to find again."
+    orders = f"{len(pairs)} order{'s' * (len(pairs) != 1)}"
+    if few == len(pairs):
+        most = subjects_text(max(len(row.ours.by_subject) for row in rows))
+        return f"{most}, too few to decide on the paper's {orders}."
+    text = f"Of the paper's {orders}: {holds} hold here, {undecided} undecided"
+    text += f" ({few} for lack of subjects)" * bool(few)
     return f"{text}, {len(reverse)} reversed" + (f" ({'; '.join(reverse)})." if reverse else ".")

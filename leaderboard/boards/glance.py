@@ -89,7 +89,8 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
                 survivals[layout.title(name)] = survival
         unit = f" in {metric.unit}" if metric.unit and not metric.percent else ""
         heading = f"{layout.title(task)}: {metric.title}{unit}, {_direction(metric)}"
-        text = holding_verdict(survivals, layout.title(purifier), metric)
+        onward = layout.meta.next_preset
+        text = holding_verdict(survivals, layout.title(purifier), metric, onward)
         blocks.append(Block(heading, headers, rows, text, footnotes))
         unpurified = [(name, none) for name in shown]
         records += entry_records(f"{NAME}-scores", task, found.entries, unpurified, [metric])

@@ -154,7 +154,12 @@ PURIFIED = ("random-noise", "auto"), ("glaze", "auto")
             "Score, in dB: No protection is shown to survive Auto. Unpurified, more than noise is"
             " taken by GLAZE (0.300 [0.300, 0.300]).",
         ),
-        ([0.2] * 6, 5, ""),
+        (
+            [0.2] * 6,
+            5,
+            "Score, in dB: 5 subjects, too few to conclude which protections survive Auto: run 6"
+            " subjects or more.",
+        ),
     ],
 )
 def test_a_sentence_says_what_holds_best_how_sure_and_at_what_cost(left, subjects, said):
