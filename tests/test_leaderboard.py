@@ -10,6 +10,7 @@ import pytest
 from printed import differences, grids, read
 
 from impress_bench.benchmark.harness.runs.folder import read_part
+from impress_bench.benchmark.harness.runs.reports import summary_of
 from impress_bench.benchmark.submissions.publish import publish
 
 ROOT = Path(__file__).parents[1]
@@ -84,6 +85,17 @@ def test_every_table_of_every_board_has_a_sentence(written):
                 silent.append((path.parts[-3], path.stem, heading))
     assert tables > 400
     assert silent == []
+
+
+@pytest.mark.parametrize("name", ["mini", "paper", "all", "generations", "transfer"])
+def test_a_published_run_would_end_with_a_few_lines(name):
+    """With the path of the boards, and `make leaderboard`'s of the page, at most ten."""
+    lines = summary_of(ROOT / RESULTS / name)
+    assert 4 <= len(lines) <= 8
+    assert max(map(len, lines)) <= 100
+    assert lines[0].startswith(f"Preset {name}, model atelier")
+    assert "(a miniature)" in lines[0]
+    assert " takes " in lines[1] or "too few" in " ".join(lines[1:3]) or " not shown " in lines[1]
 
 
 def test_the_page_links_to_what_is_there():

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.caution import FEW
+from impress_bench.leaderboard.caution import next_step
 from impress_bench.leaderboard.findings.paired import side_of
 from impress_bench.leaderboard.findings.reasons import NO_NOISE
 from impress_bench.leaderboard.findings.tables import paragraph
@@ -91,9 +91,10 @@ def _unconcluded(
     most = max((one.n for one in purified.values()), default=0)
     if not most:
         return "Nothing is concluded: no protection and its noise have a score after a purifier."
-    advice = f"run the preset `{onward}` next" if onward else f"run {FEW} subjects or more"
-    subjects = subjects_text(most)
-    return f"{subjects}, too few to conclude which protections survive {purifier}: {advice}."
+    return (
+        f"{subjects_text(most)}, too few to conclude which protections survive {purifier}:"
+        f" {next_step(onward)}."
+    )
 
 
 def _after_the_strongest(

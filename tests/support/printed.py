@@ -59,9 +59,7 @@ def p_of(record: Record) -> str | None:
     return "< .001" if p < 0.001 else fixed(p, 3).removeprefix("0")
 
 
-def to_one_precision(
-    values: Iterable[float | None], percent: bool, plus: str = ""
-) -> list[str]:
+def to_one_precision(values: Iterable[float | None], percent: bool, plus: str = "") -> list[str]:
     """Per cent to one decimal, else three significant digits of the largest for all."""
     known = [value for value in values if value is not None]
     if percent:

@@ -157,8 +157,8 @@ PURIFIED = ("random-noise", "auto"), ("glaze", "auto")
         (
             [0.2] * 6,
             5,
-            "Score, in dB: 5 subjects, too few to conclude which protections survive Auto: run 6"
-            " subjects or more.",
+            "Score, in dB: 5 subjects, too few to conclude which protections survive Auto: run"
+            " more subjects next.",
         ),
     ],
 )

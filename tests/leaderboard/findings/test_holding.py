@@ -44,7 +44,7 @@ def test_where_nothing_is_known_to_survive_it_says_why_and_what_to_do():
     never = whole._replace(purified=None, left={})
     found = {"Few": few, "Never": never}
     said = "Score: 2 subjects, too few to conclude which protections survive JPG: run "
-    assert holding_verdict(found, "JPG", SCORE) == f"{said}6 subjects or more."
+    assert holding_verdict(found, "JPG", SCORE) == f"{said}more subjects next."
     assert holding_verdict(found, "JPG", SCORE, "mini") == f"{said}the preset `mini` next."
     unpurified = holding_verdict({"Never": never}, "JPG", SCORE, "mini")
     assert unpurified.startswith("Score: Nothing is concluded")
