@@ -49,7 +49,8 @@ def _ran(cells: pd.DataFrame, layout: Layout, more: int) -> str:
     """Preset, models, and how many tasks are not spoken of below."""
     meta = layout.meta
     targets = {target_of(name) or meta.model for name in set(cells["task"])} - {meta.model}
-    models = f", model {meta.model}" * bool(meta.model) + f" and {len(targets)} more" * bool(targets)
+    models = f", model {meta.model}" * bool(meta.model)
+    models += f" and {len(targets)} more" * bool(targets)
     small = " (a miniature)" * meta.model_is_miniature
     rest = f" {more} more task{'s' * (more > 1)} on the board glance." if more else ""
     return f"Preset {meta.preset or '–'}{models}{small}.{rest}"
@@ -96,17 +97,13 @@ def _task(found: Task, layout: Layout) -> str:
     return f"{begin}{'; '.join(filter(None, parts))}.{survive}"
 
 
-def _taken(
-    found: Task, name: str, purifier: str, metric: MetricInfo, layout: Layout
-) -> Summary:
+def _taken(found: Task, name: str, purifier: str, metric: MetricInfo, layout: Layout) -> Summary:
     """What a protection takes beyond its noise; of no subject where that is not known."""
     result = taken(found.entries, name, purifier, metric, found.protections, layout)
     return Summary(0) if result is None else result[1][0]
 
 
-def _purified_by_reference(
-    found: Task, name: str, metric: MetricInfo, layout: Layout
-) -> list[str]:
+def _purified_by_reference(found: Task, name: str, metric: MetricInfo, layout: Layout) -> list[str]:
     """The reference purifier as the run writes it, if it met a protection."""
     return [
         key.purifier

@@ -1,4 +1,4 @@
-"""The lines that a run ends with: what was run, what survives, what is given back, and the flags."""
+"""The lines that a run ends with: what was run, what survives, what is given back, the flags."""
 
 import pytest
 
@@ -80,7 +80,9 @@ def test_of_several_the_one_that_keeps_most_is_named_and_the_survivors_are_count
     assert told.endswith(" Shown to protect: 2 of 2.")
 
 
-@pytest.mark.parametrize(("preset", "advice"), [("mini", "the preset `mini`"), ("", "more subjects")])
+@pytest.mark.parametrize(
+    ("preset", "advice"), [("mini", "the preset `mini`"), ("", "more subjects")]
+)
 def test_of_few_subjects_it_says_what_to_run_next(preset, advice):
     told = text(ROWS, subjects=5, next_preset=preset)
     assert told == f"style-mimicry, 5 subjects, Score: too few to conclude; run {advice} next."

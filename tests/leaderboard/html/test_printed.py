@@ -1,5 +1,6 @@
-"""Every number of a board is one number: in its JSON and CSV, and as text in its Markdown, its LaTeX
-and on the page. The texts are made anew from the JSON, by rules that share no code with boards.
+"""Every number of a board is one number: in its JSON and CSV, and as text in its Markdown, in its
+LaTeX and on the page. The texts are made anew from the JSON, by rules that share no code with
+boards.
 """
 
 from __future__ import annotations
