@@ -28,8 +28,7 @@ install: $(VENV)/installed  ## an environment in .venv with the package and what
 leaderboard: $(VENV)/installed  ## run PRESET=mini and write its boards and its page to runs/mini
 	$(BIN)/impress-bench run --preset $(PRESET)
 	@$(BIN)/impress-bench report runs/$(PRESET) --html runs/$(PRESET)/page > /dev/null
-	@echo "Boards: runs/$(PRESET)/boards/LEADERBOARD.md"
-	@echo "Page:   runs/$(PRESET)/page/index.html"
+	@echo "Page: runs/$(PRESET)/page/index.html"
 
 # Two processes of one thread each are faster than one process of two. Tests of speed assert nothing
 # here and need an idle machine: `make benchmark`.

@@ -36,7 +36,11 @@ def caution(cells: pd.DataFrame, layout: Layout, tasks: Iterable[str]) -> str:
     if not few:
         return ""
     sizes = listed([f"{layout.title(task)} ({subjects_text(few[task])})" for task in sorted(few)])
-    onward = layout.meta.next_preset
-    advice = f"run the preset `{onward}` next" if onward else "run more subjects next"
     meaning = ONE if 1 in few.values() else SOME
+    advice = next_step(layout.meta.next_preset)
     return f"> **This shows nothing yet** of {sizes}. {meaning} To learn more, {advice}."
+
+
+def next_step(preset: str) -> str:
+    """What to do about too few subjects: run `preset`, if one is known."""
+    return f"run the preset `{preset}` next" if preset else "run more subjects next"

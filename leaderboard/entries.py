@@ -197,18 +197,11 @@ def entry_records(
 
 
 def in_order(records: Iterable[Record]) -> list[Record]:
-    """The records sorted, each condition of a table once, with numbers to ten digits.
-
-    Further digits depend on the order in which a machine sums.
-    """
-    unique: dict[tuple[str, ...], Record] = {}
-    for item in records:
-        rounded: Any = dict(item)
-        for name in ("mean", "std", "low", "high", "p"):
-            if rounded[name] is not None:
-                rounded[name] = float(f"{rounded[name]:.10g}")
-        fields = ("table", "task", "protection", "purifier", "metric")
-        unique[tuple(rounded[name] for name in fields)] = rounded
+    """The records sorted, each condition of a table once."""
+    unique = {
+        (one["table"], one["task"], one["protection"], one["purifier"], one["metric"]): one
+        for one in records
+    }
     return [item for _, item in sorted(unique.items())]
 
 

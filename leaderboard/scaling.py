@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from statistics import fmean
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.metric import MetricInfo, Scale
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.schema import control
-from impress_bench.leaderboard.statistics import subject_means, summarize
+from impress_bench.leaderboard.statistics import subject_means
 
 #: Subject and seed.
 Place = tuple[str, int]
@@ -81,8 +82,7 @@ def _width(known: Mapping[Place, list[tuple[str, float]]]) -> float:
         for (subject, _), ((zero_state, zero), (one_state, one)) in known.items()
         if {zero_state, one_state} == {State.DONE.value}
     ]
-    mean = summarize(list(subject_means(differences).values())).mean
-    return math.nan if mean is None else mean
+    return fmean(subject_means(differences).values()) if differences else math.nan
 
 
 def _result(

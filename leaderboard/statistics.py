@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,15 +25,45 @@ from scipy.special import nctdtrinc, stdtrit
 RESAMPLES = 10_000
 
 
-class Summary(NamedTuple):
-    """`n` subjects, their mean and std (ddof 1), and their 95 % interval from `low` to `high`; None
-    is unknown."""
-
+class _Numbers(NamedTuple):
     n: int
     mean: float | None = None
     std: float | None = None
     low: float | None = None
     high: float | None = None
+
+
+class Summary(_Numbers):
+    """`n` subjects, their mean and std (ddof 1), and their 95 % interval from `low` to `high`; None
+    is unknown.
+
+    Numbers are rounded here, by `ten_digits`, and nowhere else: what is recorded, what is printed
+    and what is compared with 0 are then one number.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        n: int,
+        mean: float | None = None,
+        std: float | None = None,
+        low: float | None = None,
+        high: float | None = None,
+    ) -> Summary:
+        known = (None if one is None else ten_digits(one) for one in (mean, std, low, high))
+        return super().__new__(cls, n, *known)
+
+    @classmethod
+    def _make(cls, iterable: Iterable[Any]) -> Summary:
+        """By which `_replace` makes another one."""
+        return cls(*iterable)
+
+
+def ten_digits(value: float) -> float:
+    """A number to ten significant digits. Further ones depend on the order in which a machine sums:
+    half-way cases, such as 18.75, would be printed now as 18.7 and now as 18.8."""
+    return float(f"{value:.10g}")
 
 
 def subject_means(pairs: Iterable[tuple[str, float]]) -> dict[str, float]:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from printed import differences, grids, read
 
 from impress_bench.benchmark.harness.runs.folder import read_part
+from impress_bench.benchmark.harness.runs.reports import summary_of
 from impress_bench.benchmark.submissions.publish import publish
 from impress_bench.leaderboard.layout import Layout
 
@@ -109,3 +111,43 @@ def test_nothing_else_is_unfolded(written):
         assert depth > 0 or not line, line
         depth -= line.count("</details>")
     assert depth == 0
+
+
+def test_every_number_of_a_board_is_that_of_its_records(written):
+    told = {}
+    for folder in (written / RESULTS).iterdir():
+        declared = [one for found in read_part(folder).meta.metrics.values() for one in found]
+        shares = {metric.name for metric in declared if metric.percent}
+        for path in (folder / "boards").glob("*.json"):
+            if records := read(path):
+                shown = grids(path.with_suffix(".md").read_text(encoding="utf-8"))
+                told[folder.name, path.stem] = differences(records, shown, shares)
+    assert len(told) > 50
+    assert {place: found for place, found in told.items() if found} == {}
+
+
+def test_every_table_of_every_board_has_a_sentence(written):
+    """Between its heading and the table: what it shows, or why nothing is concluded."""
+    silent, tables = [], 0
+    for path in sorted(written.glob(f"{RESULTS}/*/boards/*.md")):
+        if path.name == "LEADERBOARD.md":
+            continue
+        for block in re.split(r"^## ", path.read_text(encoding="utf-8"), flags=re.M)[1:]:
+            heading, _, rest = block.partition("\n\n")
+            text, table, _ = rest.partition("\n\n|") if rest[:1] != "|" else ("", "|", "")
+            tables += bool(table)
+            if table and not re.search(r"[A-Za-z]{3}.*\.$", text, re.S):
+                silent.append((path.parts[-3], path.stem, heading))
+    assert tables > 400
+    assert silent == []
+
+
+@pytest.mark.parametrize("name", ["mini", "paper", "all", "generations", "transfer"])
+def test_a_published_run_would_end_with_a_few_lines(name):
+    """With the path of the boards, and `make leaderboard`'s of the page, at most ten."""
+    lines = summary_of(ROOT / RESULTS / name)
+    assert 4 <= len(lines) <= 8
+    assert max(map(len, lines)) <= 100
+    assert lines[0].startswith(f"Preset {name}, model atelier")
+    assert "(a miniature)" in lines[0]
+    assert " takes " in lines[1] or "too few" in " ".join(lines[1:3]) or " not shown " in lines[1]

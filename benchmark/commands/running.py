@@ -68,13 +68,13 @@ def run(
         }
         click.echo(json.dumps(summary, indent=1, default=int))
     else:
+        for line in summary_of(result.out):
+            click.echo(one_line(line))
         counts = ", ".join(f"{count} {state}" for state, count in result.states.items())
-        click.echo(f"Cells: {counts}. Boards in {result.out / 'boards'}")
+        click.echo(f"Cells: {counts}. Boards: {result.out / 'boards' / 'LEADERBOARD.md'}")
         if result.saved:
             size = sum(path.stat().st_size for path in result.saved) / 1e6
             click.echo(f"{len(result.saved) - 1} images, {size:.1f} MB, in {save_images}")
-        for line in summary_of(result.out):
-            click.echo(one_line(line))
         for reason in dict.fromkeys(failure["reason"] for failure in result.failures):
             click.echo(one_line(f"  {reason}"), err=True)
     context.exit(result.exit_code)

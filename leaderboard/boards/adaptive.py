@@ -25,7 +25,7 @@ from impress_bench.leaderboard.paper import (
     ReportedPairs,
     reported,
 )
-from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
+from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text, numbers
 
 PAIR_TEXT = (
     "The protection as it is and adapted, each as published and after the reference purifier: mean "
@@ -137,7 +137,7 @@ def _chosen(names: Iterable[str], layout: Layout) -> str:
 
 def _bracketed(task: Task, condition: tuple[str, str], metric: MetricInfo) -> str:
     mean = task.entries.get(Key(*condition, metric.name), ABSENT).summary.mean
-    return "–" if mean is None else f"{100 * mean:.1f}" if metric.percent else f"{mean:.3g}"
+    return "–" if mean is None else numbers([mean], metric.percent)[0]
 
 
 def _reported_row(

@@ -16,7 +16,7 @@ from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import ABSENT, Entry, Record, entry_records
 from impress_bench.leaderboard.findings.paired import side_of
 from impress_bench.leaderboard.findings.variants import Task, measured
-from impress_bench.leaderboard.layout import Layout, parsed
+from impress_bench.leaderboard.layout import Layout, parsed, subjects_text
 from impress_bench.leaderboard.paper import refines
 from impress_bench.leaderboard.paper_grids import Condition, Grid, grids
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
@@ -142,15 +142,23 @@ def _cell(
 
 def _agreement(met: list[Met], layout: Layout) -> str:
     """How many of the paper's orders this run has, has not, and cannot decide."""
-    holds, undecided, reverse = 0, 0, []
+    holds, undecided, few, reverse = 0, 0, 0, []
     pairs = [pair for pair in combinations(met, 2) if pair[0].theirs != pair[1].theirs]
     for pair in pairs:
         below, above = sorted(pair, key=lambda one: one.theirs)
         side = side_of(paired_difference(above.ours.by_subject, below.ours.by_subject))
         holds += side == 1
         undecided += side in (0, None)
+        few += side is None
         if side == -1:
             names = (layout.condition(*one.condition) for one in (below, above))
             reverse.append(" over ".join(names))
-    text = f"of the paper's {len(pairs)} orders: {holds} hold here, {undecided} undecided"
+    if not pairs:
+        return "the paper's means do not differ: there is no order to find again."
+    orders = f"{len(pairs)} order{'s' * (len(pairs) != 1)}"
+    if few == len(pairs):
+        most = subjects_text(max(len(one.ours.by_subject) for one in met))
+        return f"{most}, too few to decide on the paper's {orders}."
+    text = f"of the paper's {orders}: {holds} hold here, {undecided} undecided"
+    text += f" ({few} for lack of subjects)" * bool(few)
     return f"{text}, {len(reverse)} reversed" + (f" ({'; '.join(reverse)})." if reverse else ".")

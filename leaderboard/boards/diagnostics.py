@@ -5,8 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from impress_bench.leaderboard.entries import ABSENT, Key, Record, collect, record
+from impress_bench.leaderboard.findings.ranges import ranges_verdict
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
+from impress_bench.leaderboard.statistics import Summary
 
 NAME = "diagnostics"
 TEXT = (
@@ -42,6 +44,7 @@ def _block(rows: pd.DataFrame, task: str, layout: Layout) -> tuple[Block, list[R
     names = sorted({key.metric for key in entries})
     purifiers = layout.purifiers(key.purifier for key in entries)
     footnotes, lines = Footnotes(), []
+    means: dict[str, dict[str, Summary]] = {name: {} for name in names}
     for protection in layout.protections(key.protection for key in entries):
         for purifier in purifiers:
             found = [entries.get(Key(protection, purifier, name), ABSENT) for name in names]
@@ -51,10 +54,14 @@ def _block(rows: pd.DataFrame, task: str, layout: Layout) -> tuple[Block, list[R
                 entry_text(entry, False, footnotes) if entry is not ABSENT else "·"
                 for entry in found
             ]
-            lines.append([layout.condition(protection, purifier), *texts])
+            title = layout.condition(protection, purifier)
+            lines.append([title, *texts])
+            for name, entry in zip(names, found, strict=True):
+                means[name][title] = entry.summary
     records = [
         record(NAME, task, key, entry.summary, None, entry.state, entry.reason)
         for key, entry in entries.items()
     ]
     heading = layout.title(task) + (": purifiers" if any(purifiers) else "")
-    return Block(heading, ["Protection", *names], lines, footnotes=footnotes), records
+    text = ranges_verdict(means)
+    return Block(heading, ["Protection", *names], lines, text, footnotes), records

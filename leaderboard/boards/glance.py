@@ -84,7 +84,7 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
             continue
         visible = visible_entries(protections, task)
         footnotes, rows = Footnotes(), []
-        none, purifier = layout.roles.no_purifier, _headline_purifier(found.entries, layout)
+        none, purifier = layout.roles.no_purifier, headline_purifier(found.entries, layout)
         conditions = [none] if purifier == "" else [none, purifier]
         headlines += [layout.title(base(purifier))] * bool(purifier)
         headers = _headers(found, purifier, metric, shown, layout, footnotes)
@@ -102,7 +102,8 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
                 survivals[layout.title(name)] = survival
         unit = f" in {metric.unit}" if metric.unit and not metric.percent else ""
         heading = f"{layout.title(task)}: {metric.title}{unit}, {_direction(metric)}"
-        text = holding_verdict(survivals, layout.title(purifier), metric)
+        onward = layout.meta.next_preset
+        text = holding_verdict(survivals, layout.title(purifier), metric, onward)
         blocks.append(Block(heading, headers, rows, text, footnotes))
         unpurified = [(name, none) for name in shown]
         records += entry_records(f"{NAME}-scores", task, found.entries, unpurified, [metric])
@@ -211,7 +212,7 @@ def visible_entries(protections: pd.DataFrame, task: str) -> Mapping[Key, Entry]
     return collect(rows, task, ["lpips"], measured=("done", "over-budget")) if len(rows) else {}
 
 
-def _headline_purifier(entries: Mapping[Key, Entry], layout: Layout) -> str:
+def headline_purifier(entries: Mapping[Key, Entry], layout: Layout) -> str:
     """The headline purifier as the run writes it, parameters included, if the run has it; else the
     reference purifier, and "" if the run has neither."""
     roles = layout.roles

@@ -11,6 +11,7 @@ from __future__ import annotations
 import pandas as pd
 
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, collect, record
+from impress_bench.leaderboard.findings.ranges import ranges_verdict
 from impress_bench.leaderboard.findings.verdicts import detection_verdict
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
@@ -120,9 +121,26 @@ def _errors(
     headers = ["Images"]
     for measure in measures:
         headers += [layout.measure_title(measure), *["AUC"] * (clean is not None)]
-    text = detection_verdict(areas, layout.measure_title(measures[0])) if measures else ""
-    text = text if clean else NO_CLEAN
+    text = _between(entries, layout, conditions, measures)
+    if clean and measures:
+        text = detection_verdict(areas, layout.measure_title(measures[0])) or text
+    elif clean is None:
+        text = f"{text} {NO_CLEAN}"
     return Block(layout.title(task), headers, rows, text, footnotes), records
+
+
+def _between(
+    entries: dict[Key, Entry], layout: Layout, conditions: list[Condition], measures: list[str]
+) -> str:
+    """Between which conditions the means of measures lie."""
+    found = {
+        layout.measure_title(measure): {
+            _after(layout, one): entries.get(Key(*one, measure), ABSENT).summary
+            for one in conditions
+        }
+        for measure in measures
+    }
+    return ranges_verdict(found)
 
 
 def _area_text(area: Summary) -> str:
@@ -156,6 +174,6 @@ def _others(
     headers = ["Images", *[layout.measure_title(measure) for measure in measures]]
     text = (
         "Means over the images that the exploit gets: their distances, and shares of them, where 1 "
-        "is all."
+        f"is all. {_between(entries, layout, conditions, measures)}"
     )
     return Block(f"{layout.title(task)}: the images themselves", headers, rows, text, footnotes)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.entries import Entry, Key, collect, entry_records
-from impress_bench.leaderboard.findings.paired import primary_of
+from impress_bench.leaderboard.entries import Key, collect, entry_records
+from impress_bench.leaderboard.findings.reasons import not_primary
 from impress_bench.leaderboard.findings.verdicts import purifier_verdict
 from impress_bench.leaderboard.layout import Layout, file_part, subjects_text
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
@@ -46,23 +44,13 @@ def build(cells: pd.DataFrame, layout: Layout, task: str) -> Board | None:
             rows.append(row)
         headers = ["Protection", *[layout.title(purifier) for purifier in purifiers]]
         conditions = [(key.protection, key.purifier) for key in here]
-        text = ". ".join(filter(None, [_unit(metric), _verdict(here, layout, conditions, metric)]))
+        told = not_primary(metric, metrics) or purifier_verdict(here, layout, conditions, metric)
+        text = ". ".join(filter(None, [_unit(metric), told]))
         blocks.append(Block(metric.title, headers, rows, text, footnotes))
         records += entry_records(name, task, here, conditions, [metric])
     title = f"{layout.title(task)}: every protection, every purifier"
     count = f"{subjects_text(subjects)}. "
     return Board(name, title, count + TEXT, blocks, records)
-
-
-def _verdict(
-    entries: Mapping[Key, Entry],
-    layout: Layout,
-    conditions: list[tuple[str, str]],
-    metric: MetricInfo,
-) -> str:
-    """What purifiers give back, of the primary metric alone."""
-    known = primary_of([metric]) is not None
-    return purifier_verdict(entries, layout, conditions, metric) if known else ""
 
 
 def _unit(metric: MetricInfo) -> str:

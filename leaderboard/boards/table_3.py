@@ -16,6 +16,7 @@ from impress_bench.leaderboard.findings.verdicts import weight_verdict
 from impress_bench.leaderboard.layout import Layout, parsed
 from impress_bench.leaderboard.paper import ADAPTIVE_SOURCE, TABLE_3, reported
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
+from impress_bench.leaderboard.statistics import ten_digits
 
 NAME = "table-3"
 #: The note in which the consistency term gives its share of the loss.
@@ -73,7 +74,7 @@ def _weight(name: str) -> float:
 def _mean_share(notes: pd.DataFrame, name: str) -> str:
     """Mean of the noted shares over all images, in per cent."""
     rows = notes[(notes["protection"] == name) & (notes["note"] == SHARE)]
-    return f"{100 * rows['value'].mean():.0f} %" if len(rows) else ""
+    return f"{100 * ten_digits(rows['value'].mean()):.0f} %" if len(rows) else ""
 
 
 def _reported_rows(

@@ -19,6 +19,7 @@ from impress_bench.leaderboard.entries import (
     entry_records,
     record,
 )
+from impress_bench.leaderboard.findings.ranges import ranges_verdict
 from impress_bench.leaderboard.findings.taken import strongest, taken
 from impress_bench.leaderboard.findings.variants import Task, measured_task
 from impress_bench.leaderboard.findings.verdicts import transfer_verdict
@@ -88,11 +89,13 @@ def _scores(
     records: list[Record] = []
     names = dict.fromkeys(name for target in targets for name in target.measured.protections)
     shown = [name for name in names if layout.kind(name) in ("clean", "noise")]
+    means: dict[str, dict[str, Summary]] = {}
     for name in shown:
         row = [layout.title(name)]
-        for _, measured in targets:
+        for model, measured in targets:
             entry = measured.entries.get(Key(name, none, metric.name), ABSENT)
             row.append(entry_text(entry, metric.percent, footnotes, measured.subjects))
+            means.setdefault(row[0], {})[f"on {model}"] = entry.summary
         rows.append(row)
     for _, measured in targets:
         conditions = [(name, none) for name in shown]
@@ -100,7 +103,8 @@ def _scores(
             f"{NAME}-scores", measured.name, measured.entries, conditions, [metric]
         )
     headers = ["", *(f"Met on {target.model}" for target in targets)]
-    return Block(heading, headers, rows, footnotes=footnotes), records
+    text = ranges_verdict(means, metric.percent, "column")
+    return Block(heading, headers, rows, text, footnotes), records
 
 
 def _taken(

@@ -48,13 +48,15 @@ def build(protections: pd.DataFrame, layout: Layout) -> Board | None:
     return Board(NAME, "Visibility: budgets as measured", TEXT, blocks, records)
 
 
-def _largest(entry: Entry) -> float | None:
-    return max((max(values) for values in entry.values.values()), default=None)
+def _largest(entry: Entry) -> Summary:
+    """One whose mean is the largest value of any image."""
+    largest = max((max(values) for values in entry.values.values()), default=None)
+    return Summary(entry.summary.n, largest)
 
 
 def _cells(entry: Entry, norm: str, footnotes: Footnotes) -> list[str]:
     """Mean and largest value."""
-    largest, summary = _largest(entry), entry.summary
+    largest, summary = _largest(entry).mean, entry.summary
     mark = f" {footnotes.mark(entry.reason)}" if entry.reason else ""
     if summary.mean is None or largest is None:
         return [f"{entry.state}{mark}", "–"]
@@ -70,8 +72,7 @@ def _text(value: float, norm: str) -> str:
 
 def _records(task: str, key: Key, entry: Entry) -> list[Record]:
     """A record of the mean, and one whose mean is the largest value of any image."""
-    largest = Summary(entry.summary.n, _largest(entry))
     return [
         record(NAME, task, key, entry.summary, False, entry.state, entry.reason),
-        record(f"{NAME}-largest", task, key, largest, False, entry.state, entry.reason),
+        record(f"{NAME}-largest", task, key, _largest(entry), False, entry.state, entry.reason),
     ]

@@ -20,6 +20,7 @@ from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.coverage import coverage_text
 from impress_bench.leaderboard.entries import Key, Record, record, summary_of
 from impress_bench.leaderboard.findings.paired import side_of
+from impress_bench.leaderboard.findings.reasons import not_primary
 from impress_bench.leaderboard.findings.verdicts import survival_verdict
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, interval_text, numbers
@@ -73,10 +74,12 @@ def build(cells: pd.DataFrame, layout: Layout) -> Board | None:
     for task in sorted(set(done["task"])):
         rows = done[done["task"] == task]
         sizes.append(rows["subject"].nunique())
-        for metric in layout.metrics(task, set(rows["metric"])):
+        metrics = layout.metrics(task, set(rows["metric"]))
+        for metric in metrics:
             if metric.higher_is_better is None:
                 continue
-            block, found = _block(rows[rows["metric"] == metric.name], task, metric, layout)
+            own, reason = rows[rows["metric"] == metric.name], not_primary(metric, metrics)
+            block, found = _block(own, task, metric, layout, reason)
             blocks.append(block)
             records += found
     text = " ".join(filter(None, [TEXT, coverage_text(sizes, "difference")]))
@@ -114,9 +117,9 @@ def worst(
 
 
 def _block(
-    rows: pd.DataFrame, task: str, metric: MetricInfo, layout: Layout
+    rows: pd.DataFrame, task: str, metric: MetricInfo, layout: Layout, reason: str
 ) -> tuple[Block, list[Record]]:
-    """One metric, with one row per protection."""
+    """One metric, with one row per protection; `reason` is why it concludes nothing, if so."""
     upward = bool(metric.higher_is_better)
     names = layout.protections(str(name) for name in rows["protection"])
     by_name = {name: rows[rows["protection"] == name] for name in names}
@@ -156,7 +159,7 @@ def _block(
     headers = [
         "Protection", "Worst case", "n", "Choices", "Chosen, by subjects", "Noise − protection", "",
     ]  # fmt: skip
-    texts = [survival_verdict(survivals) if metric.primary else "", UNSCORED * unscored]
+    texts = [reason or survival_verdict(survivals), UNSCORED * unscored]
     text = " ".join(filter(None, texts))
     return Block(f"{layout.title(task)}: {metric.title}", headers, lines, text), records
 

@@ -23,6 +23,7 @@ from impress_bench.leaderboard.statistics import (
     paired_difference,
     recovered_share,
     sign_flip_p,
+    ten_digits,
 )
 
 Condition = tuple[str, str]
@@ -197,8 +198,9 @@ def _tested(
             found[one, other] = p
     family = [pair for pair in found if pair != primary]
     found.update(zip(family, holm([found[pair] for pair in family]), strict=True))
+    rounded = {pair: ten_digits(p) for pair, p in found.items()}
     return [
-        line._replace(p=found.get(pair), is_primary=pair == primary)
+        line._replace(p=rounded.get(pair), is_primary=pair == primary)
         for line, pair in zip(lines, pairs, strict=True)
     ]
 

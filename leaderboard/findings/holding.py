@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from impress_bench.benchmark.metric import MetricInfo
+from impress_bench.leaderboard.caution import next_step
 from impress_bench.leaderboard.findings.paired import LEVEL, is_shown, side_of
+from impress_bench.leaderboard.findings.reasons import NO_NOISE
 from impress_bench.leaderboard.findings.tables import paragraph
 from impress_bench.leaderboard.layout import listed, subjects_text
 from impress_bench.leaderboard.render import interval_text, p_text
@@ -33,14 +35,17 @@ class Survival(NamedTuple):
     p: float | None = None
 
 
-def holding_verdict(survivals: Mapping[str, Survival], purifier: str, metric: MetricInfo) -> str:
+def holding_verdict(
+    survivals: Mapping[str, Survival], purifier: str, metric: MetricInfo, onward: str = ""
+) -> str:
     """Which protections, by title, survive a purifier, and which holds best if paired differences
     to all others show it; how sure that is, at what visibility and cost; where the strongest
-    purifier of a row says otherwise. "" if none was run after it for six subjects."""
+    purifier of a row says otherwise. If none was run after it for six subjects: that, and what to
+    run instead, which is the preset `onward` if there is one."""
     purified = {name: one.purified for name, one in survivals.items() if one.purified is not None}
     sides = {name: side_of(purified[name]) if name in purified else None for name in survivals}
     if all(side is None for side in sides.values()):
-        return ""
+        return paragraph([_unconcluded(survivals, purified, purifier, onward)], metric)
     beyond = [name for name, side in sides.items() if side == 1]
     held = [name for name in beyond if is_shown(purified[name], survivals[name].p)]
     held.sort(key=lambda name: -(purified[name].mean or 0.0))
@@ -84,6 +89,24 @@ def holding_verdict(survivals: Mapping[str, Survival], purifier: str, metric: Me
         sentences.append(f"Not run after {purifier}: {listed(absent)}.")
     sentences += _after_the_strongest(survivals, sides, metric)
     return paragraph(sentences, metric)
+
+
+def _unconcluded(
+    survivals: Mapping[str, Survival],
+    purified: Mapping[str, Summary],
+    purifier: str,
+    onward: str,
+) -> str:
+    """Why it is not known of any protection whether it survives, and what to do about it."""
+    if not survivals:
+        return NO_NOISE
+    most = max((one.n for one in purified.values()), default=0)
+    if not most:
+        return "Nothing is concluded: no protection and its noise have a score after a purifier."
+    return (
+        f"{subjects_text(most)}, too few to conclude which protections survive {purifier}:"
+        f" {next_step(onward)}."
+    )
 
 
 def _after_the_strongest(

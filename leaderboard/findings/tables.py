@@ -20,6 +20,7 @@ from impress_bench.leaderboard.findings.paired import (
     primary_of,
     side_of,
 )
+from impress_bench.leaderboard.findings.reasons import NO_PRIMARY
 from impress_bench.leaderboard.layout import Layout, base, listed, subjects_text
 from impress_bench.leaderboard.render import interval_text, numbers
 from impress_bench.leaderboard.statistics import Summary, detectable
@@ -35,12 +36,13 @@ def protection_findings(
     """What a protection takes beyond its matched noise, what the reference purifier gives back, and
     how that compares with the other purifiers and with clean images.
 
-    `columns` are the conditions of the table. Returns "" without a primary metric of known
-    direction, and leaves out what has no interval.
+    `columns` are the conditions of the table. Where the reference purifier was not run, the
+    headline purifier stands for it. What has no interval is left out; without a primary metric of
+    known direction, or anything to compare with, that is said.
     """
     metric = primary_of(metrics)
     if metric is None:
-        return ""
+        return NO_PRIMARY
     shown, name = list(columns), layout.title(protected[0])
     if few := too_few(entries, protected, metric):
         return few
@@ -60,7 +62,7 @@ def protection_findings(
             )
             sentences.append(_found(took, metric))
     purified = [one for one in shown if one[0] == protected[0] and one != protected]
-    for ours in [one for one in purified if base(one[1]) == layout.roles.purifier]:
+    for ours in _purified_by(layout, purified):
         title = layout.title(ours[1])
         sentences.append(
             _said(
@@ -83,7 +85,19 @@ def protection_findings(
                     " {}.",
                 )
             )
+    if not any(sentences):
+        sentences = [
+            f"Nothing is concluded of {name}: nothing that it could be compared with has a score."
+        ]
     return paragraph(sentences, metric)
+
+
+def _purified_by(layout: Layout, purified: Sequence[Condition]) -> list[Condition]:
+    """What the reference purifier made of a protection, else what the headline purifier did."""
+    for wanted in (layout.roles.purifier, layout.roles.headline):
+        if found := [one for one in purified if base(one[1]) == wanted]:
+            return found
+    return []
 
 
 def _as_which(noise: str, protection: str, layout: Layout) -> str:
@@ -100,10 +114,11 @@ def adaptation_findings(
     purifier: str,
     metrics: Sequence[MetricInfo],
 ) -> str:
-    """What an adaptation costs a protection, and whether it pays after `purifier`; "" as above."""
+    """What an adaptation costs a protection, and whether it pays after `purifier`; reasons as
+    above."""
     metric = primary_of(metrics)
     if metric is None:
-        return ""
+        return NO_PRIMARY
     none, name = layout.roles.no_purifier, layout.title(purifier)
     if few := too_few(entries, (adapted, none), metric):
         return few
@@ -125,6 +140,8 @@ def adaptation_findings(
             f"Whether it takes more after {name} is not shown: {{}}.",
         ),
     ]
+    if not any(sentences):
+        sentences = ["Nothing is concluded: the plain protection has no score beside it."]
     return paragraph(sentences, metric)
 
 

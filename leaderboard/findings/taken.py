@@ -8,7 +8,7 @@ from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Entry, Key, differing
 from impress_bench.leaderboard.findings.paired import gain, gains
 from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.statistics import Summary, holm, sign_flip_p
+from impress_bench.leaderboard.statistics import Summary, holm, sign_flip_p, ten_digits
 
 
 def taken(
@@ -53,7 +53,7 @@ def taken_p(
         p = sign_flip_p(list(differences.values()))
         if p is not None:
             found[name] = p
-    return dict(zip(found, holm(list(found.values())), strict=True))
+    return dict(zip(found, map(ten_digits, holm(list(found.values()))), strict=True))
 
 
 def strongest(

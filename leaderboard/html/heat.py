@@ -14,6 +14,7 @@ from impress_bench.leaderboard.findings.variants import Task, measured_task
 from impress_bench.leaderboard.html.ranks import rank_intervals
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, interval_text, numbers
+from impress_bench.leaderboard.statistics import ten_digits
 
 #: Steps of the colour scale.
 LEVELS = 9
@@ -127,7 +128,7 @@ def _record(
     as numbers and as texts of one precision."""
     values = [entry.by_subject.get(subject) for subject in subjects]
     given = [value for value in values if value is not None]
-    texts = iter(numbers(given, metric.percent) if given else [])
+    texts = iter(numbers(list(map(ten_digits, given)), metric.percent) if given else [])
     return {
         "protection": protection,
         "purifier": purifier,

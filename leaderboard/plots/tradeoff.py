@@ -20,6 +20,7 @@ from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Key, collect
 from impress_bench.leaderboard.layout import Layout, file_part, headline, parsed
 from impress_bench.leaderboard.render import write_bytes
+from impress_bench.leaderboard.statistics import ten_digits
 
 COLOURS = ("#b5382a", "#2166ac", "#4d9221", "#c98b1b", "#7b3294", "#4d4d4d", "#01665e", "#c51b7d")
 
@@ -79,7 +80,7 @@ def points_of(
         means = {name: one.mean for name, one in found.items() if one.mean is not None}
         partial = frozenset(one for one in means if found[one].n < whole)
         if means:
-            points.append(Point(name, float(visible[name]), means, partial))
+            points.append(Point(name, ten_digits(float(visible[name])), means, partial))
     return points
 
 

@@ -25,7 +25,7 @@ function startCompare() {
     const both = task.subjects.map((subject, place) => place)
       .filter((place) => sides.every((side) => side.values[place] !== null));
     const differences = numbers(
-      both.map((place) => sides[0].values[place] - sides[1].values[place]), metric.percent, true);
+      both.map((place) => tenDigits(sides[0].values[place] - sides[1].values[place])), metric.percent, true);
     const rows = both.map((place, row) =>
       [task.subjects[place], sides[0].texts[place], sides[1].texts[place], differences[row]]);
     const choices = [["First", "a"], ["Second", "b"]].flatMap(([label, key], place) =>

@@ -49,10 +49,16 @@ function pairedDifference(first, second) {
   const n = differences.length;
   if (n === 0) return { n, mean: null, low: null, high: null };
   const middle = mean(differences);
-  if (n === 1) return { n, mean: middle, low: null, high: null };
+  if (n === 1) return { n, mean: tenDigits(middle), low: null, high: null };
   const std = Math.sqrt(exactSum(differences.map((value) => (value - middle) ** 2)) / (n - 1));
   const half = (data.quantiles[n - 2] * std) / Math.sqrt(n);
-  return { n, mean: middle, low: middle - half, high: middle + half };
+  const [low, high] = [middle - half, middle + half].map(tenDigits);
+  return { n, mean: tenDigits(middle), low, high };
+}
+
+// What tables record and print: further digits depend on the order of a sum.
+function tenDigits(value) {
+  return Number(value.toPrecision(10));
 }
 
 // A number with fixed decimals, half-way cases to even as Python rounds, without a negative zero.

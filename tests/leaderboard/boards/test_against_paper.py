@@ -103,8 +103,18 @@ def test_every_figure_of_the_paper_has_a_cell_of_its_own():
 @pytest.mark.parametrize("subjects", [1, 5])
 def test_few_subjects_decide_nothing_and_one_row_is_no_order(subjects):
     lone = board({("identity", "none"): [0.8] * subjects, ("glaze", "none"): [0.3] * subjects})
-    assert "of the paper's 1 orders: 0 hold here, 1 undecided, 0 rev" in lone.blocks[0].text
+    told = f"{subjects} subject{'s' * (subjects > 1)}, too few to decide on the paper's 1 order."
+    assert told in lone.blocks[0].text
     assert board({("glaze", "none"): [0.3, 0.4], ("mist", "none"): [0.1, 0.2]}) is None
+
+
+def test_what_lacks_subjects_is_counted_among_the_undecided():
+    rows = {("identity", "none"): [0.8] * 6, ("glaze", "none"): [0.3] * 6,
+            ("glaze", "jpeg"): [0.5] * 5}  # fmt: skip
+    assert board(rows).blocks[0].text == (
+        "CLIP top-3, of the paper's 3 orders: 1 hold here, 2 undecided (2 for lack of subjects), 0 "
+        "reversed."
+    )
 
 
 def test_adapted_rows_are_those_of_the_papers_parameters():

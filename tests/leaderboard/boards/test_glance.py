@@ -197,7 +197,12 @@ def test_where_the_interval_lies_beyond_zero_and_p_does_not_it_is_said():
             "Score, in dB: No protection is shown to survive Auto. Unpurified, more than noise is"
             " taken by GLAZE (0.300 [0.300, 0.300]).",
         ),
-        ([0.2] * 6, 5, ""),
+        (
+            [0.2] * 6,
+            5,
+            "Score, in dB: 5 subjects, too few to conclude which protections survive Auto: run"
+            " more subjects next.",
+        ),
     ],
 )
 def test_a_sentence_says_what_holds_best_how_sure_and_at_what_cost(left, subjects, said):

@@ -38,7 +38,18 @@ def test_what_survives_is_told_with_what_it_costs_and_with_the_others():
         "Score: No protection is shown to survive JPG. Unpurified, more than noise is taken by Lost"
         " (3.00 [2.00, 4.00])."
     )
-    assert holding_verdict({"Few": few, "Never": never}, "JPG", SCORE) == ""
+
+
+def test_where_nothing_is_known_to_survive_it_says_why_and_what_to_do():
+    few, whole = survival([9.0, 8.0]), survival([2.0, 3.0] * 4)
+    never = whole._replace(purified=None, left={})
+    found = {"Few": few, "Never": never}
+    said = "Score: 2 subjects, too few to conclude which protections survive JPG: run "
+    assert holding_verdict(found, "JPG", SCORE) == f"{said}more subjects next."
+    assert holding_verdict(found, "JPG", SCORE, "mini") == f"{said}the preset `mini` next."
+    unpurified = holding_verdict({"Never": never}, "JPG", SCORE, "mini")
+    assert unpurified.startswith("Score: Nothing is concluded")
+    assert "as visible" in holding_verdict({}, "JPG", SCORE, "mini")
 
 
 def test_what_an_interval_shows_and_the_test_does_not_is_no_survival():

@@ -7,7 +7,7 @@ from impress_bench.leaderboard.entries import collect
 from impress_bench.leaderboard.findings.comparisons import block, compare
 from impress_bench.leaderboard.findings.tables import adaptation_findings, protection_findings
 from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.meta import BoardMeta
+from impress_bench.leaderboard.meta import BoardMeta, Roles
 from impress_bench.leaderboard.schema import CELLS
 
 TASK, SCORE = "style-mimicry", MetricInfo("score", "Score", True, primary=True)
@@ -156,9 +156,23 @@ def test_what_has_no_interval_is_not_spoken_of():
     )
     one = collect(frame, TASK, ["score"])
     assert "too few" in protection_findings(one, LAYOUT, [NOISE, GLAZE], GLAZE, [SCORE])
-    assert protection_findings({}, LAYOUT, [NOISE, GLAZE], GLAZE, [SCORE]) == ""
+    nothing = protection_findings({}, LAYOUT, [NOISE, GLAZE], GLAZE, [SCORE])
+    assert nothing.startswith("Score: Nothing is concluded of GLAZE")
     secondary = MetricInfo("score", "Score", True)
-    assert found({NOISE: 0.4, GLAZE: 0.0}, secondary) == ""
+    assert "declares no primary metric" in found({NOISE: 0.4, GLAZE: 0.0}, secondary)
+
+
+def test_the_headline_purifier_stands_for_the_reference_one_where_that_was_not_run():
+    headline = Layout(LAYOUT.meta.model_copy(update={"roles": Roles(headline="auto")}))
+    auto, jpeg = ("glaze", "auto"), ("glaze", "jpeg")
+    for purified, told in (({auto: 0.3, jpeg: 0.1}, "auto gives 0.300"), ({jpeg: 0.1}, None)):
+        rows = {NOISE: 0.4, GLAZE: 0.0, **purified}
+        text = protection_findings(entries(rows), headline, list(rows), GLAZE, [SCORE])
+        assert told in text if told else "gives" not in text
+    both = {GLAZE: 0.0, auto: 0.3, IMPRESS: 0.2}
+    text = protection_findings(entries(both), headline, list(both), GLAZE, [SCORE])
+    assert "IMPRESS gives 0.200" in text
+    assert "auto gives" not in text
 
 
 @pytest.mark.parametrize(

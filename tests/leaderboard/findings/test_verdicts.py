@@ -6,6 +6,7 @@ import pytest
 
 from impress_bench.benchmark.metric import SHARE, MetricInfo
 from impress_bench.leaderboard.entries import collect
+from impress_bench.leaderboard.findings.reasons import NO_NOISE
 from impress_bench.leaderboard.findings.verdicts import (
     detection_verdict,
     purifier_verdict,
@@ -50,30 +51,33 @@ def test_weights_stand_on_the_side_of_zero_on_which_their_intervals_lie():
         " After IMPRESS, compared with no term: less is taken with w=10 (-0.100 [-0.100, -0.100])"
         " and w=40 (-0.200 [-0.200, -0.200]); no difference is shown with w=1."
     )
-    assert weight_verdict(entries(shifts), LAYOUT, "glaze", names, []) == ""
+    assert "declares no primary" in weight_verdict(entries(shifts), LAYOUT, "glaze", names, [])
     assert weight_verdict({}, LAYOUT, "glaze", names, [SCORE]) == ""
 
 
 def test_survivors_are_named_and_the_others_too():
     found = {"GLAZE": ABOVE, "Mist": ABOVE, "AdvDM": OPEN, "SDS": BELOW, "Alone": UNKNOWN}
     assert survival_verdict(found) == (
-        "Shown to survive: GLAZE and Mist. Not shown to survive: AdvDM and SDS."
+        "Shown to survive: GLAZE and Mist. Not shown to survive: AdvDM and SDS. Too few subjects:"
+        " Alone."
     )
     assert survival_verdict({"GLAZE": ABOVE}) == "Shown to survive: GLAZE."
     assert survival_verdict({"GLAZE": OPEN}) == "Not shown to survive: GLAZE."
-    assert survival_verdict({"GLAZE": UNKNOWN}) == ""
+    assert survival_verdict({"GLAZE": UNKNOWN}) == "1 subject, too few to conclude."
+    assert survival_verdict({"GLAZE": Summary(0)}) == survival_verdict({}) == NO_NOISE
 
 
 def test_transfer_is_counted_by_where_a_protection_was_made():
     cells = [(True, ABOVE), (True, OPEN), (False, BELOW), (False, ABOVE), (False, UNKNOWN)]
     assert transfer_verdict(cells) == (
         "More than noise is taken in 1 of 2 cells on a model that the protection was made on"
-        " and in 1 of 2 cells on another model."
+        " and in 1 of 2 cells on another model. Of 1 more the subjects are too few."
     )
     assert transfer_verdict(cells[:1]).endswith(
         "in 1 of 1 cells on a model that the protection was made on."
     )
-    assert transfer_verdict(cells[4:]) == ""
+    assert transfer_verdict(cells[4:]) == "1 subject, too few to conclude."
+    assert transfer_verdict([(True, Summary(0))]) == transfer_verdict([]) == NO_NOISE
 
 
 @pytest.mark.parametrize("higher", [True, False])
@@ -92,7 +96,8 @@ def test_what_purifiers_give_back_is_counted_in_the_exploit_s_direction(higher):
         "Of 4 pairs of a protection and a purifier, the exploit is better off than without the"
         " purifier in 2, worse off in 1, and in 1 neither is shown."
     )
-    assert purifier_verdict(measured, LAYOUT, [("glaze", "none")], metric) == ""
+    bare = purifier_verdict(measured, LAYOUT, [("glaze", "none")], metric)
+    assert bare == "No purifier met a protection."
 
 
 def test_of_few_subjects_nothing_is_concluded():
@@ -103,12 +108,15 @@ def test_of_few_subjects_nothing_is_concluded():
         for key, entry in five.items()
     }
     conditions = [("glaze", "none"), ("glaze", "jpeg")]
-    assert purifier_verdict(five, LAYOUT, conditions, SCORE) == ""
+    assert purifier_verdict(five, LAYOUT, conditions, SCORE) == (
+        "Of 1 pair of a protection and a purifier the subjects are too few."
+    )
     assert weight_verdict(five, LAYOUT, "glaze", {"w=1": "w"}, [SCORE]) == (
         "Score: Unpurified, compared with no term: subjects are too few with w=1."
     )
     few = ABOVE._replace(n=5)
-    assert survival_verdict({"GLAZE": few}) == transfer_verdict([(True, few)]) == ""
+    for told in (survival_verdict({"GLAZE": few}), transfer_verdict([(True, few)])):
+        assert told == "5 subjects, too few to conclude."
 
 
 def test_the_least_and_the_most_visible_are_named():
@@ -122,8 +130,21 @@ def test_the_least_and_the_most_visible_are_named():
     assert visibility_verdict({"Mist": two, "GLAZE": one, "SDS": three}).endswith(
         "(0.080); most visible is SDS (0.150), from which Mist is not shown to differ."
     )
-    assert visibility_verdict({"GLAZE": one}) == ""
-    assert visibility_verdict({"GLAZE": one, "Mist": seen(0.2, 0.3)}) == ""
+    assert visibility_verdict({"GLAZE": one}) == "Mean LPIPS of GLAZE is 0.080."
+    assert "has an LPIPS" in visibility_verdict({})
+
+
+def test_one_row_of_few_subjects_silences_no_other():
+    six, five = ({f"a-{i}": level for i in range(n)} for n, level in ((6, 0.1), (5, 0.01)))
+    assert visibility_verdict({"GLAZE": six, "Mist": five}) == (
+        "Mean LPIPS of GLAZE is 0.100. Of 1 more the subjects are too few."
+    )
+    more = {name: 2 * value for name, value in six.items()}
+    assert visibility_verdict({"Mist": five, "SDS": more, "GLAZE": six}) == (
+        "By mean LPIPS least visible is GLAZE (0.100); most visible is SDS (0.200). Of 1 more the"
+        " subjects are too few."
+    )
+    assert visibility_verdict({"Mist": five, "SDS": five}) == "5 subjects, too few to conclude."
 
 
 def test_what_can_be_detected_is_named_where_it_is_little():
@@ -134,9 +155,11 @@ def test_what_can_be_detected_is_named_where_it_is_little():
     )
     many = {f"P{i}": areas["GLAZE"] for i in range(7)}
     assert detection_verdict(many, "VAE error").endswith("area above .5).")
-    assert detection_verdict({"GLAZE": Summary(1, 0.9)}, "VAE error") == ""
+    one = detection_verdict({"GLAZE": Summary(1, 0.9)}, "VAE error")
+    assert one == "1 subject, too few to conclude."
     few = {"SDS": areas["GLAZE"]._replace(n=5)}
-    assert detection_verdict(few, "VAE error") == ""
+    assert detection_verdict(few, "VAE error") == "5 subjects, too few to conclude."
+    assert detection_verdict({}, "VAE error") == ""
     assert detection_verdict(areas | few, "VAE error").endswith(
         "GLAZE. Of 1 more the subjects are too few."
     )

@@ -75,9 +75,14 @@ def source(
 
 
 @pytest.fixture
-def page_of(tmp_path: Path) -> Callable[[Source], Page]:
+def page_at() -> Callable[[Path], Page]:
+    return lambda path: Page(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def page_of(tmp_path: Path, page_at: Callable[[Path], Page]) -> Callable[[Source], Page]:
     def page(source: Source) -> Page:
         write_site([source], tmp_path)
-        return Page((tmp_path / "index.html").read_text(encoding="utf-8"))
+        return page_at(tmp_path / "index.html")
 
     return page

@@ -211,12 +211,14 @@ def test_comparisons_are_those_of_the_statistics(view: Any, source: Source) -> N
         assert page.locator("#difference").inner_text() == expected
 
 
-def random_run(rows: int, purifiers: int, subjects: int, metric: dict[str, Any]) -> Source:
+def random_run(
+    rows: int, purifiers: int, subjects: int, metric: dict[str, Any], parts: int = 16
+) -> Source:
     generator = np.random.default_rng(7)
-    # Multiples of 1/16, whose means and percentages are often half-way between two texts.
+    # Multiples of 1 / parts, whose means and percentages are often half-way between two texts.
     places = [(f"cloak-{r}", "none" if p == 0 else f"purifier-{p}", s)
               for r in range(rows) for p in range(purifiers) for s in range(subjects)]  # fmt: skip
-    values = generator.integers(0, 17, len(places)) / 16
+    values = generator.integers(0, parts + 1, len(places)) / parts
     table = CELLS.frame(
         (TASK, f"artist-{s}", protection, purifier, 0, "score", value, "done", None)
         for (protection, purifier, s), value in zip(places, values, strict=True)
@@ -225,10 +227,13 @@ def random_run(rows: int, purifiers: int, subjects: int, metric: dict[str, Any])
     return Source("random", table, pd.DataFrame(), pd.DataFrame(), None, BoardMeta.of(meta))
 
 
+@pytest.mark.parametrize(("subjects", "parts"), [(8, 16), (10, 20)])  # exact in binary, and not
 @pytest.mark.parametrize("unit", ["%", "dB"])
-def test_comparisons_round_as_python_does(view: Any, tmp_path: Path, unit: str) -> None:
+def test_comparisons_round_as_python_does(
+    view: Any, tmp_path: Path, unit: str, subjects: int, parts: int
+) -> None:
     metric = {"name": "score", "title": "Score", "higher_is_better": True, "unit": unit}
-    source = random_run(12, 1, 8, metric)
+    source = random_run(12, 1, subjects, metric, parts)
     write_site([source], tmp_path / "random")
     page = view(folder=tmp_path / "random")
     by_row = {

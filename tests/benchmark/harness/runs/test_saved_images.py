@@ -139,6 +139,9 @@ def test_the_command_says_what_it_saved(bench, preset_file, command):
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     assert re.search(r"24 images, \d+\.\d MB, in .*images", output)
+    assert re.search(r"^Cells: .*\d+ done.*\. Boards: \S+LEADERBOARD\.md$", output, re.M)
+    assert output.startswith("Preset fake")
+    assert len(output.splitlines()) <= 10
     process = command(*arguments, "--subjects", 1, "--out", "other", "--save-images", folder)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 2
