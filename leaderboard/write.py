@@ -148,7 +148,7 @@ def _built(
         inconsistency.build(inspections, layout),
         diagnostics.build(notes, layout),
         against_paper.build(cells, layout),
-        flags.build(cells, protections, inspections, layout),
+        flags.build(cells, protections, inspections, notes, layout),
     ]
     return [
         replace(

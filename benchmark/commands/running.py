@@ -224,9 +224,7 @@ def compare(run: Path, published: tuple[Path, ...], as_json: bool) -> None:
 @click.option("--out", type=click.Path(file_okay=False), help="[default: RUN]")
 @click.option("--store", type=click.Path(file_okay=False), help="The store that RUN was run with.")
 @click.option("--format", "forms", default="png", show_default=True, help="png, svg, or png,svg")
-def figures(
-    run: str, out: str | None, store: str | None, forms: str, **flags: str | None
-) -> None:
+def figures(run: str, out: str | None, store: str | None, forms: str, **flags: str | None) -> None:
     """Draw the pictures of RUN again: strips and reconstructions from its stored results, and,
     unless rows or subjects are named, the plots of its tables.
 

@@ -92,10 +92,9 @@ class VectorCanvas:
             return
         ascent, descent = font(size).getmetrics()
         below = {"a": ascent, "m": (ascent - descent) / 2, "s": 0, "d": -descent}[anchor[1]]
-        attributes = _texts(x=x, y=y + below, fill=colour)
-        attributes |= {"font-size": str(size), "text-anchor": {"l": "start", "m": "middle"}[anchor[0]]}
-        attributes |= {"textLength": f"{font(size).getlength(line):.2f}"}
-        attributes |= {"lengthAdjust": "spacingAndGlyphs"}
+        attributes = _texts(x=x, y=y + below, fill=colour, textLength=font(size).getlength(line))
+        attributes |= {"lengthAdjust": "spacingAndGlyphs", "font-size": str(size)}
+        attributes["text-anchor"] = {"l": "start", "m": "middle"}[anchor[0]]
         Xml.SubElement(self._root, "text", attributes).text = FORBIDDEN.sub("\ufffd", line)
 
     def rectangle(self, left: int, top: int, width: int, height: int, colour: str) -> None:

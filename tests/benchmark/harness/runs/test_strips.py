@@ -49,7 +49,7 @@ def test_subjects_can_share_a_strip(bench, monkeypatch):
     assert f"figures/{name}" in (bench.tmp_path / "shared/boards/LEADERBOARD.md").read_text()
 
 
-def test_strips_can_be_drawn_again_with_fewer_rows(bench):
+def test_drawncan_be_drawn_again_with_fewer_rows(bench):
     result = bench.run()
     folder = bench.tmp_path / "again"
     redraw(result.out, bench.store, folder)
@@ -75,7 +75,7 @@ def test_of_many_conditions_the_unpurified_and_the_reference_purifiers_are_drawn
     assert path.is_file()
 
 
-def test_strips_of_nothing_are_a_clear_error(bench, tmp_path):
+def test_drawnof_nothing_are_a_clear_error(bench, tmp_path):
     result = bench.run()
     with pytest.raises(ConfigError, match="holds no result of"):
         redraw(result.out, tmp_path / "other store")
@@ -107,15 +107,16 @@ def test_damaged_pictures_are_named(bench):
     assert whole == again
 
 
-def test_strips_are_drawn_in_the_formats_that_are_asked_for(bench):
+def test_drawnare_drawn_in_the_formats_that_are_asked_for(bench):
     result, folder = bench.run(), bench.tmp_path / "drawn"
     words = ["figures", str(result.out), "--store", str(bench.store), "--out", str(folder)]
     told = CliRunner().invoke(cli, [*words, "--format", "svg, png"])
     assert told.exit_code == 0, told.output
     found = {path.name for path in folder.glob("figures/*")}
     assert found == {path.rpartition("/")[2] for path in told.output.split()}
+    drawn = [path.stem for path in result.out.glob("figures/copying-*.png")]
     assert {name for name in found if name.startswith("copying-")} == {
-        f"{path.stem}.{form}" for path in result.out.glob("figures/*.png") for form in ("png", "svg")
+        f"{name}.{form}" for name in drawn for form in ("png", "svg")
     }
     told = CliRunner().invoke(cli, [*words, "--format", "png,pdf"])
     assert isinstance(told.exception, ConfigError)
