@@ -147,7 +147,7 @@ CHECKS: list[tuple[Flag, Callable[[Evidence], Iterator[str]]]] = [
     ),
     (
         Flag(
-            "gradients non-finite or zero",
+            "non-finite or zero gradients left traces",
             "a cell failed for values that are not finite, a protection left an image as it was, "
             "or an adaptation noted a cosine or a share of exactly 0; other gradients leave no "
             "trace in a run: those that vanish or overflow for some steps only are not seen",

@@ -16,7 +16,7 @@ from impress_bench.leaderboard.statistics import paired_difference
 
 #: LPIPS above which a perturbation is plain: the largest budget that GLAZE's authors offer is .1.
 PLAIN = 0.1
-#: By how much a mean may exceed a budget that it meets to the digits that are shown.
+#: By how much a value may exceed a bound that it meets to the digits that are shown.
 ROUNDING = 0.0005
 #: Reasons of failures that name values which are not finite; scores and metrics, which come after
 #: all gradients, are left out.
@@ -39,7 +39,7 @@ def visible(seen: Evidence) -> Iterator[str]:
         own = seen.layout.meta.lpips_budgets.get(name)
         beyond = "" if own is None or mean <= own + ROUNDING else f", with a budget of {own:g}"
         case = f"{seen.layout.title(name)}: LPIPS {mean:.3f}, {largest:.3f} for {worst}{beyond}"
-        yield case if beyond or largest > PLAIN else ""
+        yield case if beyond or largest > PLAIN + ROUNDING else ""
 
 
 def noise_falls_short(seen: Evidence) -> Iterator[str]:

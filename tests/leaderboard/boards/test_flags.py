@@ -136,7 +136,7 @@ CASES = [
         f"glaze after {MILD}: takes -0.100 [-0.100, -0.100] beyond noise",
     ),
     (
-        "gradients non-finite or zero",
+        "non-finite or zero gradients left traces",
         {**PLAIN, ("mist", "none"): "protection mist: output holds 3 NaN or infinite values"}, {},
         PLAIN, {"lpips": {"glaze": 0.05}},
         "mist: protection mist: output holds 3 NaN or infinite values",
@@ -184,6 +184,7 @@ def test_a_single_subject_is_seen():
     """The mean of these is below what is plain, the last lies above it."""
     raised = flags(PLAIN, lpips={"glaze": 0.0965})[0]
     assert raised["visible"] == "glaze: LPIPS 0.099, 0.102 for artist-5"
+    assert "visible" not in flags(PLAIN, lpips={"glaze": 0.0953})[0], "0.100 is not above it"
 
 
 def test_a_protection_is_held_against_its_own_budget():
@@ -214,7 +215,11 @@ def test_what_takes_nothing_beyond_noise_has_nothing_to_lose():
 
 
 def test_images_left_as_they_were_and_gradients_noted_as_0_are_seen():
-    name, term, orthogonal = "gradients non-finite or zero", "glaze+consistency", "glaze+o-pgd"
+    name, term, orthogonal = (
+        "non-finite or zero gradients left traces",
+        "glaze+consistency",
+        "glaze+o-pgd",
+    )
     rows = {**PLAIN, (term, "none"): 0.5, (orthogonal, "none"): 0.5}
     raised = flags(rows, lpips={"glaze": 0.0}, linf=(0.0, 0.1))[0]
     assert raised[name] == "glaze: unchanged for 1 of 6 images"
@@ -228,7 +233,7 @@ def test_images_left_as_they_were_and_gradients_noted_as_0_are_seen():
 
 
 def test_zeros_that_are_asked_for_are_none():
-    name = "gradients non-finite or zero"
+    name = "non-finite or zero gradients left traces"
     half, free = "partial[of=glaze]", "glaze+consistency[weight=0]"
     rows = {**PLAIN, (half, "none"): 0.5, (free, "none"): 0.5}
     seen = {"lpips": {half: 0.0}, "linf": (0.0, 0.0), "notes": {(free, "consistency-share"): 0.0}}
@@ -248,7 +253,7 @@ def test_zeros_that_are_asked_for_are_none():
 )
 def test_reasons_that_name_values_which_are_not_finite(reason, seen):
     rows = {**PLAIN, ("mist", "none"): reason}
-    assert ("gradients non-finite or zero" in flags(rows)[0]) == seen
+    assert ("non-finite or zero gradients left traces" in flags(rows)[0]) == seen
 
 
 def test_a_rerun_is_told_where_its_rows_are():
@@ -286,5 +291,5 @@ def test_checks_without_their_rows_are_named():
         "visible", "noise falls short", "adapted is weaker", "a cheaper purifier is better",
         "more passes harm",
         "a purifier harms", "learning is not shown", "the judge sees the decoder",
-        "gone after mild JPEG", "gradients non-finite or zero", "not reproduced",
+        "gone after mild JPEG", "non-finite or zero gradients left traces", "not reproduced",
     }  # fmt: skip

@@ -29,11 +29,11 @@ def test_plugins_declare_what_boards_call_them(bench):
 def test_budgets_of_lpips_are_those_of_our_protections(bench, monkeypatch):
     """Other people's protections are not asked here, and a bound of L-infinity is none of LPIPS."""
     monkeypatch.setattr("fake_plugins.Shift.budget", Budget(lpips=0.3), raising=False)
-    rows = ["clean", "shift", "glaze[p=0.05]", "glaze+o-pgd", "mist"]
+    rows = ["clean", "shift", "glaze[p=0.2]", "glaze+o-pgd", "mist"]
     meta = board_meta(make_plan(bench.preset(protections=rows), Registry()))
-    assert meta.lpips_budgets == {"glaze[p=0.05]": 0.05, "glaze+o-pgd": 0.1}
-    other = meta.model_copy(update={"lpips_budgets": {"glaze": 0.2}})
-    assert united([meta, other]).lpips_budgets == {**meta.lpips_budgets, "glaze": 0.2}
+    assert meta.lpips_budgets == {"glaze[p=0.2]": 0.2, "glaze+o-pgd": 0.05, "glaze": 0.05}
+    other = meta.model_copy(update={"lpips_budgets": {"other": 0.3}})
+    assert united([meta, other]).lpips_budgets == {**meta.lpips_budgets, "other": 0.3}
 
 
 @pytest.mark.parametrize(
