@@ -38,6 +38,8 @@ class Roles(BaseModel):
     orthogonal: str = "o-pgd"
     #: The adaptation to several models, which its parameter `models` names with spaces between.
     ensemble: str = "surrogates"
+    #: The purifier that compresses as websites do, at its parameter `quality` of 1 to 100.
+    compression: str = "jpeg"
 
 
 class BoardMeta(BaseModel):
@@ -85,6 +87,11 @@ class BoardMeta(BaseModel):
     roles: Roles = Roles()
     #: Forward and backward passes through networks per image, by spec of a protection or purifier.
     passes: dict[str, float] = {}
+    #: The LPIPS that protections were given as a budget, by spec; others have none of LPIPS.
+    lpips_budgets: dict[str, float] = {}
+    #: What came out differently when submissions were measured again, by registered name; an empty
+    #: list where nothing did. None is here that nobody measured again.
+    reruns: dict[str, list[str]] = {}
     #: Captions of further pictures, by their names in `figures/`.
     figures: dict[str, str] = {}
 

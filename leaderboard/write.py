@@ -68,17 +68,9 @@ def write_boards(
     cells, protections, inspections, _ = tables
     folder, pictures = Path(out_dir) / "boards", Path(out_dir) / "figures"
     paths = [path for board in boards for path in write_board(board, folder, formats)]
-    figures = {}
-    if any(board.name == inconsistency.NAME for board in boards):
-        picture = pictures / "inconsistency.png"
-        if plot_inconsistency(inspections, layout, picture):
-            paths.append(picture)
-            task = layout.title(drawn_task(inspections, layout))
-            figures[picture.name] = f"{task}: reconstruction errors of the images"
-    further = plot_tradeoff(cells, protections, layout, pictures)
-    for picture, caption in (further | plot_shares(cells, layout, pictures)).items():
-        paths.append(picture)
-        figures[picture.name] = caption
+    plots = _plots(cells, protections, inspections, layout, pictures, "png")
+    paths += plots
+    figures = {picture.name: caption for picture, caption in plots.items()}
     # Published results may lack pictures that the run has made.
     figures |= {
         name: caption for name, caption in meta.figures.items() if (pictures / name).is_file()
@@ -86,6 +78,42 @@ def write_boards(
     layout = Layout(meta.model_copy(update={"figures": figures}))
     paths.append(write_text(folder / "LEADERBOARD.md", overview(boards, cells, layout)))
     return paths
+
+
+def write_plots(
+    cells: pd.DataFrame,
+    protections: pd.DataFrame,
+    inspections: pd.DataFrame,
+    meta: BoardMeta | Mapping[str, Any],
+    out_dir: Path | str,
+    forms: Sequence[str] = ("png",),
+) -> list[Path]:
+    """Write the plots that `write_boards` writes, into `figures/` of `out_dir`; tables and errors
+    as there. `forms`: of "png" and "svg", those in which they are drawn. Returns the files."""
+    layout = Layout(BoardMeta.of(meta))
+    tables = _prepared(cells, protections, inspections, None, layout)[:3]
+    folder = Path(out_dir) / "figures"
+    return [path for form in forms for path in _plots(*tables, layout, folder, form)]
+
+
+def _plots(
+    cells: pd.DataFrame,
+    protections: pd.DataFrame,
+    inspections: pd.DataFrame,
+    layout: Layout,
+    folder: Path,
+    form: str,
+) -> dict[Path, str]:
+    """Draw the plots of prepared tables; their captions by file."""
+    drawn: dict[Path, str] = {}
+    picture, wanted = folder / f"inconsistency.{form}", layout.meta.boards
+    if (wanted is None or inconsistency.NAME in wanted) and plot_inconsistency(
+        inspections, layout, picture
+    ):
+        task = layout.title(drawn_task(inspections, layout))
+        drawn[picture] = f"{task}: reconstruction errors of the images"
+    drawn |= plot_tradeoff(cells, protections, layout, folder, form)
+    return drawn | plot_shares(cells, layout, folder, form)
 
 
 def build_boards(
@@ -120,7 +148,7 @@ def _built(
         inconsistency.build(inspections, layout),
         diagnostics.build(notes, layout),
         against_paper.build(cells, layout),
-        flags.build(cells, protections, inspections, layout),
+        flags.build(cells, protections, inspections, notes, layout),
     ]
     return [
         replace(

@@ -223,17 +223,21 @@ def compare(run: Path, published: tuple[Path, ...], as_json: bool) -> None:
 @click.option("--purifiers", help="Only these rows: none,impress")
 @click.option("--out", type=click.Path(file_okay=False), help="[default: RUN]")
 @click.option("--store", type=click.Path(file_okay=False), help="The store that RUN was run with.")
-def figures(run: str, out: str | None, store: str | None, **flags: str | None) -> None:
-    """Draw the picture strips of RUN again, from its stored results.
+@click.option("--format", "forms", default="png", show_default=True, help="png, svg, or png,svg")
+def figures(run: str, out: str | None, store: str | None, forms: str, **flags: str | None) -> None:
+    """Draw the pictures of RUN again: strips and reconstructions from its stored results, and,
+    unless rows or subjects are named, the plots of its tables.
 
-    Exit code 1 if some of those are damaged, so that tiles stay empty.
+    Exit code 1 if stored results are damaged, so that tiles stay empty, or a picture cannot be
+    drawn.
     """
     from impress_bench.benchmark.harness.runs.reports import redraw
 
     values = values_of(flags)
     damaged: list[str] = []
     given = {name: f"--{name}" for name in values}
-    for path in redraw(run, store, out, values, given, damaged.append):
+    wanted = list(dict.fromkeys(form.strip() for form in forms.split(",")))
+    for path in redraw(run, store, out, values, given, damaged.append, wanted):
         click.echo(path)
     for line in damaged:
         click.echo(one_line(line), err=True)

@@ -56,7 +56,7 @@ def submit(name: str, run: Path, into: Path, **told: Any) -> None:
     metavar="PYTHON",
     help="The interpreter of the environment in which the plugin is installed. [default: this one]",
 )
-@click.option("--measured", type=FOLDER, help="Keep there what --rerun measured, for `publish`.")
+@click.option("--measured", type=FOLDER, help="Keep there what --rerun found, for `publish`.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of complaints.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def validate(
@@ -101,8 +101,8 @@ def validate(
             with tempfile.TemporaryDirectory() as scratch:
                 out, told = measure_again(reading.claimed, Path(scratch), plugins, reporter)
                 found += told
-                if measured is not None and not found:
-                    keep(out, folder, measured)
+                if measured is not None:
+                    keep(out, folder, measured, list(map(str, told)))
         complaints += found
         if not as_json:
             for warning in reading.warnings:

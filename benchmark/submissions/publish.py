@@ -24,7 +24,7 @@ from impress_bench.benchmark.harness.storage.keys import canonical_json, sha256
 from impress_bench.benchmark.submissions import cells as cells_form
 from impress_bench.benchmark.submissions import distances as distances_form
 from impress_bench.benchmark.submissions.grid import offered
-from impress_bench.benchmark.submissions.measured import measured_part
+from impress_bench.benchmark.submissions.measured import complaints_of, measured_part
 from impress_bench.benchmark.submissions.model import Submission
 from impress_bench.benchmark.submissions.reading import read, survey
 from impress_bench.leaderboard.caution import FEW
@@ -41,13 +41,15 @@ CLAIMED = "Claimed, not re-measured"
 
 
 class Sent(NamedTuple):
-    """A submission, where its figures come from, and the figures."""
+    """A submission, where its figures come from, the figures, and what came out differently when it
+    was measured again: None if nobody did."""
 
     submission: Submission
     origin: dict[str, Any]
     cells: pd.DataFrame
     distances: pd.DataFrame
     meta: BoardMeta
+    complaints: list[str] | None = None
 
 
 def publish(
@@ -71,12 +73,11 @@ def publish(
         claim = _accepted(folder)
         part = measured_part(measured, folder)
         if part is None:
-            claims.append(claim)
+            claims.append(claim._replace(complaints=complaints_of(measured, folder)))
         else:
             frames = part.frames
-            sent.append(
-                Sent(claim.submission, part.origins[0], frames.cells, frames.protections, part.meta)
-            )
+            tables = (frames.cells, frames.protections, part.meta)
+            sent.append(Sent(claim.submission, part.origins[0], *tables, complaints=[]))
     sections, written = [], []
     sources: list[Source] = []
     for part in parts:
@@ -154,17 +155,25 @@ def _apart(sent: Sequence[Sent], claimed: bool) -> tuple[Section, Source]:
     if claimed:
         title = f"{CLAIMED}: {meta.title}".removesuffix(": ")
         meta = meta.model_copy(update={"title": title})
-        facts = [_caution(sent[0]), *facts, *_identities(sent[0].origin)]
+        facts = [*_cautions(sent), *facts, *_identities(sent[0].origin)]
     boards = build_boards(cells, distances, nothing, meta)
     name = _page_name(f"{'claimed' if claimed else 'sent'}-{sent[0].submission.name}")
     source = Source(name, cells, distances, nothing, None, meta, facts, [sent[0].origin])
     return Section(facts, boards, Layout(meta), "", claimed), source
 
 
-def _caution(sent: Sent) -> str:
-    told = "Figures as their authors sent them in: nobody else has measured them"
-    theirs, ours = sent.submission.claims.benchmark, version(OURS)
-    return told if theirs == ours else f"{told}, and they are of version {theirs}, not {ours}"
+def _cautions(sent: Sequence[Sent]) -> Iterator[str]:
+    """What a reader must know of claims. What came out differently is on their board of flags:
+    it may quote a plugin, and a line here is not escaped."""
+    told = "Figures as their authors sent them in"
+    if all(one.complaints is None for one in sent):
+        told += ": nobody else has measured them"
+    theirs, ours = sent[0].submission.claims.benchmark, version(OURS)
+    yield told if theirs == ours else f"{told}, and they are of version {theirs}, not {ours}"
+    for one in sent:
+        if one.complaints:
+            name = one.submission.name
+            yield f"`{name}` was measured again, and did not come out as claimed: see its flags"
 
 
 def _identities(origin: Mapping[str, Any]) -> list[str]:
@@ -224,8 +233,10 @@ def _together(
     # A plugin's own title could be that of another row.
     names = {one.submission.name: one.submission.name for one in sent}
     about = {f"{one.submission.kind} {one.submission.name}": _said(one.submission) for one in sent}
+    reruns = {one.submission.name: one.complaints for one in sent if one.complaints is not None}
     ordered: dict[str, Any] = {
         "titles": {**meta.titles, **names}, "about": {**meta.about, **about},
+        "reruns": {**meta.reruns, **reruns},
     }  # fmt: skip
     for field, column in (("protections", "protection"), ("purifiers", "purifier")):
         new = [name for one in sent for name in one.cells[column] if name]

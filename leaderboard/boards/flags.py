@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
-from impress_bench.leaderboard.boards.glance import visible_entries
-from impress_bench.leaderboard.entries import collect
+from impress_bench.leaderboard.entries import Entry, Key, collect
 from impress_bench.leaderboard.findings.variants import measured_task
 from impress_bench.leaderboard.flags.catalogue import results
 from impress_bench.leaderboard.flags.evidence import Evidence
@@ -21,7 +22,11 @@ TEXT = (
 
 
 def build(
-    cells: pd.DataFrame, protections: pd.DataFrame, inspections: pd.DataFrame, layout: Layout
+    cells: pd.DataFrame,
+    protections: pd.DataFrame,
+    inspections: pd.DataFrame,
+    notes: pd.DataFrame,
+    layout: Layout,
 ) -> Board | None:
     """The board from the tables of those names; None without cells whose metric has a direction."""
     blocks: list[Block] = []
@@ -31,9 +36,11 @@ def build(
         if metric is None:
             continue
         inspected = inspections.rename(columns={"measure": "metric"})
+        noted = notes.rename(columns={"note": "metric"})
         seen = Evidence(
             task, measured.entries, measured.metrics, metric, measured.protections,
-            measured.subjects, visible_entries(protections, task), collect(inspected, task), layout,
+            measured.subjects, _distances(protections, task), collect(inspected, task),
+            collect(noted, task), layout,
         )  # fmt: skip
         found = results(seen)
         rows = [
@@ -49,3 +56,10 @@ def build(
         headers = ["Flag", "Here", "Raised if", "Why it matters", "What to do"]
         blocks.append(Block(layout.title(task), headers, rows, " ".join(texts)))
     return Board(NAME, "Flags", TEXT, blocks, []) if blocks else None
+
+
+def _distances(protections: pd.DataFrame, task: str) -> Mapping[Key, Entry]:
+    """L-infinity and LPIPS of each protection's images; of those over their budget, too."""
+    kept = ["task", "subject", "protection", "state"]
+    long = protections.melt(kept, ["linf", "lpips"], "metric", "value").assign(purifier="")
+    return collect(long, task, measured=("done", "over-budget"))

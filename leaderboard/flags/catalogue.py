@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from impress_bench.leaderboard.caution import FEW
-from impress_bench.leaderboard.flags import checks
-from impress_bench.leaderboard.flags.evidence import Evidence
+from impress_bench.leaderboard.flags import checks, images
+from impress_bench.leaderboard.flags.evidence import MILD, Evidence
 
 
 class Flag(NamedTuple):
@@ -48,11 +48,14 @@ CHECKS: list[tuple[Flag, Callable[[Evidence], Iterator[str]]]] = [
     (
         Flag(
             "visible",
-            f"mean LPIPS to the clean images is above {checks.PLAIN:g}",
-            "nobody would publish such images, so that what they protect is beside the point",
+            f"LPIPS to the clean images is above {images.PLAIN:g} for a subject, or in the mean "
+            "above the protection's own budget of LPIPS; bounds of L-infinity and L2, which others "
+            "have alone, say nothing of LPIPS",
+            "nobody would publish such images, so that what they protect is beside the point; a "
+            "protection beyond its budget is another one than it says",
             "lower the budget",
         ),
-        checks.visible,
+        images.visible,
     ),
     (
         Flag(
@@ -61,7 +64,7 @@ CHECKS: list[tuple[Flag, Callable[[Evidence], Iterator[str]]]] = [
             "what the protection then takes more than that noise is in part what is more visible",
             "raise the noise's bound, or mistrust small differences",
         ),
-        checks.noise_falls_short,
+        images.noise_falls_short,
     ),
     (
         Flag(
@@ -113,21 +116,56 @@ CHECKS: list[tuple[Flag, Callable[[Evidence], Iterator[str]]]] = [
     (
         Flag(
             "the judge sees the decoder",
-            f"of clean images less than {checks.KEPT:g} of the recognised keep their style when "
+            f"of clean images less than {images.KEPT:g} of the recognised keep their style when "
             "decoded",
             "scores then measure the autoencoder as well as what was learned",
             "judge with a classifier trained on reconstructions",
         ),
-        checks.judge_sees_the_decoder,
+        images.judge_sees_the_decoder,
     ),
     (
         Flag(
             "white box only",
-            "every protection was made on the model that exploits it",
+            "all rows of a protection, whatever their parameters, were made on the model that "
+            "exploits it",
             "in the world a protection meets models that it has not seen",
             "add rows with `surrogate=`, or run the preset `transfer`",
         ),
         checks.only_white_box,
+    ),
+    (
+        Flag(
+            "gone after mild JPEG",
+            "what a protection takes beyond noise that is as visible lies beyond 0 as published, "
+            f"and no longer after JPEG of quality {MILD} or more, which the noise went through "
+            "too; rounding to 8 bits is in all figures, since images are rounded before they are "
+            "exploited",
+            "websites compress what is uploaded, without meaning to purify it",
+            "optimise through compression, or raise the budget; `jpeg[quality=95]` adds the rows",
+        ),
+        checks.ends_at_mild_compression,
+    ),
+    (
+        Flag(
+            "non-finite or zero gradients left traces",
+            "a cell failed for values that are not finite, a protection left an image as it was, "
+            "or an adaptation noted a cosine or a share of exactly 0; other gradients leave no "
+            "trace in a run: those that vanish or overflow for some steps only are not seen",
+            "an attack without a gradient says nothing of what its objective could do",
+            "compute in float32, change the step or the scale of the objective, and look at the "
+            "diagnostics",
+        ),
+        images.gradients_gone,
+    ),
+    (
+        Flag(
+            "not reproduced",
+            "a submission that a maintainer measured again came out differently, by more than "
+            "machines differ",
+            "what is claimed then is not what the plugin does, or depends on what was not pinned",
+            "read the measured figures, or none until the author has run it again",
+        ),
+        checks.not_reproduced,
     ),
 ]
 

@@ -1,5 +1,5 @@
-"""What each flag looks at. A check yields one line per case: what raises the flag, or "" where the
-case is clear."""
+"""What flags about scores and rows look at. A check yields one line per case: what raises the flag,
+or "" where the case is clear."""
 
 from __future__ import annotations
 
@@ -7,18 +7,11 @@ from collections.abc import Iterator
 from itertools import combinations, product
 
 from impress_bench.leaderboard.caution import FEW
-from impress_bench.leaderboard.entries import ABSENT, Key
 from impress_bench.leaderboard.findings.paired import side_of
 from impress_bench.leaderboard.flags.evidence import Evidence, judged
-from impress_bench.leaderboard.layout import base, parsed, subjects_text
+from impress_bench.leaderboard.layout import base, parsed, subjects_text, target_of
 from impress_bench.leaderboard.render import interval_text
 from impress_bench.leaderboard.schema import control
-from impress_bench.leaderboard.statistics import paired_difference
-
-#: LPIPS above which a perturbation is plain: the largest budget that GLAZE's authors offer is .1.
-PLAIN = 0.1
-#: Share of clean images whose style has to survive the autoencoder.
-KEPT = 0.8
 
 
 def few_subjects(seen: Evidence) -> Iterator[str]:
@@ -38,27 +31,6 @@ def learning_not_shown(seen: Evidence) -> Iterator[str]:
             titles = [seen.layout.title(one) for one in (clean, without)]
             case = f"{titles[0]} {interval_text(gap, seen.metric.percent)} beside {titles[1]}"
             yield "" if side == 1 else case
-
-
-def visible(seen: Evidence) -> Iterator[str]:
-    for name in seen.of_kind("protection"):
-        mean = seen.visible.get(Key(name, "", "lpips"), ABSENT).summary.mean
-        if mean is not None:
-            yield f"{seen.layout.title(name)}: LPIPS {mean:.3f}" if mean > PLAIN else ""
-
-
-def noise_falls_short(seen: Evidence) -> Iterator[str]:
-    for name in seen.of_kind("protection"):
-        for noise in seen.of_kind("noise"):
-            if seen.layout.matched(noise) != name:
-                continue
-            own, theirs = (
-                seen.visible.get(Key(one, "", "lpips"), ABSENT).by_subject for one in (name, noise)
-            )
-            gap = paired_difference(own, theirs)
-            less = sum(own[one] > theirs[one] for one in own.keys() & theirs.keys())
-            case = f"{seen.layout.title(name)}: by LPIPS {interval_text(gap, False, False)}"
-            yield from judged(f"{case}, less visible for {less} of {gap.n} subjects", gap)
 
 
 def adapted_is_weaker(seen: Evidence) -> Iterator[str]:
@@ -122,22 +94,47 @@ def metrics_disagree(seen: Evidence) -> Iterator[str]:
             yield f"{seen.layout.title(name)} {case}" if takes and gives else ""
 
 
-def judge_sees_the_decoder(seen: Evidence) -> Iterator[str]:
+def ends_at_mild_compression(seen: Evidence) -> Iterator[str]:
+    """Where the noise that is as visible was compressed too, and the protection takes something
+    beyond it before."""
     none = seen.layout.roles.no_purifier
-    for clean in seen.of_kind("clean"):
-        own, decoded = (
-            seen.inspected.get(Key(clean, none, measure), ABSENT).summary.mean
-            for measure in ("own-style", "own-style-decoded")
-        )
-        if own is not None and decoded is not None:
-            case = f"{100 * decoded:.0f} % of reconstructions, {100 * own:.0f} % of images"
-            case += f" ({subjects_text(seen.subjects)})"
-            yield case if decoded < KEPT * own else ""
+    for name in seen.of_kind("protection"):
+        noise = seen.noise(name)
+        if noise is None or side_of(seen.gap((noise, none), (name, none))) != 1:
+            continue
+        for purifier in filter(seen.is_mild_compression, seen.purifiers(name)):
+            left = seen.gap((noise, purifier), (name, purifier))
+            if (side := side_of(left)) is not None:
+                titles = seen.layout.title(name), seen.layout.title(purifier)
+                taken = interval_text(left, seen.metric.percent)
+                case = f"{' after '.join(titles)}: takes {taken} beyond noise"
+                yield "" if side == 1 else case
+
+
+def not_reproduced(seen: Evidence) -> Iterator[str]:
+    named = {link.name for key in seen.entries for part in key[:2] for link in parsed(part).links}
+    for name, complaints in seen.layout.meta.reruns.items():
+        if name in named:
+            more = f", and {len(complaints) - 1} more" * (len(complaints) > 1)
+            yield f"{complaints[0]}{more}" if complaints else ""
 
 
 def only_white_box(seen: Evidence) -> Iterator[str]:
-    model, named = seen.layout.meta.model, seen.of_kind("protection")
-    if named:
-        elsewhere = any(model not in seen.layout.made_on(name) for name in named)
-        case = f"made on {model or 'the target'}: all {len(named)} protections"
-        yield "" if elsewhere else case
+    """By what a protection is called without its parameters: one row that was made elsewhere is
+    enough for it, and says nothing of the others."""
+    model = target_of(seen.task) or seen.layout.meta.model
+    elsewhere: dict[str, bool] = {}
+    for name in seen.of_kind("protection"):
+        kind = _without_models(name, seen.layout.roles.ensemble)
+        met = model in seen.layout.made_on(name)
+        elsewhere[kind] = elsewhere.get(kind, False) or not met
+    alone = [seen.layout.title(kind) for kind, met in elsewhere.items() if not met]
+    if elsewhere:
+        which = "all protections" if len(alone) == len(elsewhere) else ", ".join(alone)
+        yield f"made on {model or 'the target'} alone: {which}" if alone else ""
+
+
+def _without_models(name: str, ensemble: str) -> str:
+    """A protection and its adaptations, but for parameters and the adaptation to several models."""
+    spec = parsed(name)
+    return "+".join([spec.name, *(one.name for one in spec.adaptations if one.name != ensemble)])

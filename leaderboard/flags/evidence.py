@@ -9,15 +9,21 @@ from functools import cached_property
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import ABSENT, Entry, Key
 from impress_bench.leaderboard.findings.paired import side_of
-from impress_bench.leaderboard.layout import Layout, base
+from impress_bench.leaderboard.layout import Layout, base, parsed
 from impress_bench.leaderboard.statistics import Summary, paired_difference
 
 Condition = tuple[str, str]
+#: From this quality on JPEG is what uploads go through anyway.
+MILD = 90
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What checks read of one task; `metric` is its headline metric."""
+    """What checks read of one task; `metric` is its headline metric.
+
+    `visible` has distances to the clean images, `inspected` measures of images and `noted` what
+    plugins noted of them; a protection's distances and notes have the purifier "".
+    """
 
     task: str
     entries: Mapping[Key, Entry]
@@ -27,6 +33,7 @@ class Evidence:
     subjects: int
     visible: Mapping[Key, Entry]
     inspected: Mapping[Key, Entry]
+    noted: Mapping[Key, Entry]
     layout: Layout
 
     def cells(self, condition: Condition, metric: MetricInfo | None = None) -> dict[str, float]:
@@ -68,6 +75,26 @@ class Evidence:
         """The noise that is as visible as a protection."""
         found = (name for name in self.protections if self.layout.matches(name, protection))
         return next(found, None)
+
+    def is_mild_compression(self, purifier: str) -> bool:
+        """Whether a purifier is JPEG alone, at a written quality of at least `MILD`."""
+        spec = parsed(purifier)
+        quality = spec.parameter("quality")
+        alone = spec.base == self.layout.roles.compression
+        return alone and isinstance(quality, int | float) and quality >= MILD
+
+    def gradient_notes(self, protection: str) -> list[str]:
+        """The notes of a protection's adaptations that are 0 where a gradient is: the cosine of the
+        two of orthogonal PGD, and the share of a consistency term that has a weight."""
+        roles, notes = self.layout.roles, []
+        for part in parsed(protection).adaptations:
+            if part.name == roles.orthogonal:
+                notes.append(f"{part.name}-cosine")
+            if part.name == roles.term and 0 not in (
+                part.parameter("weight"), part.parameter("share"),
+            ):  # fmt: skip
+                notes.append(f"{part.name}-share")
+        return notes
 
 
 def judged(case: str, gap: Summary) -> Iterator[str]:

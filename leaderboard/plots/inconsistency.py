@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,7 +21,7 @@ from impress_bench.leaderboard.boards.inconsistency import (
 )
 from impress_bench.leaderboard.entries import Key, collect
 from impress_bench.leaderboard.layout import Layout
-from impress_bench.leaderboard.render import write_bytes
+from impress_bench.leaderboard.plots.saving import save
 from impress_bench.leaderboard.statistics import separation
 
 COLOURS = {
@@ -40,7 +39,7 @@ def plot_inconsistency(inspections: pd.DataFrame, layout: Layout, path: Path) ->
     Parameters:
         inspections: A table with the columns that `schema` declares.
         layout: Titles and order.
-        path: The PNG to write.
+        path: The PNG or SVG to write.
 
     Of several tasks, one is drawn (`drawn_task`). All protections are drawn, but purified images
     only of the reference protection if it was inspected, so that the picture stays readable.
@@ -72,10 +71,7 @@ def plot_inconsistency(inspections: pd.DataFrame, layout: Layout, path: Path) ->
     if any(axes.texts for axes in panels):
         title += "\nAUC: chance of a larger error than clean"
     figure.suptitle(title, fontsize=11, x=0.01, ha="left")
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=160, facecolor="white", metadata={"Software": None})
-    write_bytes(path, drawn.getvalue())
-    return path
+    return save(figure, path, 160)
 
 
 def drawn_task(inspections: pd.DataFrame, layout: Layout) -> str:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Entry, Key, collect
 from impress_bench.leaderboard.layout import Layout, file_part, headline, parsed
+from impress_bench.leaderboard.plots.saving import save
 from impress_bench.leaderboard.plots.tradeoff import COLOURS
 from impress_bench.leaderboard.statistics import Summary
 
@@ -24,12 +25,15 @@ class Curve(NamedTuple):
     points: dict[float, Summary]
 
 
-def plot_shares(cells: pd.DataFrame, layout: Layout, folder: Path) -> dict[Path, str]:
+def plot_shares(
+    cells: pd.DataFrame, layout: Layout, folder: Path, form: str = "png"
+) -> dict[Path, str]:
     """Draws one picture per task and protection of which at least two shares were run.
 
     Parameters:
         cells: A table with the columns that `schema` declares.
         folder: Where pictures are written.
+        form: "png" or "svg".
 
     Bars are confidence intervals over subjects. Returns the caption of each picture by its path.
     """
@@ -41,7 +45,7 @@ def plot_shares(cells: pd.DataFrame, layout: Layout, folder: Path) -> dict[Path,
             continue
         curves = curves_of(scores, layout, metric)
         for place, name in enumerate(dict.fromkeys(curve.protection for curve in curves)):
-            path = folder / f"shares-{file_part(task)}{f'-{place + 1}' if place else ''}.png"
+            path = folder / f"shares-{file_part(task)}{f'-{place + 1}' if place else ''}.{form}"
             _draw([c for c in curves if c.protection == name], layout, metric, path)
             drawn[path] = (
                 f"{layout.title(task)}: {metric.title} against the share of works that"
@@ -98,5 +102,4 @@ def _draw(curves: list[Curve], layout: Layout, metric: MetricInfo, path: Path) -
     axes.grid(color="#e6e6e6")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=140, facecolor="white", metadata={"Software": None})
+    save(figure, path, 140)

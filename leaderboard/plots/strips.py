@@ -7,17 +7,21 @@ shows the pixels that were measured.
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
-import matplotlib
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from impress_bench.leaderboard.plots.canvas import (
+    Canvas,
+    RasterCanvas,
+    Resample,
+    VectorCanvas,
+    font,
+)
 from impress_bench.leaderboard.render import write_bytes
 
 Picture = NDArray[np.uint8]
@@ -26,8 +30,8 @@ INK, FAINT, EMPTY, PAPER = "#1a1a1a", "#6b6b6b", "#ececec", "#ffffff"
 MARGIN, GAP, GROUP_GAP = 24, 6, 28
 #: Height of a line of a group's label.
 LINE = 20
-# The font that matplotlib ships has "∞" and "é"; Pillow's own has ASCII alone.
-FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+#: Heights of the fonts of column labels, of labels of groups and rows, and of the title.
+SMALL, NORMAL, LARGE = 13, 15, 19
 
 
 def strip(
@@ -38,12 +42,13 @@ def strip(
     groups: Sequence[tuple[str, int]] = (),
     title: str = "",
     scale: int = 2,
-    resample: Literal["nearest", "lanczos"] = "nearest",
+    resample: Resample = "nearest",
 ) -> Path:
-    """Writes a PNG of labelled rows of images.
+    """Writes a picture of labelled rows of images.
 
     Parameters:
-        path: The file to write; its folder is made.
+        path: The file to write; its folder is made. A name in `.svg` makes it an SVG, whose text is
+            text and whose images are embedded; any other a PNG. Both have the same layout.
         rows: Labels, each with images uint8 (H, W, 3), all of one size. None, or the end of a
             shorter row, leaves an empty tile for an image that does not exist; where none of a
             group's images exists, the paper stays blank.
@@ -62,45 +67,48 @@ def strip(
     if columns and len(columns) < max(len(images) for _, images in rows):
         raise ValueError(f"{len(columns)} column labels for more columns")
     count = max(max(len(images) for _, images in rows), sum(span for _, span in groups))
-    small, normal, large = (ImageFont.truetype(FONT, size) for size in (13, 15, 19))
-    labels = ["\n".join(textwrap.wrap(label, 22)) for label, _ in rows]
+    labels = [textwrap.wrap(label, 22) for label, _ in rows]
     probe = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    gutter = max(int(probe.multiline_textbbox((0, 0), label, normal)[2]) for label in labels) + 18
+    wide = (probe.multiline_textbbox((0, 0), "\n".join(label), font(NORMAL)) for label in labels)
+    gutter = max(int(box[2]) for box in wide) + 18
     lefts = _lefts(MARGIN + gutter, count, scale * width, groups)
     spans = _spans(lefts, scale * width, groups)
     headings = [
-        _wrapped(label, normal, right - left)
+        _wrapped(label, right - left)
         for (label, _), (left, right) in zip(groups, spans, strict=True)
     ]
-    lines = max((heading.count("\n") + 1 for heading in headings), default=0)
+    lines = max((len(heading) or 1 for heading in headings), default=0)
     head = MARGIN + (36 if title else 0) + (8 + LINE * lines if groups else 0)
     top = head + (24 if columns else 0)
     right = lefts[-1] + scale * width + MARGIN
     if title:
-        right = max(right, 2 * MARGIN + int(probe.textbbox((0, 0), title, large)[2]))
+        right = max(right, 2 * MARGIN + int(probe.textbbox((0, 0), title, font(LARGE))[2]))
     bottom = top + len(rows) * (scale * height + GAP) - GAP + MARGIN
-    canvas = Image.new("RGB", (right, bottom), PAPER)
-    draw = ImageDraw.Draw(canvas)
+    form = VectorCanvas if path.suffix == ".svg" else RasterCanvas
+    canvas: Canvas = form(right, bottom, PAPER)
     if title:
-        draw.text((MARGIN, MARGIN - 4), title, INK, large)
+        canvas.text(MARGIN, MARGIN - 4, title, INK, LARGE, "la")
     for heading, (left, end) in zip(headings, spans, strict=True):
-        draw.multiline_text((left, head - 11), heading, INK, normal, anchor="ld", spacing=2)
-        draw.line((left, head - 6, end, head - 6), FAINT)
+        step = _step(spacing=2)
+        for up, line in enumerate(reversed(heading)):
+            canvas.text(left, head - 11 - up * step, line, INK, NORMAL, "ld")
+        canvas.rectangle(left, head - 6, end - left + 1, 1, FAINT)
     for left, label in zip(lefts, columns, strict=False):
-        draw.text((left + scale * width / 2, top - 8), label, FAINT, small, anchor="ms")
-    for place, (label, (_, images)) in enumerate(zip(labels, rows, strict=True)):
+        canvas.text(left + scale * width / 2, top - 8, label, FAINT, SMALL, "ms")
+    for place, (text, (_, images)) in enumerate(zip(labels, rows, strict=True)):
         y = top + place * (scale * height + GAP)
-        draw.multiline_text((MARGIN, y + scale * height / 2), label, INK, normal, anchor="lm")
+        step = _step(spacing=4)
+        first = y + scale * height / 2 - step * (len(text) - 1) / 2
+        for down, line in enumerate(text):
+            canvas.text(MARGIN, first + down * step, line, INK, NORMAL, "lm")
         tiles = [*images, *[None] * (count - len(images))]
         drawn_columns = _drawn(tiles, groups)
         for left, picture, there in zip(lefts, tiles, drawn_columns, strict=True):
             if picture is not None:
-                canvas.paste(_enlarged(picture, scale, resample), (left, y))
+                canvas.picture(left, y, Image.fromarray(picture), scale, resample)
             elif there:
-                draw.rectangle((left, y, left + scale * width - 1, y + scale * height - 1), EMPTY)
-    drawn = io.BytesIO()
-    canvas.save(drawn, "PNG", compress_level=2)  # 6 takes four times as long and saves a tenth
-    return write_bytes(path, drawn.getvalue())
+                canvas.rectangle(left, y, scale * width, scale * height, EMPTY)
+    return write_bytes(path, canvas.data())
 
 
 def amplified(picture: Picture, clean: Picture, factor: int) -> Picture:
@@ -146,16 +154,21 @@ def _spans(
     return spans
 
 
-def _wrapped(label: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+def _step(spacing: int) -> float:
+    """From one line of a label to the next, with so many pixels between them."""
+    return font(NORMAL).getbbox("A")[3] + spacing
+
+
+def _wrapped(label: str, width: int) -> list[str]:
     """A label broken between words so that each line fits `width` pixels, if its words do."""
     lines: list[str] = []
     for word in label.split():
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and font.getlength(longer) <= width:
+        if lines and font(NORMAL).getlength(longer) <= width:
             lines[-1] = longer
         else:
             lines.append(word)
-    return "\n".join(lines)
+    return lines
 
 
 def _lefts(start: int, count: int, width: int, groups: Sequence[tuple[str, int]]) -> list[int]:
@@ -172,9 +185,3 @@ def _lefts(start: int, count: int, width: int, groups: Sequence[tuple[str, int]]
         lefts.append(x)
         x += width + GAP
     return lefts
-
-
-def _enlarged(picture: Picture, scale: int, resample: Literal["nearest", "lanczos"]) -> Image.Image:
-    image = Image.fromarray(picture)
-    filters = {"nearest": Image.Resampling.NEAREST, "lanczos": Image.Resampling.LANCZOS}
-    return image.resize((scale * image.width, scale * image.height), filters[resample])

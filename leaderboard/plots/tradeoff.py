@@ -7,7 +7,6 @@ visible.
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +18,7 @@ from matplotlib.figure import Figure
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Key, collect
 from impress_bench.leaderboard.layout import Layout, file_part, headline, parsed
-from impress_bench.leaderboard.render import write_bytes
+from impress_bench.leaderboard.plots.saving import save
 from impress_bench.leaderboard.statistics import ten_digits
 
 COLOURS = ("#b5382a", "#2166ac", "#4d9221", "#c98b1b", "#7b3294", "#4d4d4d", "#01665e", "#c51b7d")
@@ -36,13 +35,14 @@ class Point(NamedTuple):
 
 
 def plot_tradeoff(
-    cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout, folder: Path
+    cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout, folder: Path, form: str = "png"
 ) -> dict[Path, str]:
     """Draws one picture per task that has at least two protections.
 
     Parameters:
         cells, protections: Tables with the columns that `schema` declares.
         folder: Where pictures are written.
+        form: "png" or "svg".
 
     Returns the caption of each picture by its path.
     """
@@ -54,7 +54,7 @@ def plot_tradeoff(
         points = points_of(cells, protections, layout, task, metric)
         if len(points) < 2:
             continue
-        path = folder / f"tradeoff-{file_part(task)}.png"
+        path = folder / f"tradeoff-{file_part(task)}.{form}"
         _draw(points, layout, metric, path)
         crosses = ", a cross where not every subject was run" * any(one.partial for one in points)
         drawn[path] = f"{layout.title(task)}: {metric.title} against visibility{crosses}"
@@ -101,9 +101,7 @@ def _draw(points: list[Point], layout: Layout, metric: MetricInfo, path: Path) -
     panels[0].set_ylabel(metric.title + (f" ({metric.unit})" if metric.unit else ""))
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", fontsize=8, frameon=False)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=140, facecolor="white", metadata={"Software": None})
-    write_bytes(path, drawn.getvalue())
+    save(figure, path, 140)
 
 
 def _panel(

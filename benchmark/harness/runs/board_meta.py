@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from impress_bench.benchmark.contract import PluginError, PluginHooks, hooks
+from impress_bench.benchmark.contract import PluginError, PluginHooks, ProtectionHooks, hooks
 from impress_bench.benchmark.errors import ConfigError, unknown
 from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.planning.plan import Plan
@@ -45,6 +46,7 @@ def board_meta(plan: Plan) -> BoardMeta:
         **preset.display,
         "titles": {**_titles(plan), **preset.display.get("titles", {})},
         "about": {**about_listed(preset), **preset.display.get("about", {})},
+        "lpips_budgets": _lpips_budgets(plan),
     }
     try:
         return BoardMeta.of(fields)
@@ -57,6 +59,21 @@ def board_meta(plan: Plan) -> BoardMeta:
         else:
             message = f"{'.'.join([*within, key])}: {first['msg']}"
         raise ConfigError(f"{'.'.join([preset.where('display'), *within])}: {message}") from None
+
+
+def _lpips_budgets(plan: Plan) -> dict[str, float]:
+    """The LPIPS that this package's protections of a plan have as a budget, by spec: the largest
+    where tasks have settings of their own. Other people's code is not asked in this process."""
+    budgets: dict[str, float] = {}
+    for component in plan.components.values():
+        if component.kind != "protection" or not component.ours:
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # planning has warned already
+            budget = hooks(component.create(), ProtectionHooks).budget.lpips
+        if budget is not None:
+            budgets[component.label] = max(budget, budgets.get(component.label, budget))
+    return budgets
 
 
 def read_meta(document: Mapping[str, Any]) -> BoardMeta:

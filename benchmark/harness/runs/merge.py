@@ -109,7 +109,7 @@ def united(metas: Sequence[BoardMeta]) -> BoardMeta:
         name: list(dict.fromkeys(value for meta in metas for value in getattr(meta, name)))
         for name in ("protections", "purifiers", "inspections")
     }
-    for name in ("chance", "titles", "about", "passes"):
+    for name in ("chance", "titles", "about", "passes", "lpips_budgets"):
         united[name] = {key: value for meta in metas for key, value in getattr(meta, name).items()}
     for name in ("metrics", "controls"):
         tasks = dict.fromkeys(task for meta in metas for task in getattr(meta, name))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from impress_bench.benchmark.contract import PluginError
-from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.errors import ConfigError, unknown
 from impress_bench.benchmark.harness.config.devices import device_problem
 from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.execution.forecast import Forecast, forecast
@@ -20,6 +20,7 @@ from impress_bench.benchmark.harness.planning.planner import plan_run
 from impress_bench.benchmark.harness.runs.board_meta import board_meta
 from impress_bench.benchmark.harness.runs.folder import read_part
 from impress_bench.benchmark.harness.runs.pages import source_of, write_pictures
+from impress_bench.benchmark.harness.runs.reconstructions import write_reconstructions
 from impress_bench.benchmark.harness.runs.strips import write_figures
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder
 from impress_bench.benchmark.harness.storage.store import Store, default_root
@@ -28,6 +29,10 @@ from impress_bench.leaderboard.html import write_site
 from impress_bench.leaderboard.html.pictures import Picture
 from impress_bench.leaderboard.html.texts import slug
 from impress_bench.leaderboard.summary import summary
+from impress_bench.leaderboard.write import write_plots
+
+#: In which pictures can be drawn.
+FORMS = ("png", "svg")
 
 
 def forecast_run(
@@ -108,13 +113,19 @@ def redraw(
     selection: Mapping[str, Any] | None = None,
     flags: Mapping[str, str] | None = None,
     notify: Callable[[str], None] = lambda message: None,
+    forms: Sequence[str] = ("png",),
 ) -> list[Path]:
-    """Draw the picture strips of a run again, into `out` (default: the run's folder).
+    """Draw the pictures of a run again, into `out` (default: the run's folder): strips and
+    reconstructions from its store, plots from its tables.
 
-    `selection` replaces values of its preset, to show fewer rows or subjects; `flags` maps them to
-    the flags that gave them; `notify` gets a line per damaged result. Raises ConfigError if the
-    store has none of the images.
+    `selection` replaces values of its preset, to show fewer rows or subjects, and leaves out the
+    plots, which are of all; `flags` maps them to the flags that gave them; `notify` gets a line per
+    damaged result. `forms`: of "png" and "svg", those to write. Raises ConfigError for another
+    form, and if the store has none of the images.
     """
+    for form in forms:
+        if form not in FORMS:
+            raise ConfigError(f"--format: {unknown('format', form, FORMS)}")
     folder = Path(folder)
     try:
         document = json.loads((folder / "provenance.json").read_bytes())
@@ -129,10 +140,15 @@ def redraw(
     root = make_folder(Path(store) if store is not None else default_root(), "--store")
     plan = plan_run(preset, root)
     target = make_folder(Path(out) if out is not None else folder, "--out")
-    written = write_figures(plan, Store(root), board_meta(plan), target, notify)
+    drawn = (plan, Store(root), board_meta(plan), target, notify, forms)
+    written = write_figures(*drawn)
     if not written:
         raise ConfigError(
             f"--store: {root} holds no result of {folder}; name the store that it was run with,"
             " and note that results belong to one version of the code"
         )
+    written += write_reconstructions(*drawn)
+    if not selection and (folder / "cells.parquet").is_file():
+        part = read_part(folder)
+        written += write_plots(*part.frames[:3], part.meta, target, forms)
     return written

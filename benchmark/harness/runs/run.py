@@ -37,6 +37,10 @@ from impress_bench.benchmark.harness.runs.board_file import BoardFile, read_boar
 from impress_bench.benchmark.harness.runs.board_meta import board_meta
 from impress_bench.benchmark.harness.runs.costs import costs_of, passes_of, save_costs
 from impress_bench.benchmark.harness.runs.provenance import provenance
+from impress_bench.benchmark.harness.runs.reconstructions import (
+    reconstruction_captions,
+    write_reconstructions,
+)
 from impress_bench.benchmark.harness.runs.saved_images import SavedImages
 from impress_bench.benchmark.harness.runs.strips import strip_captions, write_figures
 from impress_bench.benchmark.harness.runs.tables import frames_of, save_frames
@@ -155,7 +159,9 @@ class _Run:
     ) -> None:
         self.plan = plan
         self.folder = folder
-        self.meta = board_meta(plan).model_copy(update={"figures": strip_captions(plan)})
+        further = reconstruction_captions(plan) if plan.preset.inspections else {}
+        figures = strip_captions(plan) | further
+        self.meta = board_meta(plan).model_copy(update={"figures": figures})
         self._log = log
         self._reporter = reporter
         self._store = store
@@ -180,7 +186,10 @@ class _Run:
             self._execute()
             if self._images is not None:
                 self._saved = self._images.save(self._store, self._warn)
-            self._strips = write_figures(self.plan, self._store, self.meta, self.folder)
+            drawn = (self.plan, self._store, self.meta, self.folder)
+            self._strips = write_figures(*drawn)
+            if self.plan.preset.inspections:
+                self._strips += write_reconstructions(*drawn, self._warn)
             return self._write()
         except KeyboardInterrupt as stop:
             signals.end()

@@ -40,8 +40,8 @@ def strip_captions(plan: Plan) -> dict[str, str]:
         given, made = task.task.strip.given_title, task.task.strip.made_title
         conditions = {one for name in subjects for one in cells[task.name, name]}
         narrowed = NARROWED * (len(conditions) > MOST)
-        caption = f"{_title(task, subjects)}: {given.lower()}, {made.lower()}{narrowed}"
-        captions[_file_name(task.name, subjects)] = caption
+        caption = f"{title_of(task, subjects)}: {given.lower()}, {made.lower()}{narrowed}"
+        captions[file_name(task.name, subjects)] = caption
     return captions
 
 
@@ -51,12 +51,13 @@ def write_figures(
     meta: BoardMeta,
     folder: Path,
     notify: Callable[[str], None] = lambda message: None,
+    forms: Sequence[str] = ("png",),
 ) -> list[Path]:
-    """Write the strips of all subjects (Figures 1, 4 and 5 of the paper) into `folder`/figures.
+    """Write the strips of all subjects (Figures 1, 4, 5 and 6 of the paper) into `folder`/figures.
 
     Images that are not stored stay empty tiles; `notify` gets a line per damaged result. Of more
     than `MOST` conditions, those without a purifier and after the reference purifier are drawn.
-    Returns the files.
+    `forms`: of "png" and "svg", those to write. Returns the files.
     """
     layout, written = Layout(meta), []
     cells, results = _by_subject(plan), StoredImages(store, notify)
@@ -78,14 +79,18 @@ def write_figures(
                 changes = _changes(clean, given)
                 rows.append((layout.condition(*condition), given + changes + made))
         if rows:
-            path = folder / "figures" / _file_name(task.name, subjects)
+            name = folder / "figures" / file_name(task.name, subjects)
             shown = len(subjects) * shape.given
             groups = [
                 (shape.given_title, shown),
                 (CHANGES_TITLE, min(CHANGES, shown)),
                 (shape.made_title, len(subjects) * shape.made),
             ]
-            written.append(strip(path, rows, groups=groups, title=_title(task, subjects)))
+            title = title_of(task, subjects)
+            written += [
+                strip(name.with_suffix(f".{form}"), rows, groups=groups, title=title)
+                for form in forms
+            ]
     return written
 
 
@@ -108,7 +113,7 @@ def _shown(conditions: Sequence[Condition], layout: Layout) -> list[Condition]:
     return [one for one in conditions if base(one[1]) in kept]
 
 
-def _title(task: PlannedTask, subjects: Sequence[str]) -> str:
+def title_of(task: PlannedTask, subjects: Sequence[str]) -> str:
     """The subjects, and the target of a task that has one of its own."""
     target = task.component.surrogate
     return ", ".join(subjects) + (f"; by {target}" if target else "")
@@ -163,6 +168,7 @@ def _changes(
     ]  # fmt: skip
 
 
-def _file_name(task: str, subjects: Sequence[str]) -> str:
+def file_name(task: str, subjects: Sequence[str]) -> str:
+    """The name of a PNG of subjects of a task."""
     name = f"{task}-{'-to-'.join(dict.fromkeys((subjects[0], subjects[-1])))}"
     return re.sub(r"[^a-z0-9]+", "-", name.lower()) + ".png"

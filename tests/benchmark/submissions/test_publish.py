@@ -107,6 +107,41 @@ def test_what_was_measured_again_stands_beside_ours(
         assert (tmp_path / target).exists(), target
 
 
+def test_what_came_out_differently_stays_a_claim_with_a_flag(
+    results, submissions, made_up, tmp_path
+):
+    run, measured = made_up(tmp_path / "again", ["identity", "sample-cloak"]), tmp_path / "measured"
+    told = "sample-cloak: cells.csv: is claimed as 1 and <b>came</b> out as 2"
+
+    def publish():
+        paths = publishing.publish(
+            results, submissions, tmp_path / "LEADERBOARD.md", measured, tmp_path / "html"
+        )
+        flags = (results / "quick" / "boards" / "flags.md").read_text()
+        assert paths
+        return (tmp_path / "LEADERBOARD.md").read_text(), flags
+
+    keep(run, submissions / "sample-cloak", measured)
+    keep(run, submissions / "sample-cloak", measured, [told, "more"])
+    assert [path.name for path in (measured / "sample-cloak").iterdir()] == ["submission.json"]
+    page, ours = publish()
+    claimed = page[page.index(CLAIMED) :]
+    assert "- `sample-cloak` was measured again, and did not come out as claimed" in claimed
+    assert "nobody else has measured them" not in page
+    assert "not reproduced" not in ours.partition("Not checked")[0]
+    shown = (tmp_path / "html" / "claimed-sample-cloak.html").read_text()
+    escaped = told.replace("<", "&lt;").replace(">", "&gt;")
+    assert f"{escaped}, and 1 more" in shown
+    assert "<b>came" not in shown
+
+    keep(run, submissions / "sample-cloak", measured)
+    page, ours = publish()
+    assert CLAIMED not in page
+    clear = [line for line in ours.splitlines() if line.startswith("Clear: ")]
+    assert clear
+    assert all("not reproduced" in line.partition(" Not checked")[0] for line in clear)
+
+
 def test_a_measurement_counts_for_what_it_measured_alone(publish, submissions, made_up, tmp_path):
     """Another pin, another figure: whatever is changed makes it a claim again."""
     run = made_up(tmp_path / "again", ["identity", "sample-cloak"], 0.2)

@@ -18,8 +18,9 @@ from impress_bench.benchmark.submissions import writing
 from impress_bench.benchmark.submissions.cells import STATES
 from impress_bench.benchmark.submissions.confined import is_plain, plain
 from impress_bench.benchmark.submissions.grid import offered
+from impress_bench.benchmark.submissions.measured import complaints_of, measured_part
 from impress_bench.benchmark.submissions.model import Distribution, schema
-from impress_bench.benchmark.submissions.reading import find_submissions, read
+from impress_bench.benchmark.submissions.reading import Complaint, find_submissions, read
 from impress_bench.benchmark.submissions.writing import Refused, submit
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "submission.schema.json"
@@ -260,6 +261,20 @@ def test_verbs_speak_of_a_submission(submission, third_parties, tmp_path):
     refused = impress_bench(third_parties, tmp_path, "requirement", submission)
     assert refused.returncode == 2
     assert "is no TOML file" in refused.stderr
+
+
+@pytest.mark.parametrize("differs", [False, True])
+def test_what_a_rerun_finds_is_kept(
+    submission, measured, tmp_path, in_process, monkeypatch, differs
+):
+    found = [Complaint("sample-cloak", "cells.csv", "came out as 2")] * differs
+    module = "impress_bench.benchmark.submissions.rerun.rerun"
+    monkeypatch.setattr(module, lambda *given: (measured, found))
+    kept = tmp_path / "kept"
+    code, said, _ = in_process("validate", submission, "--rerun", "--measured", kept)
+    assert (code, "refused" in said) == (int(differs), differs)
+    assert complaints_of(kept, submission) == [str(one) for one in found]
+    assert (measured_part(kept, submission) is None) == differs
 
 
 @pytest.mark.parametrize("words", [("--measured", "there"), ("--plugins", "there/bin/python")])

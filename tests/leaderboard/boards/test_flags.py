@@ -7,7 +7,7 @@ from impress_bench.leaderboard.boards.flags import build
 from impress_bench.leaderboard.flags.catalogue import CHECKS
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.meta import BoardMeta
-from impress_bench.leaderboard.schema import CELLS, INSPECTIONS, PROTECTIONS
+from impress_bench.leaderboard.schema import CELLS, INSPECTIONS, NOTES, PROTECTIONS
 
 TASK = "style-mimicry"
 SUBJECTS = 6
@@ -19,25 +19,31 @@ NAMES = {flag.name for flag, _ in CHECKS}
 
 def cells_of(values, metric="score", spread=0.0):
     """Each row's score is this plus a little that differs between subjects; the control's lies
-    above and below it in turn."""
+    above and below it in turn. A text is the reason for which the cell failed."""
 
     def score(condition, subject):
         either_side = spread * (-1) ** subject * (condition == UNTRAINED)
         return values[condition] + 0.01 * subject + either_side
 
     return [
-        (TASK, f"artist-{i}", *condition, 0, metric, score(condition, i), "done", None)
-        for condition in values
+        (TASK, f"artist-{i}", *condition, 0, metric, float("nan"), "failed", value)
+        if isinstance(value, str)
+        else (TASK, f"artist-{i}", *condition, 0, metric, score(condition, i), "done", None)
+        for condition, value in values.items()
         for i in range(SUBJECTS)
     ]
 
 
-def flags(values, *, lpips=None, styles=None, second=None, subjects=SUBJECTS, model="", spread=0.0):
-    """The raised flags with their cases, and the names of those not checked."""
+def flags(
+    values, *, lpips=None, linf=(0.1, 0.1), notes=None, styles=None, second=None, subjects=SUBJECTS,
+    model="", spread=0.0, task=TASK, **meta,
+):  # fmt: skip
+    """The raised flags with their cases, and the names of those not checked. `lpips` gives each
+    protection's first subject, and others a little more."""
     rows = cells_of(values, spread=spread) + cells_of(second or {}, "second")
     rows = [row for row in rows if int(row[1][-1]) < subjects]
     moved = [
-        (TASK, f"artist-{at}", name, "a", 0.1, 1.0, value + 0.001 * at, "done")
+        (TASK, f"artist-{at}", name, "a", linf[at > 0], 1.0, value + 0.001 * at, "done")
         for name, value in (lpips or {}).items()
         for at in range(SUBJECTS)
     ]
@@ -45,15 +51,25 @@ def flags(values, *, lpips=None, styles=None, second=None, subjects=SUBJECTS, mo
         (TASK, "artist-0", "identity", "none", "a", measure, value)
         for measure, value in (styles or {}).items()
     ]
+    noted = [
+        (TASK, f"artist-{at}", name, "", "a", note, value * (at > 0))
+        for (name, note), value in (notes or {}).items()
+        for at in range(SUBJECTS)
+    ]
     meta = BoardMeta(
-        metrics={TASK: [MetricInfo("score", "Score", True, scale=SCALE), SECOND]},
+        metrics={task: [MetricInfo("score", "Score", True, scale=SCALE), SECOND]},
         reference_protection="glaze",
         model=model,
         passes={"jpeg": 0.0, "impress[steps=9]": 9.0, "impress": 90.0},
+        **meta,
     )
-    board = build(
-        CELLS.frame(rows), PROTECTIONS.frame(moved), INSPECTIONS.frame(seen), Layout(meta)
-    )
+    frames = [
+        table.frame((task, *row[1:]) for row in found)
+        for table, found in (
+            (CELLS, rows), (PROTECTIONS, moved), (INSPECTIONS, seen), (NOTES, noted),
+        )
+    ]  # fmt: skip
+    board = build(*frames, Layout(meta))
     (block,) = board.blocks
     raised = {row[0]: row[1] for row in block.rows}
     lacking = block.text.rpartition("six subjects: ")[2].rstrip(".").split(", ")
@@ -63,6 +79,8 @@ def flags(values, *, lpips=None, styles=None, second=None, subjects=SUBJECTS, mo
 PLAIN = {("identity", "none"): 0.9, ("random-noise", "none"): 0.9, ("glaze", "none"): 0.3}
 PURIFIED = {**PLAIN, ("glaze", "impress"): 0.8, ("glaze", "jpeg"): 0.4, ("identity", "jpeg"): 0.88}
 SHORTER = {**PURIFIED, ("glaze", "impress[steps=9]"): 0.5}
+MILD = "jpeg[quality=95]"
+COMPRESSED = {**PLAIN, ("random-noise", MILD): 0.85, ("glaze", MILD): 0.5}
 ADAPTED = {**PURIFIED, ("glaze+o-pgd", "none"): 0.5, ("glaze+o-pgd", "impress"): 0.6}
 
 CASES = [
@@ -73,7 +91,7 @@ CASES = [
     ),
     (
         "visible", PLAIN, {"lpips": {"glaze": 0.2}}, PLAIN, {"lpips": {"glaze": 0.05}},
-        "glaze: LPIPS 0.203",
+        "glaze: LPIPS 0.203, 0.205 for artist-5",
     ),
     (
         "noise falls short",
@@ -111,7 +129,22 @@ CASES = [
     ),
     (
         "white box only", PLAIN, {}, {**PLAIN, ("glaze[surrogate=other]", "none"): 0.9}, {},
-        "made on the target: all 1 protections",
+        "made on the target alone: all protections",
+    ),
+    (
+        "gone after mild JPEG", {**COMPRESSED, ("glaze", MILD): 0.95}, {}, COMPRESSED, {},
+        f"glaze after {MILD}: takes -0.100 [-0.100, -0.100] beyond noise",
+    ),
+    (
+        "non-finite or zero gradients left traces",
+        {**PLAIN, ("mist", "none"): "protection mist: output holds 3 NaN or infinite values"}, {},
+        PLAIN, {"lpips": {"glaze": 0.05}},
+        "mist: protection mist: output holds 3 NaN or infinite values",
+    ),
+    (
+        "not reproduced", PLAIN, {"reruns": {"glaze": ["glaze: cells.csv: x was claimed", "y"]}},
+        PLAIN, {"reruns": {"glaze": []}},
+        "glaze: cells.csv: x was claimed, and 1 more",
     ),
 ]  # fmt: skip
 
@@ -130,6 +163,103 @@ def test_what_is_made_on_the_target_too_is_no_transfer():
     rows = {**PLAIN, (named, "none"): 0.9}
     assert "white box only" not in flags(rows, model="another")[0]
     assert "white box only" in flags(rows, model="ours")[0]
+
+
+def test_a_protection_that_was_made_elsewhere_silences_no_other():
+    rows = {**PLAIN, ("mist", "none"): 0.4, ("glaze[p=0.2,surrogate=other]", "none"): 0.9}
+    assert flags(rows)[0]["white box only"] == "made on the target alone: mist"
+    rows[("mist[surrogate=other]", "none")] = 0.9
+    assert "white box only" not in flags(rows)[0]
+
+
+def test_a_task_may_name_its_target():
+    """What was made on the run's model is no white box where another one exploits it."""
+    assert "white box only" in flags(PLAIN, model="ours")[0]
+    task = "style-mimicry[target=theirs]"
+    assert "white box only" not in flags(PLAIN, model="ours", task=task)[0]
+    assert "white box only" in flags(PLAIN, model="theirs", task=task)[0]
+
+
+def test_a_single_subject_is_seen():
+    """The mean of these is below what is plain, the last lies above it."""
+    raised = flags(PLAIN, lpips={"glaze": 0.0965})[0]
+    assert raised["visible"] == "glaze: LPIPS 0.099, 0.102 for artist-5"
+    assert "visible" not in flags(PLAIN, lpips={"glaze": 0.0953})[0], "0.100 is not above it"
+
+
+def test_a_protection_is_held_against_its_own_budget():
+    seen = {"lpips": {"glaze": 0.06}}
+    raised = flags(PLAIN, **seen, lpips_budgets={"glaze": 0.05})[0]
+    assert raised["visible"] == "glaze: LPIPS 0.062, 0.065 for artist-5, with a budget of 0.05"
+    assert "visible" not in flags(PLAIN, **seen, lpips_budgets={"glaze": 0.0624})[0]
+    assert "visible" not in flags(PLAIN, **seen, lpips_budgets={"glaze+o-pgd": 0.05})[0]
+
+
+@pytest.mark.parametrize(
+    "purifier", ["jpeg[quality=89]", "jpeg", "jpeg[quality=95]>impress", "resize[quality=95]"]
+)
+def test_only_mild_compression_alone_counts(purifier):
+    name = "gone after mild JPEG"
+    rows = {**PLAIN, ("random-noise", purifier): 0.9, ("glaze", purifier): 0.9}
+    raised, lacking, _ = flags(rows)
+    assert name not in raised
+    assert name in lacking
+
+
+def test_what_takes_nothing_beyond_noise_has_nothing_to_lose():
+    name = "gone after mild JPEG"
+    rows = {**COMPRESSED, ("glaze", "none"): 0.95, ("glaze", MILD): 0.95}
+    raised, lacking, _ = flags(rows)
+    assert name not in raised
+    assert name in lacking
+
+
+def test_images_left_as_they_were_and_gradients_noted_as_0_are_seen():
+    name, term, orthogonal = (
+        "non-finite or zero gradients left traces",
+        "glaze+consistency",
+        "glaze+o-pgd",
+    )
+    rows = {**PLAIN, (term, "none"): 0.5, (orthogonal, "none"): 0.5}
+    raised = flags(rows, lpips={"glaze": 0.0}, linf=(0.0, 0.1))[0]
+    assert raised[name] == "glaze: unchanged for 1 of 6 images"
+    notes = {(term, "consistency-share"): 0.4, (orthogonal, "o-pgd-cosine"): -0.2}
+    notes |= {(orthogonal, "o-pgd-success"): 1.0}
+    assert flags(rows, notes=notes)[0][name] == (
+        "glaze + consistency: consistency-share 0 for 1 of 6 images; "
+        "glaze + o-pgd: o-pgd-cosine 0 for 1 of 6 images"
+    )
+    assert name not in flags(PLAIN, lpips={"identity": 0.0}, linf=(0.0, 0.0))[0]
+
+
+def test_zeros_that_are_asked_for_are_none():
+    name = "non-finite or zero gradients left traces"
+    half, free = "partial[of=glaze]", "glaze+consistency[weight=0]"
+    rows = {**PLAIN, (half, "none"): 0.5, (free, "none"): 0.5}
+    seen = {"lpips": {half: 0.0}, "linf": (0.0, 0.0), "notes": {(free, "consistency-share"): 0.0}}
+    assert name not in flags(rows, **seen)[0]
+
+
+@pytest.mark.parametrize(
+    ("reason", "seen"),
+    [
+        ("purifier impress: returned no valid result: images hold NaN or infinity", True),
+        ("protection x: note share is not one finite value per image: [nan]", True),
+        ("task: failed in exploit (FloatingPointError: fine-tuning diverged at step 3)", True),
+        ("malicious-editing: scored psnr as inf", False),
+        ("metric lpips: is not one finite value per image: [inf]", False),
+        ("protection x: failed in protect (RuntimeError: information is missing)", False),
+    ],
+)
+def test_reasons_that_name_values_which_are_not_finite(reason, seen):
+    rows = {**PLAIN, ("mist", "none"): reason}
+    assert ("non-finite or zero gradients left traces" in flags(rows)[0]) == seen
+
+
+def test_a_rerun_is_told_where_its_rows_are():
+    assert "not reproduced" not in flags(PLAIN, reruns={"mist": ["x"]})[0]
+    raised = flags({**PLAIN, ("glaze", "bleach[by=2]"): 0.5}, reruns={"bleach": ["x"]})[0]
+    assert raised["not reproduced"] == "x"
 
 
 def test_of_few_subjects_no_comparison_counts_as_clear():
@@ -161,4 +291,5 @@ def test_checks_without_their_rows_are_named():
         "visible", "noise falls short", "adapted is weaker", "a cheaper purifier is better",
         "more passes harm",
         "a purifier harms", "learning is not shown", "the judge sees the decoder",
+        "gone after mild JPEG", "non-finite or zero gradients left traces", "not reproduced",
     }  # fmt: skip

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from impress_bench.benchmark.contract import Budget
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.planning.planner import make_plan
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.runs.board_meta import board_meta, read_meta
+from impress_bench.benchmark.harness.runs.merge import united
 
 PAPER = Path(__file__).parents[4] / "leaderboard/results/paper/provenance.json"
 
@@ -22,6 +24,16 @@ def test_plugins_declare_what_boards_call_them(bench):
     assert [metric.title for metric in meta.metrics["copying"]] == ["Nearness", "Spread", "The gap"]
     assert "clean-lpips" in {measure.name for measure in meta.inspections}
     assert all(measure.title != measure.name for measure in meta.inspections)  # boards show it
+
+
+def test_budgets_of_lpips_are_those_of_our_protections(bench, monkeypatch):
+    """Other people's protections are not asked here, and a bound of L-infinity is none of LPIPS."""
+    monkeypatch.setattr("fake_plugins.Shift.budget", Budget(lpips=0.3), raising=False)
+    rows = ["clean", "shift", "glaze[p=0.2]", "glaze+o-pgd", "mist"]
+    meta = board_meta(make_plan(bench.preset(protections=rows), Registry()))
+    assert meta.lpips_budgets == {"glaze[p=0.2]": 0.2, "glaze+o-pgd": 0.05, "glaze": 0.05}
+    other = meta.model_copy(update={"lpips_budgets": {"other": 0.3}})
+    assert united([meta, other]).lpips_budgets == {**meta.lpips_budgets, "other": 0.3}
 
 
 @pytest.mark.parametrize(

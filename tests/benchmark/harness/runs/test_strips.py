@@ -49,15 +49,15 @@ def test_subjects_can_share_a_strip(bench, monkeypatch):
     assert f"figures/{name}" in (bench.tmp_path / "shared/boards/LEADERBOARD.md").read_text()
 
 
-def test_strips_can_be_drawn_again_with_fewer_rows(bench):
+def test_drawncan_be_drawn_again_with_fewer_rows(bench):
     result = bench.run()
     folder = bench.tmp_path / "again"
     redraw(result.out, bench.store, folder)
-    for path in folder.glob("figures/*.png"):
+    for path in folder.glob("figures/copying-*.png"):
         assert path.read_bytes() == (result.out / "figures" / path.name).read_bytes()
-    assert len(list(folder.glob("figures/*.png"))) == 2
+    assert len(list(folder.glob("figures/copying-*.png"))) == 2
     fewer = {"protections": ["shift"], "subjects": 1}
-    (path,) = redraw(result.out, bench.store, bench.tmp_path / "fewer", fewer)
+    path, _ = redraw(result.out, bench.store, bench.tmp_path / "fewer", fewer)
     assert Image.open(path).size[1] < Image.open(result.out / "figures" / path.name).size[1]
 
 
@@ -71,11 +71,11 @@ def test_of_many_conditions_the_unpurified_and_the_reference_purifiers_are_drawn
     overview = (result.out / "boards" / "LEADERBOARD.md").read_text()
     assert "(without a purifier and after the reference one)" in overview
     # Those that are left out are drawn where they are asked for.
-    (path, _) = redraw(result.out, bench.store, bench.tmp_path / "asked", {"purifiers": ["smooth"]})
+    path, *_ = redraw(result.out, bench.store, bench.tmp_path / "asked", {"purifiers": ["smooth"]})
     assert path.is_file()
 
 
-def test_strips_of_nothing_are_a_clear_error(bench, tmp_path):
+def test_drawnof_nothing_are_a_clear_error(bench, tmp_path):
     result = bench.run()
     with pytest.raises(ConfigError, match="holds no result of"):
         redraw(result.out, tmp_path / "other store")
@@ -103,4 +103,33 @@ def test_damaged_pictures_are_named(bench):
     bench.run(protections=["clean", "shift"])
     told = CliRunner().invoke(cli, ["figures", str(result.out), "--store", str(bench.store)])
     assert told.exit_code == 0, told.output
-    assert whole == {path.name: path.read_bytes() for path in result.out.glob("figures/*.png")}
+    again = {name: (result.out / "figures" / name).read_bytes() for name in whole}
+    assert whole == again
+
+
+def test_drawnare_drawn_in_the_formats_that_are_asked_for(bench):
+    result, folder = bench.run(), bench.tmp_path / "drawn"
+    words = ["figures", str(result.out), "--store", str(bench.store), "--out", str(folder)]
+    told = CliRunner().invoke(cli, [*words, "--format", "svg, png"])
+    assert told.exit_code == 0, told.output
+    found = {path.name for path in folder.glob("figures/*")}
+    assert found == {path.rpartition("/")[2] for path in told.output.split()}
+    drawn = [path.stem for path in result.out.glob("figures/copying-*.png")]
+    assert {name for name in found if name.startswith("copying-")} == {
+        f"{name}.{form}" for name in drawn for form in ("png", "svg")
+    }
+    told = CliRunner().invoke(cli, [*words, "--format", "png,pdf"])
+    assert isinstance(told.exception, ConfigError)
+    assert str(told.exception) == "--format: Unknown format 'pdf'. Available: png, svg"
+
+
+def test_plots_are_drawn_of_the_whole_run_alone(bench, monkeypatch):
+    result, drawn = bench.run(), []
+    monkeypatch.setattr(
+        "impress_bench.leaderboard.write.plot_tradeoff",
+        lambda *given: drawn.append(given[-1]) or {},
+    )
+    redraw(result.out, bench.store, bench.tmp_path / "all", forms=("svg", "png"))
+    assert drawn == ["svg", "png"]
+    redraw(result.out, bench.store, bench.tmp_path / "one", {"subjects": 1}, forms=("svg",))
+    assert drawn == ["svg", "png"]

@@ -15,6 +15,10 @@ class Tiny:
 
     digest = "tiny-1"
 
+    def reconstruct(self, images):
+        """What it sees of images: less contrast."""
+        return 0.5 * images + 0.2
+
 
 def load_tiny():
     """A model that costs nothing."""
