@@ -107,7 +107,8 @@ def test_where_nothing_agrees_a_preset_that_can_be_compared_is_named(measure):
     own = measure("own", ["clean", "shift+halved"])
     document = json.loads((published / "provenance.json").read_bytes())
     document["preset"]["threads"] = 7
-    for name, told in (("paper", "run --preset paper`"), ("somebody's", "threads: 1 and 7")):
+    for name, told in (("paper", "run --preset paper`"), ("mini", "run --preset submission`"),
+                       ("somebody's", "threads: 1 and 7")):  # fmt: skip
         document["preset"]["name"] = name
         (published / "provenance.json").write_text(json.dumps(document))
         with pytest.raises(ConfigError, match=f"{told}$"):
