@@ -101,6 +101,18 @@ class Layout:
             return False
         return self.matched(name) in (protection, base(protection))
 
+    def noise_for(self, protections: Sequence[str]) -> list[str]:
+        """The rows of noise that a run of these protections wants beside them: as visible as each,
+        or as the plain one where that is among them and the others adapt it or set it otherwise.
+        In the masks, since an editor keeps nothing else; where a task has none, in all of an
+        image."""
+        named = [name for name in protections if self.kind(name) == "protection"]
+        matched = dict.fromkeys(base(name) if base(name) in named else name for name in named)
+        return [
+            str(Spec(self.roles.noise[0], (("match", name), ("within", "mask"))))
+            for name in matched
+        ]
+
     def title(self, name: str) -> str:
         """What a reader sees of a spec, a task, a control or a measure.
 

@@ -190,29 +190,39 @@ def merge(runs: tuple[str, ...], out: str) -> None:
 @click.option(
     "--with",
     "published",
-    type=click.Path(file_okay=False, path_type=Path),
     multiple=True,
-    help="Published results, or a folder of such. [default: all in leaderboard/results]",
+    metavar="FOLDER",
+    help="Results, or a folder of such; the word published: the benchmark's own, in a clone's"
+    " leaderboard/results. [default: published]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the records as JSON.")
-def compare(run: Path, published: tuple[Path, ...], as_json: bool) -> None:
+def compare(run: Path, published: tuple[str, ...], as_json: bool) -> None:
     """Show the protections of RUN among published ones, paired by subject.
 
-    No rival is run again: published results of the same model, settings and code are read.
+    No rival is run again: published results of the same model, settings and code are read, that of
+    the preset `mini` for a run of `submission`. A folder called published is given as ./published.
     """
     from impress_bench.benchmark.errors import ConfigError
+    from impress_bench.benchmark.harness.runs.comparison import (
+        PUBLISHED,
+        RESULTS,
+        published_results,
+    )
     from impress_bench.benchmark.harness.runs.comparison import compare as compare_runs
     from impress_bench.leaderboard.render import VIEWS
 
     if not run.is_dir():
         raise ConfigError(f"{run}: no such folder; name the folder given to run as --out")
-    results = Path("leaderboard/results")
-    if not published and not results.is_dir():
-        raise ConfigError(
-            "--with: there is no leaderboard/results here; call this in a clone of the benchmark's"
-            " repository, which holds the published results, or name its folder of them"
-        )
-    board = compare_runs(run, published or (results,))
+    folders = []
+    for name in published or (PUBLISHED,):
+        folder = published_results() if name == PUBLISHED else Path(name)
+        if folder is None:
+            raise ConfigError(
+                f"--with: there is no {RESULTS} here; call this in a clone of the benchmark's"
+                " repository, which holds the published results, or name its folder of them"
+            )
+        folders.append(folder)
+    board = compare_runs(run, folders)
     click.echo(VIEWS["json" if as_json else "md"](board), nl=False)
 
 

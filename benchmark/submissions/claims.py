@@ -33,7 +33,7 @@ from impress_bench.leaderboard.schema import CONTROL, is_control
 
 #: File, field and what is wrong with it.
 Told = tuple[str, str, str]
-AGAIN = "run the preset {preset} as it is shipped, with --{kind}s {row}, and `submit` again"
+AGAIN = "run the preset {preset} as it is shipped, with --{kind}s '{rows}', and `submit` again"
 
 
 class Claimed(NamedTuple):
@@ -176,9 +176,9 @@ def _places(claimed: Claimed, offer: Offered) -> Iterator[Told]:
             return
     missing = [place for place in wanted if place not in given]
     if missing:
-        baseline = ",".join([*offer.baseline(kind), *claimed.specs])
+        rows = ",".join(offer.rows(kind, claimed.specs))
         told = f"lacks {len(missing)} of {len(wanted)} cells, the first {' '.join(missing[0])}; "
-        yield CELLS, "", told + AGAIN.format(preset=preset, kind=kind, row=baseline)
+        yield CELLS, "", told + AGAIN.format(preset=preset, kind=kind, rows=rows)
 
 
 def _with_subjects(offer: Offered, cells: pd.DataFrame) -> Offered:

@@ -15,6 +15,7 @@ from impress_bench.benchmark.harness.planning.planner import make_plan
 from impress_bench.benchmark.harness.plugins.registry import Registry
 from impress_bench.benchmark.harness.runs.board_meta import about_listed, board_meta
 from impress_bench.benchmark.tasks.base import Range
+from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.schema import control
 
@@ -44,13 +45,16 @@ class Offered(NamedTuple):
         """The protections or purifiers of the preset, as cells name them."""
         return [str(spec) for spec in self.preset.specs(f"{kind}s")]
 
-    def baseline(self, kind: str) -> list[str]:
-        """What rows of a kind are compared with."""
-        return [name for name in self.specs(kind) if name == BASELINES[kind]]
+    def rows(self, kind: str, specs: Sequence[str]) -> list[str]:
+        """The rows of a complete submission of `specs`, in order: what they are compared with, then
+        they. A protection is compared with the clean images and with noise that is as visible."""
+        clean = [name for name in self.specs(kind) if name == BASELINES[kind]]
+        noise = Layout(self.meta).noise_for(specs) if kind == "protection" else []
+        return [*clean, *noise, *specs]
 
     def places(self, kind: str, specs: Sequence[str]) -> Iterator[Place]:
         """The cells of a complete submission of `specs`, controls first."""
-        rows = [*self.baseline(kind), *specs]
+        rows = self.rows(kind, specs)
         columns = self.specs("purifier" if kind == "protection" else "protection")
         for name, task in self.tasks.items():
             pairs = [(control, "") for control in task.controls]

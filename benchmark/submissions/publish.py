@@ -17,7 +17,7 @@ import pandas as pd
 
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.plugins.component import OURS
-from impress_bench.benchmark.harness.runs.folder import Part, difference, read_part
+from impress_bench.benchmark.harness.runs.folder import Part, difference, read_part, shared_places
 from impress_bench.benchmark.harness.runs.pages import run_lines, source_of
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
 from impress_bench.benchmark.harness.storage.keys import canonical_json, sha256
@@ -30,7 +30,7 @@ from impress_bench.benchmark.submissions.reading import read, survey
 from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.html import Source, write_site
 from impress_bench.leaderboard.html.texts import slug
-from impress_bench.leaderboard.layout import Layout, target_of
+from impress_bench.leaderboard.layout import Layout, parsed, target_of
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.pages.index import index
 from impress_bench.leaderboard.pages.section import Section
@@ -80,9 +80,9 @@ def publish(
             sent.append(Sent(claim.submission, part.origins[0], *tables, complaints=[]))
     sections, written = [], []
     sources: list[Source] = []
+    homes = [_home(one, parts) for one in sent]
     for part in parts:
-        here = [one for one in sent if not any(_apart_from(one, part))]
-        sent = [one for one in sent if one not in here]
+        here = [_added(one, part) for one, home in zip(sent, homes, strict=True) if home is part]
         cells, distances, meta = _together(
             part.frames.cells, part.frames.protections, part.meta, here
         )
@@ -99,7 +99,8 @@ def publish(
             together = replace(part, frames=frames, meta=meta)
             source = source_of(together, _page_name(part.folder.name))
             sources.append(replace(source, facts=facts))
-    for group, claimed in [(one, False) for one in _alike(sent)] + [
+    homeless = [one for one, home in zip(sent, homes, strict=True) if home is None]
+    for group, claimed in [(one, False) for one in _alike(homeless)] + [
         (one, True) for one in _alike(claims)
     ]:
         section, source = _apart(group, claimed)
@@ -114,9 +115,58 @@ def publish(
     return written
 
 
-def _apart_from(sent: Sent, part: Part) -> Iterator[str]:
-    """In what each run of published results differs from a submission's; "" where in nothing."""
-    return (difference(origin, sent.origin, libraries=False) for origin in part.origins)
+def _home(sent: Sent, parts: Sequence[Part]) -> Part | None:
+    """The published results in whose tables a submission that was measured again stands: of those
+    that agree with it in all that cells depend on and in the seeds, those that share most subjects
+    with it, of equals the first; None if none does."""
+    shared = {}
+    for at, part in enumerate(parts):
+        places = shared_places(sent.cells, part.frames.cells)
+        if (
+            places
+            and not _other_seeds(sent.cells, part.frames.cells)
+            and not any(
+                difference(origin, sent.origin, libraries=False, remarks=False)
+                for origin in part.origins
+            )
+        ):
+            shared[at] = len(places)
+    return parts[max(shared, key=lambda at: shared[at])] if shared else None
+
+
+def _other_seeds(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Whether a task that both tables of cells have was exploited with other seeds in one of them:
+    what stands in one table has met the same noise."""
+    seeds = [
+        {task: set(rows["seed"]) for task, rows in frame.groupby("task")} for frame in (one, other)
+    ]
+    return any(seeds[0][task] != seeds[1][task] for task in seeds[0].keys() & seeds[1].keys())
+
+
+def _added(sent: Sent, part: Part) -> Sent:
+    """What a submission brings into the tables of published results: a protection its own rows and
+    the noise that they are measured against, a purifier its cells of the protections there. What
+    else it was compared with is published, and for more subjects."""
+    column = sent.cells[sent.submission.kind]
+    names = list(dict.fromkeys(column))
+    own = [name for name in names if parsed(name).name == sent.submission.name]
+    if sent.submission.kind == "protection":
+        layout = Layout(sent.meta)
+        own += [name for name in names if any(layout.matches(name, one) for one in own)]
+        kept = column.isin(own)
+    else:
+        there = set(_rows(part.frames.cells))
+        known = [row in there for row in _rows(sent.cells)]
+        kept = column.isin(own) & pd.Series(known, index=column.index)
+    cells = sent.cells[kept]
+    places = set(_rows(cells, "subject"))
+    moved = [row in places for row in _rows(sent.distances, "subject")]
+    return sent._replace(cells=cells, distances=sent.distances[moved])
+
+
+def _rows(frame: pd.DataFrame, *further: str) -> Iterator[tuple[str, ...]]:
+    """Task and protection of each line of a table, and `further` columns."""
+    return frame[["task", "protection", *further]].itertuples(index=False, name=None)
 
 
 def _page_name(name: str) -> str:

@@ -28,7 +28,7 @@ from impress_bench.benchmark.submissions.code_that_ran import (
     with_sources,
 )
 from impress_bench.benchmark.submissions.distances import typed as typed_distances
-from impress_bench.benchmark.submissions.grid import BASELINES, offered
+from impress_bench.benchmark.submissions.grid import offered
 from impress_bench.benchmark.submissions.lines import MOST
 from impress_bench.benchmark.submissions.model import CELLS, DISTANCES
 from impress_bench.benchmark.submissions.reading import Complaint
@@ -36,8 +36,6 @@ from impress_bench.benchmark.submissions.repeatability import Repeatability, loa
 from impress_bench.benchmark.tasks.base import Range
 
 AGAIN = "run it again with this version and send in what that measures"
-#: Noise that is as visible as the protection, and what it is crossed with.
-MATCHED, THROUGH = "random-noise[match={}]", ("none", "impress")
 ROW = ["task", "subject", "protection"]
 #: The least by which distances of 8-bit images differ: one value by one level.
 STEPS = {"linf": 1 / 255, "l2": 1 / 255}
@@ -47,21 +45,15 @@ ONE_IN = 10
 
 
 def preset_of(claimed: Claimed, python: str | None) -> Preset:
-    """What is run: the claimed rows, what they are compared with, and matched noise."""
+    """What is run: the claimed rows and what they are compared with, as a submission holds them."""
     submission = claimed.submission
-    preset = load_preset(submission.claims.preset)
-    kind, other = submission.kind, {"protection": "purifier", "purifier": "protection"}
-    rows = [BASELINES[kind], *claimed.specs]
-    columns = [str(spec) for spec in preset.specs(f"{other[kind]}s")]
-    lists = {f"{kind}s": rows, f"{other[kind]}s": columns}
-    blocks = [dict(lists)]
-    if kind == "protection":
-        noise = [MATCHED.format(claimed.specs[0])]
-        lists["protections"] = [*rows, *noise]
-        through = [name for name in THROUGH if name in columns]
-        blocks.append({"protections": noise, "purifiers": through})
-    whole = preset.override({}, isolate=True, plugin_python=python, **lists)
-    return whole.override({}, matrix=blocks)
+    kind, preset = submission.kind, load_preset(submission.claims.preset)
+    rows = offered(preset.name).rows(kind, claimed.specs)
+    other = "purifiers" if kind == "protection" else "protections"
+    columns = [str(spec) for spec in preset.specs(other)]
+    return preset.override(
+        {}, isolate=True, plugin_python=python, **{f"{kind}s": rows, other: columns}
+    )
 
 
 def rerun(

@@ -23,7 +23,7 @@ from impress_bench.benchmark.harness.storage.keys import sha256
 from impress_bench.benchmark.spec import parse_spec
 from impress_bench.benchmark.submissions.code_that_ran import check_installed
 from impress_bench.benchmark.submissions.confined import plain
-from impress_bench.benchmark.submissions.grid import BASELINES, offered
+from impress_bench.benchmark.submissions.grid import offered
 from impress_bench.benchmark.submissions.model import (
     CELLS,
     DISTANCES,
@@ -186,9 +186,11 @@ def _claimed(
     further = set(part.origins[0]["preset"].get("metrics", ()))
     cells = cells[(cells["state"] != State.MISSING) & ~cells["metric"].isin(further)]
     other = "purifier" if kind == "protection" else "protection"
-    known = set(offered(part.origins[0]["preset"]["name"]).specs(other))
+    offer = offered(part.origins[0]["preset"]["name"])
+    known = set(offer.specs(other))
     control = cells["protection"].str.startswith(schema.CONTROL)
-    own = cells[kind].map(lambda text: _is(name, text) or text == BASELINES[kind])
+    named = [text for text in dict.fromkeys(cells[kind]) if _is(name, text)]
+    own = cells[kind].isin(offer.rows(kind, named))
     kept = control | (own & cells[other].isin(known))
     lost = cells.loc[own & ~control & ~kept, other].drop_duplicates()
     left = [

@@ -14,7 +14,11 @@ from impress_bench.benchmark.harness.plugins.libraries import Libraries
 from impress_bench.benchmark.harness.plugins.registry import KINDS, Registry
 
 #: What the package's README runs.
-ROWS = {"protection": "{0},random-noise[match={0}]", "purifier": "none,{0}", "metric": "{0}"}
+ROWS = {
+    "protection": "identity,{0},random-noise[match={0},within=mask]",
+    "purifier": "none,{0}",
+    "metric": "{0}",
+}
 #: What the package says of itself until somebody writes what it does.
 SUMMARY = "A {} for impress-bench"
 RUN_BY_THEMSELVES = ("conftest", "sitecustomize", "usercustomize")

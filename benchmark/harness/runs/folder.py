@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.config.preset import Preset
 from impress_bench.benchmark.harness.plugins.component import OURS
@@ -23,6 +26,11 @@ Origin = dict[str, Any]
 NARROWED = (
     "tasks", "protections", "purifiers", "metrics", "seeds", "subjects", "matrix", "everything",
     "isolate", "plugin_python", "time_limit_s", "memory_limit_gb", "resources", "needs",
+)  # fmt: skip
+#: Fields on which no cell depends: what a preset is called, what its boards show, whether images
+#: are inspected besides. Its settings reach cells by the components that have them.
+REMARKS = (
+    "name", "title", "description", "paper", "boards", "display", "inspections", "settings",
 )  # fmt: skip
 SHARED = ("key_schema", "device", "dtype", "models")
 
@@ -52,11 +60,29 @@ def read_part(folder: Path) -> Part:
     return Part(folder, document.get("parts", [document]), meta, frames)
 
 
-def difference(one: Origin, other: Origin, libraries: bool = True, device: bool = True) -> str:
+def difference(
+    one: Origin,
+    other: Origin,
+    libraries: bool = True,
+    device: bool = True,
+    remarks: bool = True,
+) -> str:
     """The first difference between two runs that may alter results, "" if there is none: models,
     preset fields other than `NARROWED`, code and parameters of the components that both ran, the
-    versions of libraries if `libraries`, and whether on a GPU if `device`."""
-    return next(_differences(one, other, libraries, () if device else ("device",)), "")
+    versions of libraries if `libraries`, and whether on a GPU if `device`. Without `remarks`,
+    presets may differ in `REMARKS` too: their cells can be compared, though they are no parts of
+    one run."""
+    ignored = (*(() if device else ("device",)), *(() if remarks else REMARKS))
+    return next(_differences(one, other, libraries, ignored), "")
+
+
+def shared_places(one: pd.DataFrame, other: pd.DataFrame) -> set[tuple[str, str, int]]:
+    """Task, subject and seed of what both tables of cells have results of."""
+    places = [
+        set(known[["task", "subject", "seed"]].itertuples(index=False, name=None))
+        for known in (frame[frame["state"] != State.MISSING] for frame in (one, other))
+    ]
+    return places[0] & places[1]
 
 
 def _differences(
@@ -74,14 +100,24 @@ def _differences(
     for name in these:
         if name not in (*NARROWED, *ignored):
             yield from _unlike(f"preset.{name}", these[name], those[name])
-    for name in one["components"].keys() & other["components"].keys():
-        these, those = one["components"][name], other["components"][name]
+    first, second = _in_tasks(one), _in_tasks(other)
+    for name in filter(second.__contains__, first):
+        these, those = first[name], second[name]
         if not libraries:
             these, those = _without_libraries(these), _without_libraries(those)
         yield from _unlike(name, these, those)
     for name in (OURS, *(LIBRARIES if libraries else ())):
         versions = (_version(origin["packages"], name) for origin in (one, other))
         yield from _unlike(name, *versions)
+
+
+def _in_tasks(origin: Origin) -> dict[str, Any]:
+    """Each component of a run, and each as each of its tasks used it: where a preset sets nothing
+    within a task, provenance names the component once, without the task."""
+    found: dict[str, Any] = origin["components"]
+    tasks = [text.partition("[")[0] for text in origin["preset"]["tasks"]]
+    inside = {f"{name} in {task}": part for name, part in found.items() for task in tasks}
+    return found | {name: part for name, part in inside.items() if name not in found}
 
 
 def _without_libraries(component: Any) -> Any:

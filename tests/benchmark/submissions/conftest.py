@@ -1,4 +1,4 @@
-"""Complete results of the preset quick with figures that nobody measured."""
+"""Complete results of shipped presets with figures that nobody measured."""
 
 import json
 import shutil
@@ -20,6 +20,8 @@ from impress_bench.leaderboard.schema import PROTECTIONS
 
 #: What some metrics may be; `{at}` counts up.
 VALUES = {"psnr": 20.0, "psnr-background": 20.0, "ssim": 0.5, "vif-p": 0.3}
+#: What a complete submission of the sample holds.
+ROWS = ("identity", "sample-cloak", "random-noise[match=sample-cloak,within=mask]")
 PIN = {"git": "https://example.org/sample-cloak.git", "commit": "0123456789" * 4}
 
 
@@ -30,8 +32,11 @@ def value_of(metric, at, start):
     return VALUES.get(metric, 0.5) + start + at / 10_000
 
 
-def _made_up(folder, protections, start=0.1, states=(), distance=8 / 255, **values):
-    preset = load_preset("quick").override({}, protections=protections, **values)
+def _made_up(
+    folder, protections=ROWS, start=0.1, states=(), distance=8 / 255, preset="quick", **values
+):
+    named = {} if protections is None else {"protections": list(protections)}
+    preset = load_preset(preset).override({}, **named, **values)
     plan = make_plan(preset, Registry())
     frames = frames_of(plan, {})
     cells = frames.cells
@@ -62,7 +67,8 @@ def plugins(third_parties, monkeypatch):
 
 @pytest.fixture
 def made_up(plugins):
-    """`made_up(folder, protections, …)` is the folder of such a run."""
+    """`made_up(folder, …)` is the folder of such a run; of `protections=None`, of all that the
+    preset lists."""
     return _made_up
 
 
@@ -85,7 +91,7 @@ def written(third_parties, tmp_path_factory):
     folder = tmp_path_factory.mktemp("written")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(third_parties))
-        _made_up(folder / "run", ["identity", "sample-cloak"])
+        _made_up(folder / "run")
         submit("sample-cloak", folder / "run", folder / "submissions", **PIN)
     return folder
 
@@ -101,3 +107,17 @@ def submission(written, tmp_path):
     """A copy of that submission."""
     shutil.copytree(written / "submissions", tmp_path / "submissions")
     return tmp_path / "submissions" / "sample-cloak"
+
+
+@pytest.fixture(scope="session")
+def of_mini(third_parties, tmp_path_factory):
+    """Results of the preset mini; beside them the run of a third party's protection by the preset
+    submission, its submission, and what measured that again."""
+    folder = tmp_path_factory.mktemp("of-mini")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(third_parties))
+        _made_up(folder / "results" / "mini", None, preset="mini")
+        _made_up(folder / "run", preset="submission")
+        _made_up(folder / "again", start=0.2, preset="submission")
+        submit("sample-cloak", folder / "run", folder / "submissions", **PIN)
+    return folder

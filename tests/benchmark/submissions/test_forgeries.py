@@ -376,16 +376,20 @@ FORGED = {
     ),
     "without its worst purifier": (
         without(**OWN, purifier="impress"),
-        "cells.csv: lacks 15 of 219 cells, the first style-mimicry Odile Fontaine sample-cloak"
+        "cells.csv: lacks 15 of 309 cells, the first style-mimicry Odile Fontaine sample-cloak"
         " impress 0 clip-top1; run the preset quick as it is shipped, with --protections"
-        " identity,sample-cloak",
+        " 'identity,random-noise[match=sample-cloak,within=mask],sample-cloak'",
+    ),
+    "without noise": (
+        without(protection="random-noise[match=sample-cloak,within=mask]"),
+        "cells.csv: lacks 90 of 309",
     ),
     "without the task that shows little": (
         without(task="malicious-editing"),
         "the first malicious-editing photo-01 control:other-seed",
     ),
-    "without controls": (without(protection="control:own-works"), "cells.csv: lacks 9 of 219"),
-    "without the clean row": (without(protection="identity"), "cells.csv: lacks 90 of 219"),
+    "without controls": (without(protection="control:own-works"), "cells.csv: lacks 9 of 309"),
+    "without the clean row": (without(protection="identity"), "cells.csv: lacks 90 of 309"),
     "an impossible PSNR": (setting(PSNR, value="-73.5"), "psnr -73.5 lies outside [0, 89.0"),
     "an impossible SSIM": (
         setting({**OWN, "metric": "ssim"}, value="1.01"),
@@ -411,7 +415,7 @@ FORGED = {
     "a reason without end": (reason("x" * 400), "reason is longer than 300 characters"),
     "a line break in a reason": (reason("a\nb"), "is nothing that a run writes there"),
     "a reason for success": (setting(PSNR, reason="luck"), "has the reason 'luck'"),
-    "no distances": (without("distances.csv", **OWN), "distances.csv: lacks 2 of 4 rows"),
+    "no distances": (without("distances.csv", **OWN), "distances.csv: lacks 2 of 6 rows"),
     "distances of fewer images": (
         without("distances.csv", **OWN, image="two"),
         "distances.csv: style-mimicry Odile Fontaine sample-cloak: lacks images",

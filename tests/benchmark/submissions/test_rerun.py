@@ -183,16 +183,14 @@ def test_sources_of_another_environment_are_compared_as_those_of_this_one(
     assert _other_code(claimed, ran, "protection sample-cloak") == "source"
 
 
-def test_it_is_run_beside_what_it_is_compared_with(claimed):
+def test_it_is_run_as_it_was_sent_in(claimed):
     preset = preset_of(claimed, "/somewhere/bin/python")
     assert (preset.isolate, preset.plugin_python) == (True, "/somewhere/bin/python")
-    assert preset.protections == [
-        "identity", "sample-cloak", "random-noise[match=sample-cloak]",
-    ]  # fmt: skip
-    assert preset.subjects == 1
-    whole, noise = preset.matrix
-    assert whole.purifiers == preset.purifiers
-    assert noise.purifiers == ["none", "impress"]
+    cells = claimed.cells[claimed.cells["purifier"] != ""]
+    assert set(preset.protections) == set(cells["protection"])
+    assert set(preset.purifiers) == set(cells["purifier"])
+    assert "random-noise[match=sample-cloak,within=mask]" in preset.protections
+    assert (preset.subjects, preset.matrix) == (1, [])
 
 
 def test_what_was_never_measured_tolerates_nothing(tmp_path, monkeypatch):

@@ -23,6 +23,7 @@ from impress_bench.benchmark.submissions.model import Distribution, schema
 from impress_bench.benchmark.submissions.reading import Complaint, find_submissions, read
 from impress_bench.benchmark.submissions.writing import Refused, submit
 
+NOISE = "random-noise[match=sample-cloak,within=mask]"
 SCHEMA = Path(__file__).parents[3] / "docs" / "submission.schema.json"
 PIN = {"git": "https://example.org/sample-cloak.git", "commit": "0123456789" * 4}
 MAIN = "from impress_bench.benchmark.cli import main; main()"
@@ -34,7 +35,7 @@ def test_what_submit_writes_is_accepted(submission, plugins):
     claimed = reading.claimed
     assert claimed.specs == ["sample-cloak"]
     assert {"identity", "control:grey-head"} < set(claimed.cells["protection"])
-    assert set(claimed.distances["protection"]) == {"identity", "sample-cloak"}
+    assert set(claimed.distances["protection"]) == {"identity", "sample-cloak", NOISE}
     assert set(claimed.provenance["packages"]) > {"impress-bench", "sample-cloak"}
     assert "git" not in claimed.provenance
     assert "hardware" not in claimed.provenance
@@ -46,7 +47,7 @@ def test_what_submit_writes_is_accepted(submission, plugins):
 def test_every_state_of_a_run_can_be_sent_in(made_up, tmp_path):
     """Reasons hold what plugins raise: they are sent in as plain text."""
     states = [(60 + at, str(state)) for at, state in enumerate(STATES) if state != State.DONE]
-    run = made_up(tmp_path / "run", ["identity", "sample-cloak"], states=states)
+    run = made_up(tmp_path / "run", states=states)
     folder, _ = submit("sample-cloak", run, tmp_path / "submissions", **PIN)
     cells = read(folder).claimed.cells.set_index("state")
     assert set(cells.index) == set(STATES)
@@ -61,7 +62,7 @@ def test_plain_text_is_what_it_was_or_less():
 
 
 def test_shredded_images_are_marked(made_up, tmp_path):
-    run = made_up(tmp_path / "run", ["identity", "sample-cloak"], distance=200 / 255)
+    run = made_up(tmp_path / "run", distance=200 / 255)
     _, warnings = submit("sample-cloak", run, tmp_path / "submissions", **PIN)
     told = "distances.csv: linf: sample-cloak moves values by up to 200/255, more than 16/255"
     assert [told in str(one) for one in warnings] == [True]
@@ -69,7 +70,7 @@ def test_shredded_images_are_marked(made_up, tmp_path):
 
 def test_a_plugin_that_chooses_its_subjects_is_marked(made_up, tmp_path, monkeypatch):
     """Skipping some subjects of a task is allowed (a style may be its own target), and shown."""
-    run = made_up(tmp_path / "run", ["identity", "sample-cloak"])
+    run = made_up(tmp_path / "run")
     folder, _ = submit("sample-cloak", run, tmp_path / "submissions", **PIN)
     claimed = read(folder).claimed
     other = claimed.cells.assign(subject="another")
@@ -129,9 +130,27 @@ def test_a_summary_that_nobody_wrote_is_not_sent_in(measured, tmp_path):
 
 
 def test_an_incomplete_run_is_not_sent_in(made_up, tmp_path):
-    run = made_up(tmp_path / "run", ["identity", "sample-cloak"], tasks=["malicious-editing"])
+    run = made_up(tmp_path / "run", tasks=["malicious-editing"])
     with pytest.raises(Refused, match=r"cells.csv: lacks .* cells, the first style-mimicry"):
         submit("sample-cloak", run, tmp_path / "submissions", **PIN)
+
+
+def test_a_protection_is_not_sent_in_without_its_noise(made_up, tmp_path):
+    """Without it nobody can say what the protection takes beyond its visibility; the complaint is a
+    command that can be copied into a shell."""
+    run = made_up(tmp_path / "run", ["identity", "sample-cloak"])
+    told = f"--protections 'identity,{NOISE},sample-cloak', and `submit` again"
+    with pytest.raises(Refused, match=re.escape(told)):
+        submit("sample-cloak", run, tmp_path / "submissions", **PIN)
+
+
+def test_what_adapts_a_protection_shares_its_noise():
+    adapted = ["sample-cloak", "sample-cloak+consistency", "sample-cloak[side=2]"]
+    assert offered("quick").rows("protection", adapted) == ["identity", NOISE, *adapted]
+    alone = "sample-cloak[side=2]"
+    noise = f"random-noise[match={alone},within=mask]"
+    assert offered("quick").rows("protection", [alone]) == ["identity", noise, alone]
+    assert offered("quick").rows("purifier", ["sample-purifier"]) == ["none", "sample-purifier"]
 
 
 def test_a_folder_is_replaced_on_demand_alone(measured, tmp_path):
@@ -144,7 +163,6 @@ def test_a_folder_is_replaced_on_demand_alone(measured, tmp_path):
 def test_what_a_preset_does_not_hold_is_left_out_and_named(made_up, tmp_path):
     run = made_up(
         tmp_path / "run",
-        ["identity", "sample-cloak"],
         purifiers=["none", "jpeg", "gaussian-noise", "resize", "vae-round-trip", "impress",
                    "bit-depth"],
     )  # fmt: skip
@@ -205,7 +223,7 @@ def test_what_cannot_be_found_out_is_asked_for(measured, plugins, tmp_path):
 )
 def test_what_was_changed_after_the_run_is_not_sent_in(made_up, tmp_path, note, changes, named):
     """Name and version stay what they were."""
-    run = made_up(tmp_path / "run", ["identity", "sample-cloak"])
+    run = made_up(tmp_path / "run")
     note(run, "protection sample-cloak", **changes)
     if not named:
         assert submit("sample-cloak", run, tmp_path / "into", **PIN)

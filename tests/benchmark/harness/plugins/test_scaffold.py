@@ -44,8 +44,8 @@ def test_a_new_package_conforms_untouched(tmp_path, kind, name, least, forks):
     assert len(written) == 5
     project = tomllib.loads((tmp_path / name / "pyproject.toml").read_text())["project"]
     assert canonicalize_license_expression(project["license"])  # a submission has one
-    compared = {"protection": f"'{name},random-noise[match={name}]'", "purifier": f"'none,{name}'",
-                "metric": f"--metrics '{name}'"}  # fmt: skip
+    compared = {"protection": f"'identity,{name},random-noise[match={name},within=mask]'",
+                "purifier": f"'none,{name}'", "metric": f"--metrics '{name}'"}  # fmt: skip
     assert compared[kind] in (tmp_path / name / "README.md").read_text()
     environment = installed(tmp_path, name)
     checked = forks.run(MAIN, ["check", name, "--json"], tmp_path, environment)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 
 from impress_bench.benchmark.cli import cli
 from impress_bench.benchmark.errors import ConfigError
+from impress_bench.benchmark.harness.runs import comparison
 from impress_bench.benchmark.harness.runs.comparison import compare
 
 ROLES = {"clean": "clean", "no_purifier": "keep", "purifier": "smooth"}
@@ -105,7 +107,8 @@ def test_where_nothing_agrees_a_preset_that_can_be_compared_is_named(measure):
     own = measure("own", ["clean", "shift+halved"])
     document = json.loads((published / "provenance.json").read_bytes())
     document["preset"]["threads"] = 7
-    for name, told in (("paper", "run --preset paper`"), ("somebody's", "and somebody's")):
+    for name, told in (("paper", "run --preset paper`"), ("mini", "run --preset submission`"),
+                       ("somebody's", "threads: 1 and 7")):  # fmt: skip
         document["preset"]["name"] = name
         (published / "provenance.json").write_text(json.dumps(document))
         with pytest.raises(ConfigError, match=f"{told}$"):
@@ -117,5 +120,42 @@ def test_a_run_that_is_not_there_is_named_first(measure, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     told = CliRunner().invoke(cli, ["compare", "nowhere"])
     assert "nowhere: no such folder" in str(told.exception)
-    told = CliRunner().invoke(cli, ["compare", str(own)])
-    assert "call this in a clone of the benchmark's repository" in str(told.exception)
+    monkeypatch.setattr(comparison, "__file__", str(tmp_path / "a/b/c/comparison.py"))
+    for words in ([], ["--with", "published"]):
+        told = CliRunner().invoke(cli, ["compare", str(own), *words])
+        assert "call this in a clone of the benchmark's repository" in str(told.exception)
+
+
+def test_the_word_published_stands_for_the_benchmarks_own_results(measure, tmp_path, monkeypatch):
+    """Of the working directory, else of the checkout that the package runs from; a folder of that
+    name is given as ./published."""
+    published = measure("published", ["clean", "shift"])
+    own = str(measure("own", ["clean", "shift+halved"]))
+    elsewhere, package = tmp_path / "elsewhere", tmp_path / "package"
+    for root, title in ((elsewhere, "here"), (package, "installed")):
+        (root / "leaderboard" / "results").mkdir(parents=True)
+        shutil.copytree(published, root / "leaderboard" / "results" / title)
+    monkeypatch.setattr(comparison, "__file__", str(package / "a/b/c/comparison.py"))
+
+    def beside(*words):
+        told = CliRunner().invoke(cli, ["compare", own, *words])
+        assert told.exit_code == 0, told.exception
+        return told.output.partition("\n")[0].partition(" beside ")[2]
+
+    monkeypatch.chdir(elsewhere)
+    assert beside() == beside("--with", "published") == "leaderboard/results/here"
+    monkeypatch.chdir(published.parent)
+    assert beside() == beside("--with", "published")
+    assert beside("--with", "published") == str(package / "leaderboard/results/installed")
+    assert beside("--with", "./published") == "published"
+
+
+def test_names_and_remarks_of_presets_may_differ(measure):
+    published = measure("published", ["clean", "shift"])
+    own = measure("own", ["clean", "shift+halved"])
+    before = compare(own, [published]).records
+    document = json.loads((own / "provenance.json").read_bytes())
+    remarks = {"name": "another", "title": "A", "description": "B", "boards": ["matrix"]}
+    document["preset"] |= {**remarks, "inspections": not document["preset"]["inspections"]}
+    (own / "provenance.json").write_text(json.dumps(document))
+    assert compare(own, [published]).records == before
