@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, TypedDict
 
 import pandas as pd
@@ -163,7 +163,7 @@ def record(
         "protection": key.protection,
         "purifier": key.purifier,
         "metric": key.metric,
-        **summary._asdict(),  # type: ignore[typeddict-item]
+        **asdict(summary),  # type: ignore[typeddict-item]
         "p": p,
         "higher_is_better": higher_is_better,
         "state": state,

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,15 +25,8 @@ from scipy.special import nctdtrinc, stdtrit
 RESAMPLES = 10_000
 
 
-class _Numbers(NamedTuple):
-    n: int
-    mean: float | None = None
-    std: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-
-class Summary(_Numbers):
+@dataclass(frozen=True, slots=True)
+class Summary:
     """`n` subjects, their mean and std (ddof 1), and their 95 % interval from `low` to `high`; None
     is unknown.
 
@@ -41,23 +34,17 @@ class Summary(_Numbers):
     and what is compared with 0 are then one number.
     """
 
-    __slots__ = ()
+    n: int
+    mean: float | None = None
+    std: float | None = None
+    low: float | None = None
+    high: float | None = None
 
-    def __new__(
-        cls,
-        n: int,
-        mean: float | None = None,
-        std: float | None = None,
-        low: float | None = None,
-        high: float | None = None,
-    ) -> Summary:
-        known = (None if one is None else ten_digits(one) for one in (mean, std, low, high))
-        return super().__new__(cls, n, *known)
-
-    @classmethod
-    def _make(cls, iterable: Iterable[Any]) -> Summary:
-        """By which `_replace` makes another one."""
-        return cls(*iterable)
+    def __post_init__(self) -> None:
+        for name in ("mean", "std", "low", "high"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, ten_digits(value))
 
 
 def ten_digits(value: float) -> float:
@@ -113,7 +100,7 @@ def summarize_shares(values: Sequence[float], images: int) -> Summary:
     half = float(stdtrit(plain.n - 1, 0.975)) * error
     logit = math.log(center / (1 - center))
     low, high = (1 / (1 + math.exp(-end)) for end in (logit - half, logit + half))
-    return plain._replace(low=min(low, plain.mean), high=max(high, plain.mean))
+    return replace(plain, low=min(low, plain.mean), high=max(high, plain.mean))
 
 
 def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -> Summary:

@@ -4,6 +4,7 @@ headline purifier, and what the reference purifier gives back."""
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 
 import pandas as pd
 
@@ -27,7 +28,11 @@ TASK_LINES, TASKS = 6, 3
 
 
 def summary(
-    cells: pd.DataFrame, protections: pd.DataFrame, inspections: pd.DataFrame, meta: BoardMeta
+    cells: pd.DataFrame,
+    protections: pd.DataFrame,
+    inspections: pd.DataFrame,
+    notes: pd.DataFrame,
+    meta: BoardMeta,
 ) -> list[str]:
     """At most eight lines of at most `WIDTH` characters from the tables of a run: what was run, its
     tasks, and the flags that it raises."""
@@ -38,7 +43,7 @@ def summary(
     lines = _wrapped(_ran(cells, layout, len(told[TASKS:])), 1)
     for text in told[:TASKS]:
         lines += _wrapped(text, TASK_LINES // len(told[:TASKS]))
-    board = flags.build(cells, protections, inspections, layout)
+    board = flags.build(cells, protections, inspections, notes, layout)
     if board is not None:
         names = list(dict.fromkeys(row[0] for block in board.blocks for row in block.rows))
         lines += _wrapped(f"Flags: {', '.join(names) or 'none'}.", 1)
@@ -122,7 +127,7 @@ def _said(found: Summary, metric: MetricInfo, above: str, below: str, unsure: st
     if side is None or found.mean is None or found.low is None or found.high is None:
         return ""
     if side < 0:
-        found = found._replace(mean=-found.mean, low=-found.high, high=-found.low)
+        found = replace(found, mean=-found.mean, low=-found.high, high=-found.low)
     words = (unsure, above, below)[side]
     return words.format(interval_text(found, metric.percent, signed=side == 0))
 

@@ -7,6 +7,7 @@ cancel. A comparison covers the subjects that both sides have and records the st
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from impress_bench.benchmark.metric import MetricInfo
@@ -249,7 +250,7 @@ def _share(
     if share.n and share.mean is None:
         return share, "skipped", "the protection took nothing on average"
     if share.n < FEW:  # of so few nothing is concluded
-        share = share._replace(low=None, high=None)
+        share = replace(share, low=None, high=None)
     return share, *differing(*sides)
 
 

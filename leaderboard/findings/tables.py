@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.caution import FEW
@@ -179,7 +180,7 @@ def _negated(gain: Summary) -> Summary:
     assert gain.mean is not None
     assert gain.low is not None
     assert gain.high is not None
-    return gain._replace(mean=-gain.mean, low=-gain.high, high=-gain.low)
+    return replace(gain, mean=-gain.mean, low=-gain.high, high=-gain.low)
 
 
 def _beside(

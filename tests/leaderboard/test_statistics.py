@@ -53,7 +53,7 @@ def test_no_subject_has_nothing() -> None:
 
 
 def test_equal_values_have_exactly_no_spread() -> None:
-    assert summarize([0.1] * 7)[1:] == (0.1, 0.0, 0.1, 0.1)
+    assert summarize([0.1] * 7) == Summary(7, 0.1, 0.0, 0.1, 0.1)
 
 
 def test_paired_difference_against_scipy() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from impress_bench.benchmark.metric import SHARE, MetricInfo
 from impress_bench.leaderboard.meta import BoardMeta, Roles
-from impress_bench.leaderboard.schema import CELLS, INSPECTIONS, PROTECTIONS
+from impress_bench.leaderboard.schema import CELLS, INSPECTIONS, NOTES, PROTECTIONS
 from impress_bench.leaderboard.summary import WIDTH, summary
 
 TASKS = ("style-mimicry", "malicious-editing", "img2img-editing", "another")
@@ -32,7 +32,8 @@ def told(rows, subjects=6, waves=(), tasks=TASKS[:1], metric=None, **meta):
         "reference_protection": GLAZE, "roles": Roles(headline="auto"),
         "metrics": {task: [metric] for task in TASKS}, **meta,
     }  # fmt: skip
-    return summary(cells, PROTECTIONS.frame(), INSPECTIONS.frame(), BoardMeta.of(given))
+    empty = (PROTECTIONS.frame(), INSPECTIONS.frame(), NOTES.frame())
+    return summary(cells, *empty, BoardMeta.of(given))
 
 
 def text(*arguments, **more):
@@ -96,7 +97,8 @@ def test_without_noise_nothing_is_concluded_and_without_protections_nothing_is_s
     alone = {key: value for key, value in ROWS.items() if key[0] != NOISE}
     assert "no protection here has noise" in text(alone)
     assert text({(NOISE, "none"): 0.9}) == ""
-    (first,) = summary(CELLS.frame(), PROTECTIONS.frame(), INSPECTIONS.frame(), BoardMeta())
+    empty = (table.frame() for table in (CELLS, PROTECTIONS, INSPECTIONS, NOTES))
+    (first,) = summary(*empty, BoardMeta())
     assert first == "Preset –."
 
 

@@ -81,7 +81,7 @@ def report(folder: str | Path) -> list[Path]:
 def summary_of(folder: str | Path) -> list[str]:
     """A few lines that say what a run shows, from the tables in its folder. Raises ConfigError."""
     part = read_part(Path(folder))
-    return summary(*part.frames[:3], part.meta)
+    return summary(*part.frames[:3], part.frames.notes, part.meta)
 
 
 def write_page(

@@ -114,7 +114,7 @@ def test_of_few_subjects_nothing_is_concluded():
     assert weight_verdict(five, LAYOUT, "glaze", {"w=1": "w"}, [SCORE]) == (
         "Score: Unpurified, compared with no term: subjects are too few with w=1."
     )
-    few = ABOVE._replace(n=5)
+    few = replace(ABOVE, n=5)
     for told in (survival_verdict({"GLAZE": few}), transfer_verdict([(True, few)])):
         assert told == "5 subjects, too few to conclude."
 
@@ -157,7 +157,7 @@ def test_what_can_be_detected_is_named_where_it_is_little():
     assert detection_verdict(many, "VAE error").endswith("area above .5).")
     one = detection_verdict({"GLAZE": Summary(1, 0.9)}, "VAE error")
     assert one == "1 subject, too few to conclude."
-    few = {"SDS": areas["GLAZE"]._replace(n=5)}
+    few = {"SDS": replace(areas["GLAZE"], n=5)}
     assert detection_verdict(few, "VAE error") == "5 subjects, too few to conclude."
     assert detection_verdict({}, "VAE error") == ""
     assert detection_verdict(areas | few, "VAE error").endswith(
