@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Entry, Key, differing
 from impress_bench.leaderboard.findings.paired import gain, side_of
-from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.layout import Layout, base
 from impress_bench.leaderboard.render import interval_text, partial_text
 from impress_bench.leaderboard.statistics import Summary
 
@@ -62,6 +62,16 @@ def strongest(
         return None
     best = (max if metric.higher_is_better else min)(means, key=lambda one: means[one])
     return best, means[best]
+
+
+def headline_purifier(purifiers: Sequence[str], layout: Layout) -> str:
+    """The headline purifier as the run writes it, parameters included, if it is one of `purifiers`;
+    else the reference purifier, and "" if neither was run."""
+    for wanted in (layout.roles.headline, layout.roles.purifier):
+        names = [name for name in purifiers if base(name) == wanted != ""]
+        if names:
+            return names[0]
+    return ""
 
 
 def marked(summary: Summary, metric: MetricInfo, expected: int | None = None) -> str:
