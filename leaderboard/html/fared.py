@@ -33,7 +33,7 @@ def seen(spec: str, passes: Mapping[str, int] | None, layout: Layout) -> str:
         told[-1] += f" (models: {', '.join(filter(None, models))})"
     if layout.kind(spec) == "noise":
         matched, within = layout.matched(spec), parsed(spec).parameter("within")
-        told += [f"the result of {layout.title(matched)}"] * (matched is not None)
+        told += [] if matched is None else [f"the result of {layout.title(matched)}"]
         told += ["masks"] * (within == "mask")
     return "; ".join(told) or "images alone, no network of the model"
 

@@ -1,4 +1,4 @@
-"""What each protection and purifier is, what it saw of the model, what it costs and how it fared."""
+"""What each protection and purifier is, what it sees of the model, its costs, and how it fared."""
 
 from __future__ import annotations
 

@@ -193,9 +193,7 @@ def _in_order(rows: Iterable[Place], layout: Layout) -> list[Place]:
         known = subjects.setdefault(one.task, [])
         if one.subject not in known:
             known.append(one.subject)
-    turns = {
-        (task, name): at for task, names in subjects.items() for at, name in enumerate(names)
-    }
+    turns = {(task, name): at for task, names in subjects.items() for at, name in enumerate(names)}
     return sorted(rows, key=lambda one: (turns[one[:2]], rank[one.protection], one.task))
 
 

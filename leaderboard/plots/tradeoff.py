@@ -111,26 +111,27 @@ def figure_of(points: list[Point], layout: Layout, metric: MetricInfo) -> Figure
         if any(purifier in point.scores for point in points)
     ]
     figure = Figure((5.4 * len(purifiers), HEIGHT), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(purifiers), sharex=True, sharey=True, squeeze=False)[0]
     families = list(dict.fromkeys(parsed(point.protection).family for point in points))
     for axes, purifier in zip(panels, purifiers, strict=True):
         _panel(axes, points, purifier, families, layout, metric)
         axes.set_title(layout.title(purifier), fontsize=10)
     panels[0].set_ylabel(metric.title + (f" ({metric.unit})" if metric.unit else ""))
-    _add_legend(figure, *panels[0].get_legend_handles_labels())
+    _add_legend(canvas, *panels[0].get_legend_handles_labels())
     return figure
 
 
-def _add_legend(figure: Figure, handles: list[Any], titles: list[str]) -> None:
+def _add_legend(canvas: FigureCanvasAgg, handles: list[Any], titles: list[str]) -> None:
     """A legend below the panels, in as many columns as the figure is wide enough for; the figure
     becomes higher by it."""
+    figure = canvas.figure
     labels = [textwrap.fill(title, TITLE_CHARACTERS) for title in titles]
     width, height = figure.get_size_inches()
     for columns in range(math.ceil(width), 0, -1):
         legend = figure.legend(handles, labels, loc="outside lower center", ncols=columns,
                                fontsize=8, frameon=False)  # fmt: skip
-        box = legend.get_window_extent(figure.canvas.get_renderer())  # type: ignore[attr-defined]
+        box = legend.get_window_extent(canvas.get_renderer())
         if box.width <= figure.bbox.width or columns == 1:
             break
         legend.remove()

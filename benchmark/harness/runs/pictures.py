@@ -27,9 +27,7 @@ from impress_bench.leaderboard.layout import base
 from impress_bench.leaderboard.meta import BoardMeta
 
 
-def write_pictures(
-    plan: Plan, results: StoredImages, meta: BoardMeta, folder: Path
-) -> list[Path]:
+def write_pictures(plan: Plan, results: StoredImages, meta: BoardMeta, folder: Path) -> list[Path]:
     """Write the first image that was given to the exploit and the first that it made, for the first
     subject of each task and every row: unpurified, after the headline purifier and after the
     reference purifier. They are lossless WebP, and of the first seed.
@@ -46,8 +44,12 @@ def write_pictures(
                 images = (_first(results, cell.purified), _first(results, cell.exploited))
                 _add(rows, Place(*place[:3]), place.purifier, images)
         # The edit of the clean photo, which others are compared with, is no cell.
-        clean = next((one.place for one in cells if layout.kind(one.place.protection) == "clean"), None)
-        scored = next((one for one in cells if one.score is not None and one.place.seed == seed), None)
+        clean = next(
+            (one.place for one in cells if layout.kind(one.place.protection) == "clean"), None
+        )
+        scored = next(
+            (one for one in cells if one.score is not None and one.place.seed == seed), None
+        )
         none = layout.roles.no_purifier
         if clean is not None and scored is not None and none not in rows.get(Place(*clean[:3]), {}):
             edit = scored.score.inputs.get("reference") if scored.score is not None else None
@@ -101,7 +103,9 @@ def _wanted(purifiers: set[str], layout: Layout) -> set[str]:
     """Those after which rows are shown; controls have none."""
     roles = layout.roles
     plain = {one for one in purifiers if base(one) == roles.no_purifier}
-    reference = next((one for one in layout.purifiers(purifiers) if base(one) == roles.purifier), "")
+    reference = next(
+        (one for one in layout.purifiers(purifiers) if base(one) == roles.purifier), ""
+    )
     return {"", *plain, headline_purifier(layout.purifiers(purifiers), layout), reference}
 
 

@@ -126,9 +126,7 @@ def _pages(plan: Plan) -> Iterator[tuple[PlannedTask, tuple[str, ...]]]:
 class StoredImages:
     """The images of stages in a store; `notify` gets one line per result that is damaged."""
 
-    def __init__(
-        self, store: Store, notify: Callable[[str], None] = lambda message: None
-    ) -> None:
+    def __init__(self, store: Store, notify: Callable[[str], None] = lambda message: None) -> None:
         self._store, self._notify = store, notify
         self._told: set[str] = set()
 

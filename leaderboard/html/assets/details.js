@@ -102,9 +102,14 @@ function methodOf(method) {
   return [
     ...method.about.map((text) => make("p", {}, text)),
     make("h3", {}, "What it sees and costs"),
-    grid("What it sees and costs", ["Measured", "Value"], costs.map(([name, text]) => [name, text || "not measured"])),
-    ...(fared.length ? [make("h3", {}, "How it fared"), grid("How it fared", ["Task", "Fared"], fared)] : []),
+    texts("What it sees and costs", ["Measured", "Value"], costs.map(([name, text]) => [name, text || "not measured"])),
+    ...(fared.length ? [make("h3", {}, "How it fared"), texts("How it fared", ["Task", "Fared"], fared)] : []),
   ];
+}
+
+// A table whose texts may go on in a second line.
+function texts(...parts) {
+  return make("div", { class: "texts" }, grid(...parts));
 }
 
 // The ranks of a protection by the current task's and metric's table, a row per purifier.

@@ -207,8 +207,8 @@ def test_methods_settings_and_the_command_that_measures_again(source: Any, page_
     page = page_of(source)
     row = next(row for row in page.tables["methods-0"] if row[0] == "GLAZE")
     fared = row.pop(7)
-    assert row == ["GLAZE", "protection", "GLAZE: Style cloak by feature distance.",
-                   "gradients of encoder; outputs of denoiser", "438", "2.50", "1", "glaze"]  # fmt: skip
+    assert row[:3] == ["GLAZE", "protection", "GLAZE: Style cloak by feature distance."]
+    assert row[3:] == ["gradients of encoder; outputs of denoiser", "438", "2.50", "1", "glaze"]
     mist = next(row for row in page.tables["methods-0"] if row[0] == "mist")
     assert mist[3:7] == ["images alone, no network of the model", "903", "25.00", ""]
     impress = next(row for row in page.tables["methods-0"] if row[0] == "IMPRESS")

@@ -16,7 +16,6 @@ from impress_bench.benchmark.harness.storage.store import Store
 from impress_bench.leaderboard.html import pictures as albums
 from impress_bench.leaderboard.html.pictures import read_album
 
-
 #: The parts that the fake plugins play.
 ROLES = {"clean": "clean", "no_purifier": "keep", "purifier": "smooth"}
 
@@ -48,7 +47,11 @@ def test_a_run_has_a_page_with_its_boards_and_pictures(bench, shown):
     store, compared = Store(bench.store), 0
     for cell in cells:
         place = cell.place
-        if place.subject != first or place.purifier not in ("", "keep", "smooth") or place.seed != 0:
+        if (
+            place.subject != first
+            or place.purifier not in ("", "keep", "smooth")
+            or place.seed != 0
+        ):
             continue
         for kind, stage in (("given", cell.purified), ("made", cell.exploited)):
             stored = stage and store.get(stage.key)
