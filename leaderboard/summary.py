@@ -10,11 +10,10 @@ import pandas as pd
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.boards import flags
-from impress_bench.leaderboard.boards.glance import headline_purifier
 from impress_bench.leaderboard.caution import FEW, next_step
 from impress_bench.leaderboard.findings.paired import gain, is_shown, side_of
 from impress_bench.leaderboard.findings.reasons import NO_NOISE
-from impress_bench.leaderboard.findings.taken import taken, taken_p
+from impress_bench.leaderboard.findings.taken import headline_purifier, taken, taken_p
 from impress_bench.leaderboard.findings.variants import Task, measured_task
 from impress_bench.leaderboard.layout import Layout, base, headline, subjects_text, target_of
 from impress_bench.leaderboard.meta import BoardMeta
@@ -67,7 +66,8 @@ def _task(found: Task, layout: Layout) -> str:
     names = [name for name in found.protections if layout.kind(name) == "protection"]
     if metric is None or not names:
         return ""
-    none, purifier = layout.roles.no_purifier, headline_purifier(found.entries, layout)
+    purifiers = [key.purifier for key in found.entries]
+    none, purifier = layout.roles.no_purifier, headline_purifier(purifiers, layout)
     took = {name: _taken(found, name, none, metric, layout) for name in names}
     left = {name: _taken(found, name, purifier, metric, layout) for name in names}
     unit = f" in {'points' if metric.percent else metric.unit}" if metric.unit else ""

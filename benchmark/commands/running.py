@@ -152,22 +152,15 @@ def doctor(
 @click.option(
     "--html", type=click.Path(file_okay=False), help="Write a page of it there, too: index.html."
 )
-@click.option(
-    "--store",
-    type=click.Path(file_okay=False),
-    help="The store that RUN was run with: the page shows single pictures from it.",
-)
-def report(run: str, html: str | None, store: str | None) -> None:
+def report(run: str, html: str | None) -> None:
     """Write the boards of RUN again, from its stored results."""
     from impress_bench.benchmark.harness.runs.reports import report as write_again
     from impress_bench.benchmark.harness.runs.reports import write_page
 
-    if store is not None and html is None:
-        raise click.UsageError("--store is for the pictures of a page: name its folder by --html")
     for path in write_again(run):
         click.echo(path)
     if html is not None:
-        write_page(run, html, store, lambda message: click.echo(message, err=True))
+        write_page(run, html)
         click.echo(Path(html) / "index.html")
 
 
@@ -235,7 +228,8 @@ def compare(run: Path, published: tuple[str, ...], as_json: bool) -> None:
 @click.option("--store", type=click.Path(file_okay=False), help="The store that RUN was run with.")
 @click.option("--format", "forms", default="png", show_default=True, help="png, svg, or png,svg")
 def figures(run: str, out: str | None, store: str | None, forms: str, **flags: str | None) -> None:
-    """Draw the pictures of RUN again: strips and reconstructions from its stored results, and,
+    """Draw the pictures of RUN again: strips and reconstructions from its stored results, the
+    single pictures that its page shows under a slider (of one subject per task, the first), and,
     unless rows or subjects are named, the plots of its tables.
 
     Exit code 1 if stored results are damaged, so that tiles stay empty, or a picture cannot be

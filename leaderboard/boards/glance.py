@@ -23,7 +23,7 @@ from impress_bench.leaderboard.entries import (
 )
 from impress_bench.leaderboard.findings.holding import Survival, holding_verdict
 from impress_bench.leaderboard.findings.paired import gains, is_shown
-from impress_bench.leaderboard.findings.taken import strongest, taken, taken_p
+from impress_bench.leaderboard.findings.taken import headline_purifier, strongest, taken, taken_p
 from impress_bench.leaderboard.findings.variants import Task, measured_task
 from impress_bench.leaderboard.layout import Layout, base, headline, target_of
 from impress_bench.leaderboard.render import (
@@ -84,7 +84,8 @@ def build(cells: pd.DataFrame, protections: pd.DataFrame, layout: Layout) -> Boa
             continue
         visible = visible_entries(protections, task)
         footnotes, rows = Footnotes(), []
-        none, purifier = layout.roles.no_purifier, headline_purifier(found.entries, layout)
+        purifiers = [key.purifier for key in found.entries]
+        none, purifier = layout.roles.no_purifier, headline_purifier(purifiers, layout)
         conditions = [none] if purifier == "" else [none, purifier]
         headlines += [layout.title(base(purifier))] * bool(purifier)
         headers = _headers(found, purifier, metric, shown, layout, footnotes)
@@ -210,17 +211,6 @@ def visible_entries(protections: pd.DataFrame, task: str) -> Mapping[Key, Entry]
     """LPIPS of each protection's images; of those over their budget, too."""
     rows = protections.rename(columns={"lpips": "value"}).assign(purifier="", metric="lpips")
     return collect(rows, task, ["lpips"], measured=("done", "over-budget")) if len(rows) else {}
-
-
-def headline_purifier(entries: Mapping[Key, Entry], layout: Layout) -> str:
-    """The headline purifier as the run writes it, parameters included, if the run has it; else the
-    reference purifier, and "" if the run has neither."""
-    roles = layout.roles
-    for wanted in (roles.headline, roles.purifier):
-        names = [key.purifier for key in entries if base(key.purifier) == wanted != ""]
-        if names:
-            return names[0]
-    return ""
 
 
 def _strongest_text(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Entry, Key, differing
 from impress_bench.leaderboard.findings.paired import gain, gains
-from impress_bench.leaderboard.layout import Layout
+from impress_bench.leaderboard.layout import Layout, base
 from impress_bench.leaderboard.statistics import Summary, holm, sign_flip_p, ten_digits
 
 
@@ -82,3 +82,13 @@ def strongest(
         return None
     best = (max if metric.higher_is_better else min)(means, key=lambda one: means[one])
     return best, means[best]
+
+
+def headline_purifier(purifiers: Sequence[str], layout: Layout) -> str:
+    """The headline purifier as the run writes it, parameters included, if it is one of `purifiers`;
+    else the reference purifier, and "" if neither was run."""
+    for wanted in (layout.roles.headline, layout.roles.purifier):
+        names = [name for name in purifiers if base(name) == wanted != ""]
+        if names:
+            return names[0]
+    return ""

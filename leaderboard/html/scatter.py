@@ -8,7 +8,7 @@ alone do not tell many rows apart; the legend has the names and the values as te
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from impress_bench.benchmark.metric import MetricInfo
@@ -50,21 +50,28 @@ def visibility_plot(points: Sequence[Point], layout: Layout, metric: MetricInfo)
                  metric, False)  # fmt: skip
 
 
-def cost_plot(points: Sequence[Point], layout: Layout, metric: MetricInfo) -> Scatter | None:
-    """Scores against passes through networks per image; None with fewer than two protections whose
-    passes are known."""
-    passes = {name: count for name, count in layout.meta.passes.items() if count > 0}
-    places = {point.protection: passes[point.protection] for point in points
-              if point.protection in passes}  # fmt: skip
-    return _plot("cost", "Cost (passes through networks per image)", points, places, layout,
-                 metric, True)  # fmt: skip
+def cost_plots(
+    points: Sequence[Point], layout: Layout, metric: MetricInfo, seconds: Mapping[str, float]
+) -> list[Scatter]:
+    """Scores against passes through networks per image, and against `seconds` per subject; none
+    with fewer than two protections of which that is known."""
+    kinds = {
+        "passes": ("Cost (passes through networks per image)", layout.meta.passes),
+        "seconds": ("Cost (seconds per subject)", seconds),
+    }
+    plots = []
+    for name, (title, costs) in kinds.items():
+        places = {one.protection: costs[one.protection] for one in points
+                  if costs.get(one.protection, 0) > 0}  # fmt: skip
+        plots.append(_plot(name, title, points, places, layout, metric, True))
+    return [plot for plot in plots if plot is not None]
 
 
 def values(
-    points: Sequence[Point], layout: Layout, metric: MetricInfo
+    points: Sequence[Point], layout: Layout, metric: MetricInfo, seconds: Mapping[str, float]
 ) -> list[tuple[int, str, list[str]]]:
     """What the plots show as text: each protection's number, its spec, its visibility, its passes,
-    and its scores without a purifier and after the reference purifier."""
+    its seconds, and its scores without a purifier and after the reference purifier."""
     states = (layout.roles.no_purifier, layout.roles.purifier)
     rows = []
     for number, point in enumerate(points, 1):
@@ -76,8 +83,10 @@ def values(
             else ""
             for state in states
         ]
-        costs = "" if passes is None else f"{passes:.0f}"
-        rows.append((number, point.protection, [f"{point.visibility:.3f}", costs, *scores]))
+        costs = ["" if passes is None else f"{passes:.0f}"]
+        took = seconds.get(point.protection)
+        costs.append("" if took is None else f"{took:.2f}")
+        rows.append((number, point.protection, [f"{point.visibility:.3f}", *costs, *scores]))
     return rows
 
 

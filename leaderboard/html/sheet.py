@@ -11,12 +11,12 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from impress_bench.leaderboard.boards import flags, glance
-from impress_bench.leaderboard.findings.variants import measured_task
+from impress_bench.leaderboard.findings.variants import Task, measured_task
 from impress_bench.leaderboard.html.heat import HeatMap, heat_maps
-from impress_bench.leaderboard.html.methods import Method, methods
+from impress_bench.leaderboard.html.methods import Method, columns, methods, seconds_of
 from impress_bench.leaderboard.html.origins import command, components, quoted, run_facts
-from impress_bench.leaderboard.html.pictures import Picture, Strip, strips
-from impress_bench.leaderboard.html.scatter import Scatter, cost_plot, values, visibility_plot
+from impress_bench.leaderboard.html.pictures import Album, Strip, read_album, strips
+from impress_bench.leaderboard.html.scatter import Scatter, cost_plots, values, visibility_plot
 from impress_bench.leaderboard.html.tables import PageBoard, by_title, page_boards
 from impress_bench.leaderboard.layout import Layout, headline
 from impress_bench.leaderboard.meta import BoardMeta
@@ -38,9 +38,8 @@ class Source:
         meta: Titles, order and remarks.
         facts: Lines about where it comes from.
         origins: The provenance of its runs.
-        folder: Where `figures/` and `provenance.json` lie; None if nowhere.
+        folder: Where `figures/`, `pictures/` and `provenance.json` lie; None if nowhere.
         costs: By component, as costs.json has them.
-        pictures: Single pictures that the caller wrote into the folder of the page.
     """
 
     name: str
@@ -53,7 +52,6 @@ class Source:
     origins: Sequence[Mapping[str, Any]] = ()
     folder: Path | None = None
     costs: Mapping[str, Any] = field(default_factory=dict)
-    pictures: Sequence[Picture] = ()
 
 
 class TaskPage(NamedTuple):
@@ -69,7 +67,8 @@ class TaskPage(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """What the template of a page reads; `written` are all boards, which become files too."""
+    """What the template of a page reads; `written` are all boards, which become files too, and
+    `fared` heads the columns that say how methods fared."""
 
     name: str
     title: str
@@ -81,7 +80,9 @@ class Sheet(NamedTuple):
     boards: Sequence[PageBoard]
     written: Sequence[Board]
     methods: Sequence[Method]
+    fared: Sequence[str]
     strips: Sequence[Strip]
+    album: Album
     layout: Layout
     reading: str
     data: Mapping[str, Any]
@@ -95,9 +96,11 @@ def sheet_of(source: Source) -> Sheet:
     cells = source.cells if len(source.cells.columns) else CELLS.frame()
     distances = source.protections if len(source.protections.columns) else PROTECTIONS.frame()
     cells = with_scaled(cells, layout)
-    tasks, records = [], []
+    tasks, records, found_tasks = [], [], []
+    seconds = seconds_of(source.costs)
     for name in sorted(set(cells["task"])):
-        page, found = _task(name, cells, distances, layout)
+        found_tasks.append(measured_task(cells, name, layout))
+        page, found = _task(found_tasks[-1], cells, distances, layout, seconds)
         tasks.append(page)
         records += [{"task": name, "cells": found}]
     subjects = {task.name: task.subjects for task in tasks}
@@ -106,7 +109,9 @@ def sheet_of(source: Source) -> Sheet:
     shown = page_boards(boards, by_title({name: layout.title(name) for name in protections}))
     figures = None if source.folder is None else source.folder / "figures"
     pictures = strips(source.meta.figures, figures, subjects)
-    told = methods(protections, purifiers, layout, source.costs)
+    told = methods(protections, purifiers, layout, source.costs, found_tasks)
+    fared = columns(found_tasks, layout)
+    album = Album() if source.folder is None else read_album(source.folder)
     data = {
         "name": source.name,
         "tasks": [_task_data(task) for task in tasks],
@@ -115,6 +120,7 @@ def sheet_of(source: Source) -> Sheet:
         "kinds": {name: layout.kind(name) for name in protections},
         "methods": {kind: {item.spec: item._asdict() for item in told if item.kind == kind}
                     for kind in ("protection", "purifier")},
+        "fared": fared,
         "none": layout.roles.no_purifier,
         "components": components(source.origins),
         "runs": run_facts(source.origins),
@@ -122,7 +128,7 @@ def sheet_of(source: Source) -> Sheet:
         "quoted": quoted([*protections, *purifiers, *subjects]),
         "quantiles": _quantiles(max(map(len, subjects.values()), default=0)),
         "strips": [strip._asdict() for strip in pictures],
-        "pictures": [picture._asdict() for picture in source.pictures],
+        "pictures": [picture._asdict() for picture in album.pictures],
     }  # fmt: skip
     cautions = [miniature_note([layout]), source.meta.model_note]
     cautions += dict.fromkeys(board.caution for board in boards)
@@ -132,21 +138,26 @@ def sheet_of(source: Source) -> Sheet:
         next((board for board in boards if board.name == flags.NAME), None),
         next((one for one in shown if one.board.name == glance.NAME), None),
         tasks, [one for one in shown if one.board.name not in (glance.NAME, flags.NAME)], boards,
-        told, pictures, layout, READING, data,
+        told, fared, pictures, album, layout, READING, data,
     )  # fmt: skip
 
 
 def _task(
-    name: str, cells: pd.DataFrame, distances: pd.DataFrame, layout: Layout
+    measured: Task,
+    cells: pd.DataFrame,
+    distances: pd.DataFrame,
+    layout: Layout,
+    seconds: Mapping[str, float],
 ) -> tuple[TaskPage, list[dict[str, Any]]]:
+    name, metrics = measured.name, measured.metrics
     maps, records = heat_maps(cells, layout, name)
     plots, texts = {}, {}
-    metrics = measured_task(cells, name, layout).metrics
     for metric in metrics:
         points = points_of(cells, distances, layout, name, metric)
-        both = [visibility_plot(points, layout, metric), cost_plot(points, layout, metric)]
-        plots[metric.name] = [plot for plot in both if plot is not None]
-        texts[metric.name] = values(points, layout, metric)
+        visible = visibility_plot(points, layout, metric)
+        costs = cost_plots(points, layout, metric, seconds)
+        plots[metric.name] = [*([] if visible is None else [visible]), *costs]
+        texts[metric.name] = values(points, layout, metric, seconds)
     first = headline(metrics) or (metrics[0] if metrics else None)
     subjects = sorted({str(subject) for subject in cells.loc[cells["task"] == name, "subject"]})
     named = first.name if first is not None else ""

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from packaging.version import InvalidVersion, Version
 
 from impress_bench.leaderboard.html.heat import LEVELS
+from impress_bench.leaderboard.html.pictures import FOLDER
 from impress_bench.leaderboard.html.sheet import Sheet, Source, sheet_of
 from impress_bench.leaderboard.html.texts import inline, slug
 from impress_bench.leaderboard.render import write_board, write_text
@@ -118,6 +119,8 @@ def _copied(source: Source, sheet: Sheet, place: Path) -> list[Path]:
     if source.folder is None:
         return []
     wanted = [f"figures/{strip.file}" for strip in sheet.strips]
+    named = {name for one in sheet.album.pictures for name in (one.given, one.made) if name}
+    wanted += [f"{FOLDER}/{name}" for name in sorted(named)]
     wanted += [name for name in ("provenance.json",) if (source.folder / name).is_file()]
     written = []
     for name in dict.fromkeys(wanted):

@@ -7,6 +7,8 @@ visible.
 
 from __future__ import annotations
 
+import math
+import textwrap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +24,12 @@ from impress_bench.leaderboard.plots.saving import save
 from impress_bench.leaderboard.statistics import ten_digits
 
 COLOURS = ("#b5382a", "#2166ac", "#4d9221", "#c98b1b", "#7b3294", "#4d4d4d", "#01665e", "#c51b7d")
+#: One after the other, each in all colours; `X` marks what was not run for all subjects.
+MARKERS = ("o", "s", "^", "D", "v", "P", "*", "<", "h", ">")
+#: Inches of the panels' height, and pixels per inch.
+HEIGHT, DPI = 3.8, 140
+#: A title that is longer goes on in another line of the legend.
+TITLE_CHARACTERS = 60
 
 
 class Point(NamedTuple):
@@ -55,7 +63,7 @@ def plot_tradeoff(
         if len(points) < 2:
             continue
         path = folder / f"tradeoff-{file_part(task)}.{form}"
-        _draw(points, layout, metric, path)
+        save(figure_of(points, layout, metric), path, DPI)
         crosses = ", a cross where not every subject was run" * any(one.partial for one in points)
         drawn[path] = f"{layout.title(task)}: {metric.title} against visibility{crosses}"
     return drawn
@@ -84,24 +92,46 @@ def points_of(
     return points
 
 
-def _draw(points: list[Point], layout: Layout, metric: MetricInfo, path: Path) -> None:
-    """One panel without a purifier, and one with the reference purifier if that was run."""
+def look_of(place: int) -> tuple[str, str]:
+    """The colour and the marker of the family at a place: 80 pairs before one comes again."""
+    turn, colour = divmod(place, len(COLOURS))
+    return COLOURS[colour], MARKERS[turn % len(MARKERS)]
+
+
+def figure_of(points: list[Point], layout: Layout, metric: MetricInfo) -> Figure:
+    """One panel without a purifier, and one with the reference purifier if that was run; below them
+    a legend of all families, as high as it needs to be."""
     purifiers = [
         purifier
         for purifier in (layout.roles.no_purifier, layout.roles.purifier)
         if any(purifier in point.scores for point in points)
     ]
-    figure = Figure((4.2 * len(purifiers) + 2.6, 3.8), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = Figure((5.4 * len(purifiers), HEIGHT), dpi=DPI, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(purifiers), sharex=True, sharey=True, squeeze=False)[0]
     families = list(dict.fromkeys(parsed(point.protection).family for point in points))
     for axes, purifier in zip(panels, purifiers, strict=True):
         _panel(axes, points, purifier, families, layout, metric)
         axes.set_title(layout.title(purifier), fontsize=10)
     panels[0].set_ylabel(metric.title + (f" ({metric.unit})" if metric.unit else ""))
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper", fontsize=8, frameon=False)
-    save(figure, path, 140)
+    _add_legend(canvas, *panels[0].get_legend_handles_labels())
+    return figure
+
+
+def _add_legend(canvas: FigureCanvasAgg, handles: list[Any], titles: list[str]) -> None:
+    """A legend below the panels, in as many columns as the figure is wide enough for; the figure
+    becomes higher by it."""
+    figure = canvas.figure
+    labels = [textwrap.fill(title, TITLE_CHARACTERS) for title in titles]
+    width, height = figure.get_size_inches()
+    for columns in range(math.ceil(width), 0, -1):
+        legend = figure.legend(handles, labels, loc="outside lower center", ncols=columns,
+                               fontsize=8, frameon=False)  # fmt: skip
+        box = legend.get_window_extent(canvas.get_renderer())  # type: ignore[no-untyped-call]
+        if box.width <= figure.bbox.width or columns == 1:
+            break
+        legend.remove()
+    figure.set_size_inches(width, height + box.height / figure.dpi)
 
 
 def _panel(
@@ -120,7 +150,7 @@ def _panel(
             for point in points
             if parsed(point.protection).family == name and purifier in point.scores
         )
-        colour, marker = COLOURS[place % len(COLOURS)], "o" if place < len(COLOURS) else "s"
+        colour, marker = look_of(place)
         line: dict[str, Any] = {"color": colour, "linewidth": 1.4}
         look = {**line, "marker": marker, "markersize": 5}
         axes.plot([x for x, *_ in own], [y for _, y, _ in own], **line)

@@ -24,6 +24,7 @@ from impress_bench.benchmark.contract import State
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.runs.costs import load_costs, passes_of, save_costs
 from impress_bench.benchmark.harness.runs.folder import Part, difference, read_part
+from impress_bench.benchmark.harness.runs.pictures import merge_pictures
 from impress_bench.benchmark.harness.runs.tables import Frames, save_frames
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
 from impress_bench.leaderboard import write_boards
@@ -37,8 +38,8 @@ CLOSE = 1e-9
 
 
 def merge(folders: Sequence[str | Path], out: str | Path) -> list[Path]:
-    """Write the boards, tables and costs of all `folders` together into `out`, which may be one of
-    them. Returns the boards. Raises ConfigError for parts that do not belong together."""
+    """Write the boards, tables, costs and pictures of all `folders` together into `out`, which may
+    be one of them. Returns the boards. Raises ConfigError for parts that do not belong together."""
     parts: list[Part] = []
     for folder in folders:
         part = _with_subjects(read_part(Path(folder)))
@@ -50,6 +51,7 @@ def merge(folders: Sequence[str | Path], out: str | Path) -> list[Path]:
     target = make_folder(Path(out), "--out")
     found = {"figures": _pictures(parts, target), "passes": passes_of(costs)}
     meta = meta.model_copy(update=found)
+    merge_pictures([part.folder for part in parts], meta, target)
     origins = [origin for part in parts for origin in part.origins]
     unlike = [one for at, one in enumerate(origins) if one not in origins[:at]]
     document = json.dumps({"parts": unlike, "boards": meta.stored()}, indent=1, ensure_ascii=False)

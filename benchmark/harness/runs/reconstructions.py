@@ -17,7 +17,6 @@ from impress_bench.benchmark.harness.planning.plan import Plan, PlannedTask
 from impress_bench.benchmark.harness.runs.strips import StoredImages, file_name, title_of
 from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.stages.environment import Environment
-from impress_bench.benchmark.harness.storage.store import Store
 from impress_bench.leaderboard import Layout, strip
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.plots.strips import amplified
@@ -40,7 +39,7 @@ def reconstruction_captions(plan: Plan) -> dict[str, str]:
 
 def write_reconstructions(
     plan: Plan,
-    store: Store,
+    results: StoredImages,
     meta: BoardMeta,
     folder: Path,
     notify: Callable[[str], None],
@@ -50,10 +49,10 @@ def write_reconstructions(
     protection whose images are stored, without a purifier.
 
     It is computed on the plan's device, or on the CPU of a machine without it. `notify` gets a
-    line per damaged result and per picture that cannot be drawn. `forms`: of "png" and "svg", those
+    line per picture that cannot be drawn. `forms`: of "png" and "svg", those
     to write. Returns the files.
     """
-    layout, results, env = Layout(meta), StoredImages(store, notify), _environment(plan)
+    layout, env = Layout(meta), _environment(plan)
     written: list[Path] = []
     for task, subject, protected in _first_subjects(plan):
         stored = {name: results.of(stage)[:IMAGES] for name, stage in protected.items()}

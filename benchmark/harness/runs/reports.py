@@ -19,14 +19,14 @@ from impress_bench.benchmark.harness.planning.plan import Plan
 from impress_bench.benchmark.harness.planning.planner import plan_run
 from impress_bench.benchmark.harness.runs.board_meta import board_meta
 from impress_bench.benchmark.harness.runs.folder import read_part
-from impress_bench.benchmark.harness.runs.pages import source_of, write_pictures
+from impress_bench.benchmark.harness.runs.pages import source_of
+from impress_bench.benchmark.harness.runs.pictures import write_pictures
 from impress_bench.benchmark.harness.runs.reconstructions import write_reconstructions
-from impress_bench.benchmark.harness.runs.strips import write_figures
+from impress_bench.benchmark.harness.runs.strips import StoredImages, write_figures
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder
 from impress_bench.benchmark.harness.storage.store import Store, default_root
 from impress_bench.leaderboard import write_boards
 from impress_bench.leaderboard.html import write_site
-from impress_bench.leaderboard.html.pictures import Picture
 from impress_bench.leaderboard.html.texts import slug
 from impress_bench.leaderboard.summary import summary
 from impress_bench.leaderboard.write import write_plots
@@ -84,26 +84,11 @@ def summary_of(folder: str | Path) -> list[str]:
     return summary(*part.frames[:3], part.frames.notes, part.meta)
 
 
-def write_page(
-    folder: str | Path,
-    html: str | Path,
-    store: str | Path | None = None,
-    notify: Callable[[str], None] = lambda message: None,
-) -> list[Path]:
-    """Write the page of a run into the folder `html`, from the tables in the run's folder.
-
-    With `store`, which it was run with, the page has single pictures too; `notify` gets what was
-    left out. Returns the files. Raises ConfigError.
-    """
+def write_page(folder: str | Path, html: str | Path) -> list[Path]:
+    """Write the page of a run into the folder `html`, from what lies in the run's folder. Returns
+    the files. Raises ConfigError."""
     part, target = read_part(Path(folder)), make_folder(Path(html), "--html")
-    name = slug(part.meta.preset) or "run"
-    pictures: list[Picture] = []
-    if store is not None:
-        if len(part.origins) > 1:
-            raise ConfigError(f"--store: {folder} is merged from several runs; name one of those")
-        root = make_folder(Path(store), "--store")
-        pictures = write_pictures(part, root, target, name, notify)
-    return write_site([source_of(part, name, pictures)], target)
+    return write_site([source_of(part, slug(part.meta.preset) or "run")], target)
 
 
 def redraw(
@@ -115,13 +100,14 @@ def redraw(
     notify: Callable[[str], None] = lambda message: None,
     forms: Sequence[str] = ("png",),
 ) -> list[Path]:
-    """Draw the pictures of a run again, into `out` (default: the run's folder): strips and
-    reconstructions from its store, plots from its tables.
+    """Draw the pictures of a run again, into `out` (default: the run's folder): strips,
+    reconstructions and the single pictures of its page from its store, plots from its tables.
 
-    `selection` replaces values of its preset, to show fewer rows or subjects, and leaves out the
-    plots, which are of all; `flags` maps them to the flags that gave them; `notify` gets a line per
-    damaged result. `forms`: of "png" and "svg", those to write. Raises ConfigError for another
-    form, and if the store has none of the images.
+    `selection` replaces values of its preset, to show fewer rows or other subjects, and leaves out
+    the plots, which are of all; `flags` maps them to the flags that gave them; `notify` gets a line
+    per damaged result. `forms`: of "png" and "svg", those to write, but for single pictures, which
+    are WebP. Returns the files, and of the single pictures their index. Raises ConfigError for
+    another form, and if the store has none of the images.
     """
     for form in forms:
         if form not in FORMS:
@@ -140,15 +126,15 @@ def redraw(
     root = make_folder(Path(store) if store is not None else default_root(), "--store")
     plan = plan_run(preset, root)
     target = make_folder(Path(out) if out is not None else folder, "--out")
-    drawn = (plan, Store(root), board_meta(plan), target, notify, forms)
-    written = write_figures(*drawn)
+    images, meta = StoredImages(Store(root), notify), board_meta(plan)
+    written = write_figures(plan, images, meta, target, forms)
     if not written:
         raise ConfigError(
             f"--store: {root} holds no result of {folder}; name the store that it was run with,"
             " and note that results belong to one version of the code"
         )
-    written += write_reconstructions(*drawn)
+    written += write_reconstructions(plan, images, meta, target, notify, forms)
     if not selection and (folder / "cells.parquet").is_file():
         part = read_part(folder)
         written += write_plots(*part.frames[:3], part.meta, target, forms)
-    return written
+    return [*written, *write_pictures(plan, images, meta, target)]

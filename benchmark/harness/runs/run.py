@@ -2,7 +2,7 @@
 
 ```
 RUN/boards/…   RUN/cells.parquet   RUN/protections.parquet   RUN/inspections.parquet
-RUN/figures/…  RUN/costs.{json,md}   RUN/provenance.json   RUN/log.txt
+RUN/figures/…  RUN/pictures/…  RUN/costs.{json,md}   RUN/provenance.json   RUN/log.txt
 ```
 """
 
@@ -36,13 +36,14 @@ from impress_bench.benchmark.harness.planning.planner import plan_run
 from impress_bench.benchmark.harness.runs.board_file import BoardFile, read_board
 from impress_bench.benchmark.harness.runs.board_meta import board_meta
 from impress_bench.benchmark.harness.runs.costs import costs_of, passes_of, save_costs
+from impress_bench.benchmark.harness.runs.pictures import write_pictures
 from impress_bench.benchmark.harness.runs.provenance import provenance
 from impress_bench.benchmark.harness.runs.reconstructions import (
     reconstruction_captions,
     write_reconstructions,
 )
 from impress_bench.benchmark.harness.runs.saved_images import SavedImages
-from impress_bench.benchmark.harness.runs.strips import strip_captions, write_figures
+from impress_bench.benchmark.harness.runs.strips import StoredImages, strip_captions, write_figures
 from impress_bench.benchmark.harness.runs.tables import frames_of, save_frames
 from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
@@ -186,10 +187,12 @@ class _Run:
             self._execute()
             if self._images is not None:
                 self._saved = self._images.save(self._store, self._warn)
-            drawn = (self.plan, self._store, self.meta, self.folder)
+            images = StoredImages(self._store, self._warn)
+            drawn = (self.plan, images, self.meta, self.folder)
             self._strips = write_figures(*drawn)
             if self.plan.preset.inspections:
                 self._strips += write_reconstructions(*drawn, self._warn)
+            write_pictures(*drawn)
             return self._write()
         except KeyboardInterrupt as stop:
             signals.end()

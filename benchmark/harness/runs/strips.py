@@ -47,20 +47,19 @@ def strip_captions(plan: Plan) -> dict[str, str]:
 
 def write_figures(
     plan: Plan,
-    store: Store,
+    results: StoredImages,
     meta: BoardMeta,
     folder: Path,
-    notify: Callable[[str], None] = lambda message: None,
     forms: Sequence[str] = ("png",),
 ) -> list[Path]:
     """Write the strips of all subjects (Figures 1, 4, 5 and 6 of the paper) into `folder`/figures.
 
-    Images that are not stored stay empty tiles; `notify` gets a line per damaged result. Of more
-    than `MOST` conditions, those without a purifier and after the reference purifier are drawn.
-    `forms`: of "png" and "svg", those to write. Returns the files.
+    Images that are not stored stay empty tiles. Of more than `MOST` conditions, those without a
+    purifier and after the reference purifier are drawn. `forms`: of "png" and "svg", those to
+    write. Returns the files.
     """
     layout, written = Layout(meta), []
-    cells, results = _by_subject(plan), StoredImages(store, notify)
+    cells = _by_subject(plan)
     for task, subjects in _pages(plan):
         shape = task.task.strip
         here = [cells[task.name, subject] for subject in subjects]
@@ -133,7 +132,7 @@ def _pages(plan: Plan) -> Iterator[tuple[PlannedTask, tuple[str, ...]]]:
 class StoredImages:
     """The images of stages in a store; `notify` gets one line per result that is damaged."""
 
-    def __init__(self, store: Store, notify: Callable[[str], None]) -> None:
+    def __init__(self, store: Store, notify: Callable[[str], None] = lambda message: None) -> None:
         self._store, self._notify = store, notify
         self._told: set[str] = set()
 

@@ -30,11 +30,17 @@ function startCompare() {
       [task.subjects[place], sides[0].texts[place], sides[1].texts[place], differences[row]]);
     const choices = [["First", "a"], ["Second", "b"]].flatMap(([label, key], place) =>
       conditionChoice(label, key, cells, sides[place], (cell) => set({ [key]: keyOf(cell) })));
-    box.replaceChildren(
-      make("div", { class: "tools" }, ...choices),
-      make("p", { class: "result", "aria-live": "polite" }, `${metric.title}, ${names[0]} − ${names[1]}: `,
-        make("strong", { id: "difference" }, text), `, over ${subjects}.`),
-      grid("Comparison by subject", ["Subject", names[0], names[1], "Difference"], rows));
+    const result = make("p", { class: "result", "aria-live": "polite" }, `${metric.title}, ${names[0]} − ${names[1]}: `,
+      make("strong", { id: "difference" }, text), `, over ${subjects}.`);
+    const heads = ["Subject", names[0], names[1], "Difference"];
+    const unit = metric.percent ? "per cent" : metric.unit;
+    const exported = () => [{
+      heading: `${task.title}: ${metric.title}${unit ? ` (${unit})` : ""}, comparison by subject`,
+      heads: [heads], rows, footnotes: [],
+      text: [result.textContent, document.querySelector("#at\\=compare .told").textContent],
+    }];
+    box.replaceChildren(make("div", { class: "tools" }, ...choices, makeExports("compare", exported)),
+      result, grid("Comparison by subject", heads, rows));
     if (focused && focused.startsWith("compare-")) document.getElementById(focused).focus();
   });
 }

@@ -1,4 +1,5 @@
-// What a cell and a row open: values, settings, digests and the command; what it is and costs.
+// What a cell and a row open: values, settings, digests and the command; what a method is, what it
+// may see, what it costs, how it fared, its ranks and its pictures.
 
 function settings(label) {
   const found = data.components[label] || [];
@@ -68,47 +69,84 @@ function showRow(protection) {
   const measured = (one) => data.records.find((record) => record.task === one.name).cells
     .some((cell) => cell.protection === protection);
   const task = [currentTask(), ...data.tasks].find(measured);
-  const subject = task.subjects.find((one) => conditionsOf(task.name, one).length ||
-    data.strips.some((strip) => strip.task === task.name && strip.subjects.includes(one))) || task.subjects[0];
+  const subject = task.subjects.find((one) => rowsOf(task.name, one).includes(protection)) ||
+    task.subjects.find((one) => data.strips.some((strip) => strip.task === task.name && strip.subjects.includes(one))) ||
+    task.subjects[0];
   const pictures = make("div", {});
   const draw = (named) => {
     const at = allSubjects().find((one) => one.task.name + "/" + one.subject === named);
-    pictures.replaceChildren(subjectChoice(named, draw),
-      picturesOf(at.task.name, at.subject, protection, ["Left", "Right"]));
+    pictures.replaceChildren(subjectChoice(named, draw), picturesOf(at.task.name, at.subject, protection));
   };
   draw(task.name + "/" + subject);
-  const costs = method ? [["Passes per image", method.passes], ["Seconds per subject", method.seconds],
-    ["Peak MiB", method.peak]].map(([name, text]) => [name, text || "not measured"]) : [];
   show(data.titles[protection], [
     make("p", {}, make("code", {}, protection), ` (${data.kinds[protection]})`),
-    ...(method ? method.about.map((text) => make("p", {}, text)) : []),
-    ...(costs.length ? [grid("Costs", ["Cost", "Value"], costs)] : []),
+    ...(method ? methodOf(method) : []), ...ranksOf(protection),
     make("h3", {}, "Pictures"), pictures,
     ...(protection.startsWith("control:") ? [] : provenance([`protection ${protection}`], task, protection, "")),
   ]);
+}
+
+function showPurifier(purifier) {
+  show(data.titles[purifier], [
+    make("p", {}, make("code", {}, purifier), " (purifier)"),
+    ...methodOf(data.methods.purifier[purifier]),
+    make("h3", {}, "Settings and digests"), ...settings(within(`purifier ${purifier}`, currentTask())),
+  ]);
+}
+
+// What a method is, what it may see, what it costs and how it fared.
+function methodOf(method) {
+  const costs = [["Sees of the model", method.sees], ["Passes per image", method.passes],
+    ["Seconds per subject", method.seconds], ["Peak MiB", method.peak]];
+  const fared = data.fared.map((head, place) => [head, method.fared[place]]).filter(([, text]) => text);
+  return [
+    ...method.about.map((text) => make("p", {}, text)),
+    make("h3", {}, "What it sees and costs"),
+    texts("What it sees and costs", ["Measured", "Value"], costs.map(([name, text]) => [name, text || "not measured"])),
+    ...(fared.length ? [make("h3", {}, "How it fared"), texts("How it fared", ["Task", "Fared"], fared)] : []),
+  ];
+}
+
+// A table whose texts may go on in a second line.
+function texts(...parts) {
+  return make("div", { class: "texts" }, grid(...parts));
+}
+
+// The ranks of a protection by the current task's and metric's table, a row per purifier.
+function ranksOf(protection) {
+  const table = document.querySelector("#at\\=ranks .view:not([hidden]) table");
+  const own = table && [...table.tBodies[0].rows].find((row) => row.dataset.protection === protection);
+  if (!own) return [];
+  const text = (cell) => cell.textContent.trim();
+  const rows = [...table.tHead.rows[0].cells].slice(1)
+    .map((head, place) => [text(head), text(own.cells[place + 1])]).filter(([, rank]) => rank);
+  const title = `Ranks: ${currentTask().title}, ${currentMetric().title}`;
+  return rows.length ? [make("h3", {}, title), grid(title, ["Purifier", "Rank"], rows)] : [];
 }
 
 function startDetails() {
   for (const cell of document.querySelectorAll("td[data-record]")) {
     cell.append(make("button", { type: "button", class: "cell" }, ...cell.childNodes));
   }
-  for (const row of document.querySelectorAll("tr[data-protection]")) {
+  for (const row of document.querySelectorAll("tr[data-protection], tr[data-purifier]")) {
     const head = row.querySelector("th");
     head.append(make("button", { type: "button", class: "row" }, ...head.childNodes));
   }
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button.cell, button.row");
     if (!button) return;
-    const protection = button.closest("tr").dataset.protection;
-    if (button.classList.contains("row")) return set({ row: protection, cell: "" });
+    const { protection, purifier } = button.closest("tr").dataset;
+    if (purifier) return set({ method: purifier, row: "", cell: "" });
+    if (button.classList.contains("row")) return set({ row: protection, cell: "", method: "" });
     const found = data.records.find((one) => one.task === currentTask().name).cells;
     const record = found[Number(button.parentElement.dataset.record)];
-    return set({ cell: JSON.stringify([protection, record.purifier]), row: "" });
+    return set({ cell: JSON.stringify([protection, record.purifier]), row: "", method: "" });
   });
   const dialog = document.getElementById("details");
-  dialog.addEventListener("close", () => set({ cell: "", row: "" }));
-  follow(["cell", "row"], () => {
-    if (get("row") in data.kinds) return showRow(get("row"));
+  dialog.addEventListener("close", () => set({ cell: "", row: "", method: "" }));
+  follow(["cell", "row", "method"], () => {
+    if (Object.hasOwn(data.kinds, get("row"))) return showRow(get("row"));
+    if (Object.hasOwn(data.methods.purifier, get("method"))) return showPurifier(get("method"));
     try {
       if (get("cell")) return showCell(...JSON.parse(get("cell")));
     } catch {

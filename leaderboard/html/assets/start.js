@@ -8,7 +8,7 @@ for (const board of document.querySelectorAll("[data-board]")) {
   if (!filter) continue;
   const tools = board.querySelector(".tools") || make("div", { class: "tools" });
   if (!tools.parentElement) board.querySelector("h2").nextElementSibling.after(tools);
-  tools.prepend(filter, makeExports(board));
+  tools.prepend(filter, makeExports(board.dataset.board, () => visibleTables(board)));
 }
 startPlots();
 startPictures();

@@ -39,8 +39,20 @@ function startViews() {
   });
 }
 
-// Pointing at a point of a plot, or at its row of values, marks both.
+// Costs are passes or seconds: of the two plots one is shown, where there are both. Pointing at a
+// point of a plot, or at its row of values, marks both.
 function startPlots() {
+  const kinds = ["passes", "seconds"].map((name) => [name, [...document.querySelectorAll(`figure[data-plot=${name}]`)]]);
+  if (kinds.every(([, plots]) => plots.length)) {
+    const titles = { passes: "passes through networks", seconds: "seconds" };
+    const choice = select("Cost in", Object.entries(titles), "", (value) => set({ cost: value === "passes" ? "" : value }), "choose-cost");
+    document.querySelector("#at\\=plots > p").after(make("div", { class: "tools" }, choice));
+    follow(["cost"], () => {
+      const wanted = get("cost") === "seconds" ? "seconds" : "passes";
+      choice.querySelector("select").value = wanted;
+      for (const [name, plots] of kinds) for (const plot of plots) plot.hidden = name !== wanted;
+    });
+  }
   for (const figure of document.querySelectorAll("#at\\=plots .view")) {
     const mark = (event) => {
       const own = event.target.closest("[data-number]");

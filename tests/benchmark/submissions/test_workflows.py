@@ -55,6 +55,15 @@ def test_what_strangers_chose_reaches_commands_by_the_environment(path, job):
         assert "${{" not in step.get("run", "")
 
 
+def test_the_page_is_tested_in_a_browser():
+    """Without Playwright its tests are skipped, which no job noticed."""
+    checks = yaml.safe_load((ROOT / ".github" / "workflows" / "checks.yml").read_text())
+    commands = "\n".join(step.get("run", "") for step in checks["jobs"]["page"]["steps"])
+    assert "'.[browser]'" in commands
+    assert "pytest tests/leaderboard/html" in commands
+    assert "grep -q SKIPPED" in commands
+
+
 def test_a_pull_request_is_judged_by_the_code_of_its_base():
     text = (ROOT / ".github" / "workflows" / "submission.yml").read_text()
     assert text.count("actions/checkout") == 1

@@ -3,23 +3,28 @@ extra `browser`."""
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from impress_bench.leaderboard import Layout
+from impress_bench.leaderboard.boards import matrix
 from impress_bench.leaderboard.html import Source, write_site
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.render import interval_text, latex
 from impress_bench.leaderboard.schema import CELLS
 from impress_bench.leaderboard.statistics import paired_difference
 from impress_bench.leaderboard.write import build_boards
+from tests.leaderboard.html.conftest import album
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="no Playwright: pip install 'impress-bench[browser]'"
@@ -44,22 +49,15 @@ def site(source: Source, tmp_path: Path) -> Path:
     """The small run, with pictures of one subject, a strip of another, and an earlier release."""
     from PIL import Image
 
-    from impress_bench.leaderboard.html.pictures import Picture
-
-    pictures = []
-    for place, (name, colour) in enumerate({"identity": "white", "glaze": "gray"}.items()):
-        path = tmp_path / "page" / "mini" / "pictures" / f"{place}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (8, 8), colour).save(path)
-        given = f"mini/pictures/{place}.png"
-        pictures.append(Picture(TASK, "artist-0", name, "none", given, ""))
+    rows = {"identity": ["none"], "glaze": ["none", "impress"], "mist": ["none"]}
+    album(tmp_path / "run", TASK, "artist-0", rows, side=8)
     strip = tmp_path / "run" / "figures" / f"{TASK}-artist-1.png"
-    strip.parent.mkdir(parents=True)
+    strip.parent.mkdir()
     Image.new("RGB", (40, 20)).save(strip)
     meta = source.meta.model_copy(update={"figures": {strip.name: "artist-1: learned from"}})
-    whole = replace(source, meta=meta, pictures=pictures, folder=tmp_path / "run")
+    whole = replace(source, meta=meta, folder=tmp_path / "run")
     earlier = tmp_path / "page" / "releases" / "v0.9.0"
-    write_site([replace(whole, pictures=[])], earlier)
+    write_site([whole], earlier)
     write_site([whole], tmp_path / "page")
     return tmp_path / "page"
 
@@ -185,10 +183,90 @@ def test_a_row_opens_what_it_is_and_its_pictures(view: Any) -> None:
     )
     assert page.evaluate("getComputedStyle(document.querySelector('.difference img + img'))"
                          ".mixBlendMode") == "difference"  # fmt: skip
+    shown = dialog.get_by_label("Right").locator("option").all_inner_texts()
+    assert shown == [
+        f"{row} ({verb} the exploit)"
+        for row in ("Clean", "GLAZE", "GLAZE, IMPRESS")
+        for verb in ("given to", "made by")
+    ]
+    # What it sees, how it fared, and its ranks.
+    text = " ".join(dialog.inner_text().split())
+    assert "Sees of the model gradients of encoder; outputs of denoiser" in text
+    assert "scored after IMPRESS" in text
+    rank = page.locator(f"#ranks-{TASK}-clip-top3 tr[data-protection=glaze] td").first
+    assert f"No purifier {rank.inner_text()}" in text
+    assert " of 2" in rank.inner_text()
     dialog.get_by_label("Subject").select_option(f"{TASK}/artist-1")
     assert "Picture strip: artist-1: learned from" in dialog.inner_text()
     dialog.get_by_label("Subject").select_option(f"{TASK}/artist-2")
     assert "has no pictures of artist-2" in dialog.inner_text()
+    page.keyboard.press("Escape")
+    page.locator("#methods-0 tr[data-purifier=impress] button.row").click()
+    assert "gradients of LPIPS; outputs of encoder" in dialog.inner_text()
+    assert "given back on GLAZE" in dialog.inner_text()
+    linked = view(page.evaluate("location.hash"))
+    assert "given back on GLAZE" in linked.locator("#details").inner_text()
+
+
+def test_pictures_of_a_row_are_chosen_by_the_address(view: Any) -> None:
+    """Subject and row of the pictures, the row that is open, and both sides of a comparison."""
+    page = view()
+    pictures = page.locator("#pictures")
+    assert pictures.get_by_label("Row").input_value() == "glaze"
+    pictures.get_by_label("Row").focus()
+    pictures.get_by_label("Row").select_option("mist")
+    assert pictures.get_by_label("Right").locator("option:checked").inner_text().startswith("mist")
+    assert page.evaluate("document.activeElement.id") == "pictures-row"
+    page.locator("#compare-a").select_option("mist")
+    page.locator("#compare-b").select_option("glaze")
+    page.locator("#compare-b-purifier").select_option("impress")
+    told = page.locator("#compare .result").inner_text()
+    page.locator("#choose-cost").select_option("seconds")
+    again = view(page.evaluate("location.hash"))
+    assert again.locator("#pictures").get_by_label("Row").input_value() == "mist"
+    assert again.locator("#compare-a").input_value() == "mist"
+    assert again.locator("#compare-b").input_value() == "glaze"
+    assert again.locator("#compare-b-purifier").input_value() == "impress"
+    assert again.locator("#compare .result").inner_text() == told
+    assert again.locator("figure[data-plot=seconds]:visible").count() == 1
+    assert again.locator("figure[data-plot=passes]:visible").count() == 0
+    again.locator("#pictures").get_by_label("Subject").select_option(f"{TASK}/artist-1")
+    again.locator("#glance-0 tr[data-protection=glaze] button.row").click()
+    third = view(again.evaluate("location.hash"))
+    subject = third.locator("#pictures").get_by_label("Subject")
+    assert subject.input_value() == f"{TASK}/artist-1"
+    assert third.locator("figure.strip:visible").count() == 1
+    assert third.locator("#details h2").inner_text() == "GLAZE"
+
+
+def saved(page: Any, button: Any, path: Path) -> tuple[str, str]:
+    """The name and the text of what a button downloads."""
+    with page.expect_download() as waiting:
+        button.click()
+    waiting.value.save_as(path)
+    return waiting.value.suggested_filename, path.read_text(encoding="utf-8")
+
+
+def test_comparisons_are_exported_with_their_result(view: Any, tmp_path: Path) -> None:
+    page = view("#a=" + quote('["glaze","none"]') + "&b=" + quote('["identity","none"]'))
+    box = page.locator("#compare")
+    rows = [
+        [cell.strip() for cell in row.locator("th, td").all_inner_texts()]
+        for row in box.locator("tbody tr").all()
+    ]
+    assert len(rows) == 3
+    told = box.locator(".result").inner_text()
+    name, text = saved(page, box.locator("[data-export=json]"), tmp_path / "json")
+    assert name == "mini-compare.json"
+    (table,) = json.loads(text)
+    assert table["rows"] == rows
+    assert table["text"][0] == told
+    assert table["columns"] == [box.locator("thead th").all_inner_texts()]
+    _, text = saved(page, box.locator("[data-export=csv]"), tmp_path / "csv")
+    assert list(csv.reader(text.splitlines()))[2:] == rows
+    _, text = saved(page, box.locator("[data-export=tex]"), tmp_path / "tex")
+    assert "% " + told in text.splitlines()
+    assert text.count("artist-") == 3
 
 
 def test_comparisons_are_those_of_the_statistics(view: Any, source: Source) -> None:
@@ -252,12 +330,10 @@ def test_the_view_is_exported_as_it_is_shown(view: Any, source: Source, tmp_path
     page = view()
     glance = page.locator("[data-board=glance]")
 
-    def saved(form: str) -> str:
-        with page.expect_download() as waiting:
-            glance.locator(f"[data-export={form}]").click()
-        assert waiting.value.suggested_filename == f"mini-glance.{form}"
-        waiting.value.save_as(tmp_path / form)
-        return (tmp_path / form).read_text(encoding="utf-8")
+    def of(form: str) -> str:
+        name, text = saved(page, glance.locator(f"[data-export={form}]"), tmp_path / form)
+        assert name == f"mini-glance.{form}"
+        return text
 
     board = next(
         one
@@ -265,13 +341,26 @@ def test_the_view_is_exported_as_it_is_shown(view: Any, source: Source, tmp_path
         if one.name == "glance"
     )
     block = board.blocks[0]
-    # The whole view is the board's own LaTeX, blanks aside.
-    assert saved("tex").split() == latex(board).split()
-    (table,) = json.loads(saved("json"))
+    # The whole view is the board's own LaTeX, blanks aside, and its sentences as comments.
+    told = [*filter(None, [board.text, block.text])]
+    lines = of("tex").splitlines()
+    assert [line[2:] for line in lines[1 : 1 + len(told)]] == told
+    assert " ".join([lines[0], *lines[1 + len(told) :]]).split() == latex(board).split()
+    (table,) = json.loads(of("json"))
+    assert table["text"] == told
+    # Footnotes: of the heat map, where cells failed.
+    heat = page.locator("[data-board=heat]")
+    _, text = saved(page, heat.locator("[data-export=json]"), tmp_path / "heat.json")
+    notes = matrix.build(source.cells, Layout(source.meta), TASK).blocks[0].footnotes.texts
+    assert len(notes) > 0
+    numbered = [f"[{at}] {note}" for at, note in enumerate(notes, 1)]
+    assert json.loads(text)[0]["footnotes"] == numbered
+    _, text = saved(page, heat.locator("[data-export=tex]"), tmp_path / "heat.tex")
+    assert text.splitlines()[-len(notes) :] == [f"% {note}" for note in numbered]
     assert table["columns"] == [list(block.headers)]
     assert table["rows"] == [list(row) for row in block.rows]
     glance.get_by_label("Filter rows").fill("mist")
-    lines = saved("csv").splitlines()
+    lines = of("csv").splitlines()
     assert len(lines) == 3
     assert lines[2].startswith("mist,0.090,")
 
@@ -345,10 +434,22 @@ def busy(page: Any) -> float:
     return float(next(one["value"] for one in measured if one["name"] == "TaskDuration"))
 
 
-def test_5000_cells_are_interactive_within_two_seconds(view: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("rows", "purifiers"), [(25, 200), (200, 25)])
+def test_5000_cells_are_interactive_within_two_seconds(
+    view: Any, tmp_path: Path, rows: int, purifiers: int
+) -> None:
+    """With pictures of one subject for every row: unpurified and after two purifiers, of noise."""
     metric = {"name": "score", "title": "Score", "higher_is_better": True, "unit": "%"}
-    written = write_site([random_run(25, 200, 4, metric)], tmp_path / "large")
+    states = ["none", "purifier-1", "purifier-2"]
+    kept = album(tmp_path / "run", TASK, "artist-0", {f"cloak-{r}": states for r in range(rows)})
+    shown = {one.protection for one in kept.pictures}
+    assert len(shown) + len(kept.left_out) == rows
+    assert len(shown) == rows or len(kept.pictures) * 2 * 64 * 64 > 1e6, "all, or a great many"
+    source = random_run(rows, purifiers, 4, metric)
+    written = write_site([replace(source, folder=tmp_path / "run")], tmp_path / "large")
     assert sum(path.stat().st_size for path in written) < 15e6
+    files = {name for one in kept.pictures for name in (one.given, one.made)}
+    assert files <= {path.name for path in written}
     page = view(folder=tmp_path / "large")
     page.locator(f"#heat-{TASK}-score thead button").nth(2).click()
     assert page.locator("td[data-record] button").count() == 5000

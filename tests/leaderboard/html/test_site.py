@@ -12,17 +12,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from impress_bench.leaderboard.boards import matrix
 from impress_bench.leaderboard.entries import Key, collect
-from impress_bench.leaderboard.html import write_site
+from impress_bench.leaderboard.html import pictures, write_site
 from impress_bench.leaderboard.html.site import HERE, SCRIPTS
 from impress_bench.leaderboard.html.texts import inline, slug
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.render import VIEWS, interval_text, numbers
 from impress_bench.leaderboard.write import build_boards
+from tests.leaderboard.html.conftest import Page, album
 
 TASK = "style-mimicry"
 EVIL = '<img src=x onerror="boom()">'
@@ -203,10 +206,25 @@ def luminance(colour: str) -> float:
 def test_methods_settings_and_the_command_that_measures_again(source: Any, page_of: Any) -> None:
     page = page_of(source)
     row = next(row for row in page.tables["methods-0"] if row[0] == "GLAZE")
-    assert row == ["GLAZE", "protection", "GLAZE: Style cloak by feature distance.", "glaze",
-                   "438", "2.50", "1"]  # fmt: skip
+    fared = row.pop(7)
+    assert row[:3] == ["GLAZE", "protection", "GLAZE: Style cloak by feature distance."]
+    assert row[3:] == ["gradients of encoder; outputs of denoiser", "438", "2.50", "1", "glaze"]
     mist = next(row for row in page.tables["methods-0"] if row[0] == "mist")
-    assert mist[4:] == ["903", "", ""]
+    assert mist[3:7] == ["images alone, no network of the model", "903", "25.00", ""]
+    impress = next(row for row in page.tables["methods-0"] if row[0] == "IMPRESS")
+    assert impress[3] == "gradients of LPIPS; outputs of encoder"
+    jpeg = next(row for row in page.tables["methods-0"] if row[1] == "purifier" and row != impress)
+    assert jpeg[3] == "", "its passes were not counted"
+    # How they fared, by a naive count over the table of cells.
+    heads = page.tables["methods-0"][0]
+    assert heads[7] == "How it fared. Style mimicry: CLIP top-3 (per cent)"
+    assert page.data["methods"]["protection"]["glaze"]["fared"] == [fared]
+    noise, own = (subjects_of(source.cells, name, "none") for name in ("random-noise", "glaze"))
+    taken = naive_interval({one: noise[one] - own[one] for one in noise.keys() & own.keys()}, "+")
+    assert fared.startswith(f"{taken} taken, ")
+    assert fared.endswith(told_of_protection(source.cells, "glaze").partition(" scored, ")[2])
+    assert mist[7] == told_of_protection(source.cells, "mist"), "without a noise of its own"
+    assert impress[7] == told_of_purifier(source.cells, "impress", "glaze")
     assert page.data["components"]["protection glaze"][0]["source"] == "ca46937a"
     # Seeds 0 and 1: one artist has two.
     command = "impress-bench run --preset mini --seeds 0,1 --out runs/again"
@@ -216,14 +234,90 @@ def test_methods_settings_and_the_command_that_measures_again(source: Any, page_
     assert quoted["mist[p=1,q=$(boom)]"] == "'mist[p=1,q=$(boom)]'"
 
 
+def told_of_protection(cells: Any, name: str) -> str:
+    """What stands in the small run's table of methods for a protection without a noise of its own:
+    means by subject, and Student's interval of those."""
+    told = []
+    for purifier, after in (("none", ""), ("impress", " after IMPRESS")):
+        scores = subjects_of(cells, name, purifier)
+        told.append(f"{naive_interval(scores, '')} scored{after}")
+    return ", ".join(told)
+
+
+def told_of_purifier(cells: Any, name: str, protection: str) -> str:
+    with_it, without = (subjects_of(cells, protection, one) for one in (name, "none"))
+    differences = [with_it[one] - without[one] for one in sorted(with_it.keys() & without.keys())]
+    return f"{naive_interval(dict(enumerate(differences)), '+')} given back on GLAZE"
+
+
+def subjects_of(cells: Any, protection: str, purifier: str) -> dict[Any, float]:
+    rows = cells[(cells["protection"] == protection) & (cells["purifier"] == purifier)]
+    rows = rows[(rows["metric"] == "clip-top3") & (rows["state"] == "done")]
+    return dict(rows.groupby("subject")["value"].mean())
+
+
+def naive_interval(scores: dict[Any, float], sign: str) -> str:
+    values = 100 * np.array(list(scores.values()))
+    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
+    mean = values.mean()
+    return f"{mean:{sign}.1f} [{mean - half:{sign}.1f}, {mean + half:{sign}.1f}]"
+
+
+def test_pictures_are_of_one_subject_as_many_rows_as_fit(
+    source: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {"identity": ["none", "impress"], "glaze": ["none", "impress"], "mist": ["none"]}
+    found = album(tmp_path / "run", TASK, "artist-0", rows)
+    assert [one.protection for one in found.pictures] == [
+        "identity", "identity", "glaze", "glaze", "mist",
+    ]  # fmt: skip
+    files = list((tmp_path / "run" / "pictures").glob("*.webp"))
+    assert len(files) == 2 * 5
+    write_site([replace(source, folder=tmp_path / "run")], tmp_path / "page")
+    for path in files:
+        assert (tmp_path / "page/mini/pictures" / path.name).read_bytes() == path.read_bytes()
+    text = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
+    assert "Rows without single pictures" not in text
+    assert Page(text).data["pictures"] == [one._asdict() for one in found.pictures]
+    # Without room for the last row it is left out, and named.
+    monkeypatch.setattr(pictures, "BUDGET", sum(path.stat().st_size for path in files) - 1)
+    found = album(tmp_path / "run", TASK, "artist-0", rows)
+    assert found == pictures.read_album(tmp_path / "run")
+    assert [one.protection for one in found.left_out] == ["mist"]
+    assert len(list((tmp_path / "run" / "pictures").glob("*.webp"))) == 2 * 4
+    write_site([replace(source, folder=tmp_path / "run")], tmp_path / "narrow")
+    text = (tmp_path / "narrow" / "index.html").read_text(encoding="utf-8")
+    assert "in the order of the board: 1</summary>" in text
+    assert "mist (Style mimicry, artist-0)" in text
+
+
+def test_a_picture_that_lies_elsewhere_is_none(source: Any, tmp_path: Path) -> None:
+    album(tmp_path / "run", TASK, "artist-0", {"glaze": ["none"]})
+    index = tmp_path / "run" / "pictures" / "album.json"
+    document = json.loads(index.read_text())
+    document["pictures"][0]["given"] = "../../secret.webp"
+    index.write_text(json.dumps(document))
+    (tmp_path / "secret.webp").write_bytes(b"secret")
+    written = write_site([replace(source, folder=tmp_path / "run")], tmp_path / "page")
+    assert not [path for path in written if path.name == "secret.webp"]
+    assert Page((tmp_path / "page/index.html").read_text()).data["pictures"][0]["given"] == ""
+
+
 def test_plots_have_a_table_of_their_values(source: Any, page_of: Any) -> None:
     page = page_of(source)
     rows = page.tables[f"values-{TASK}-clip-top3"]
-    assert rows[0] == ["No.", "Protection", "Visibility", "Passes", "No purifier", "IMPRESS"]
+    assert rows[0] == [
+        "No.", "Protection", "Visibility", "Passes", "Seconds", "No purifier", "IMPRESS",
+    ]  # fmt: skip
     # Of glaze one image was over its budget: two subjects with 0.04 and 0.07.
-    assert rows[1] == ["1", "GLAZE", "0.055", "438", "40.0", "70.0"]
-    assert rows[2][:4] == ["2", "mist", "0.090", "903"]
-    assert page.text.count("<circle") == 2 * 2 * 2
+    assert rows[1] == ["1", "GLAZE", "0.055", "438", "2.50", "40.0", "70.0"]
+    assert rows[2][:5] == ["2", "mist", "0.090", "903", "25.00"]
+    # Two points of two protections in three plots: visibility, passes and seconds.
+    assert page.text.count("<circle") == 2 * 2 * 3
+    # Seconds stand on a logarithmic scale from 1 to 100: 2.5 and 25 lie a decade apart.
+    drawn = page.text[page.text.index('data-plot="seconds"') :]
+    places = [float(x) for x in re.findall(r'<circle class="filled" cx="([\d.]+)"', drawn)[:2]]
+    assert places[1] - places[0] == pytest.approx((640 - 28 - 64) / 2, abs=0.2)
 
 
 def test_pictures_are_taken_from_the_folder_that_has_them(source: Any, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from impress_bench.leaderboard import Layout, write_boards
 from impress_bench.leaderboard.html.scatter import values
 from impress_bench.leaderboard.meta import BoardMeta
-from impress_bench.leaderboard.plots.tradeoff import points_of
+from impress_bench.leaderboard.plots.tradeoff import figure_of, look_of, points_of
 
 EMPTY = pd.DataFrame()
 WEAK, STRONG = "glaze[linf=8/255]", "glaze[linf=16/255]"
@@ -74,7 +74,7 @@ def test_points_of_some_subjects_are_crosses(swept: Any, meta: Any, tmp_path: Pa
         for folder in ("whole", "some")
     )
     assert whole != part, "the means are the same, the marks are not"
-    rows = {spec: told for _, spec, told in values(points, layout, metric)}
+    rows = {spec: told for _, spec, told in values(points, layout, metric, {})}
     assert rows[STRONG][-1].endswith(" (not all subjects)")
     assert "subjects" not in "".join(rows[WEAK])
 
@@ -109,3 +109,35 @@ def test_the_metric_that_conclusions_rest_on_is_drawn(
     write_boards(both, protections, EMPTY, meta | {"metrics": {"style-mimicry": metrics}}, tmp_path)
     text = (tmp_path / "boards/LEADERBOARD.md").read_text(encoding="utf-8")
     assert "![Style mimicry: Style against visibility]" in text
+
+
+def test_looks_are_unlike() -> None:
+    looks = [look_of(place) for place in range(80)]
+    assert len(set(looks)) == 80
+    assert "X" not in {marker for _, marker in looks}, "it marks what was not run for all"
+
+
+@pytest.mark.parametrize("families", [2, 31, 64])
+def test_the_legend_is_whole_and_lies_on_the_canvas(
+    build_cells: Any, meta: Any, families: int
+) -> None:
+    """For thirty families it ran off the picture."""
+    names = [f"cloak-{place}-with-a-rather-long-name" for place in range(families)]
+    cells = build_cells({(name, "none"): [0.5, 0.6] for name in names})
+    rows = [("style-mimicry", "artist-0", name, 0, 0.03, 1.0, 0.1, "done") for name in names]
+    columns = ["task", "subject", "protection", "image", "linf", "l2", "lpips", "state"]
+    layout = Layout(BoardMeta.of(meta))
+    metric = layout.metrics("style-mimicry", ["clip-top3"])[0]
+    points = points_of(cells, pd.DataFrame(rows, columns=columns), layout, "style-mimicry", metric)
+    figure = figure_of(points, layout, metric)
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert sorted(texts) == sorted(names)
+    box = legend.get_window_extent()
+    assert box.x0 >= 0
+    assert box.y0 >= 0
+    assert box.x1 <= figure.bbox.width
+    (axes,) = figure.axes
+    assert box.y1 <= axes.get_window_extent().y0
+    assert axes.get_window_extent().height > 300, "the panels keep their height"

@@ -10,7 +10,7 @@ from impress_bench.benchmark.cli import cli
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.planning.planner import make_plan
 from impress_bench.benchmark.harness.plugins.registry import Registry
-from impress_bench.benchmark.harness.runs.reports import redraw, write_page
+from impress_bench.benchmark.harness.runs.reports import redraw
 from impress_bench.benchmark.tasks.base import Strip
 
 
@@ -57,8 +57,10 @@ def test_drawncan_be_drawn_again_with_fewer_rows(bench):
         assert path.read_bytes() == (result.out / "figures" / path.name).read_bytes()
     assert len(list(folder.glob("figures/copying-*.png"))) == 2
     fewer = {"protections": ["shift"], "subjects": 1}
-    path, _ = redraw(result.out, bench.store, bench.tmp_path / "fewer", fewer)
+    path, _, album = redraw(result.out, bench.store, bench.tmp_path / "fewer", fewer)
     assert Image.open(path).size[1] < Image.open(result.out / "figures" / path.name).size[1]
+    assert album == bench.tmp_path / "fewer" / "pictures" / "album.json"
+    assert album.is_file()
 
 
 def test_of_many_conditions_the_unpurified_and_the_reference_purifiers_are_drawn(
@@ -97,9 +99,6 @@ def test_damaged_pictures_are_named(bench):
     (line,) = [line for line in told.output.splitlines() if line.startswith("damaged")]
     assert f"damaged: the stored result of purify {cell.place.task}/{cell.place.subject}" in line
     assert "`run` with this store makes it again" in line
-    notes = []
-    write_page(result.out, bench.tmp_path / "page", bench.store, notes.append)
-    assert [note for note in notes if note.startswith("damaged: ")] == [line]
     bench.run(protections=["clean", "shift"])
     told = CliRunner().invoke(cli, ["figures", str(result.out), "--store", str(bench.store)])
     assert told.exit_code == 0, told.output
