@@ -80,7 +80,7 @@ def test_claims_of_a_share_do_not_lean(claimed, again, by, said):
     table = pd.read_parquet(again / "cells.parquet")
     image = by / 6  # the judge of the preset quick paints six
     rows = table.index[table["metric"] == "clip-top1"]
-    for count, complaints in ((1, 0), (2, 1), (len(rows), 1)):
+    for count, complaints in ((2, 0), (3, 1), (len(rows), 1)):  # of 21
         changed = table.copy()
         changed.loc[rows[:count], "value"] += image
         changed.to_parquet(again / "cells.parquet", index=False)
