@@ -149,7 +149,8 @@ def write_album(
     files: dict[str, bytes] = {}
     for place in _in_order(rows, layout):
         named = {
-            purifier: [_name(image) for image in images] for purifier, images in rows[place].items()
+            purifier: [_name(image) for image in rows[place][purifier]]
+            for purifier in layout.purifiers(rows[place])
         }
         new = {
             name: image
