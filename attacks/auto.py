@@ -35,7 +35,7 @@ class Tried(NamedTuple):
 
 
 class Auto(Purifier):
-    """The cheapest purifier whose images match their reconstruction; else the one that is nearest.
+    """Tries purifiers, cheapest first, until images match what the model reconstructs of them.
 
     Its `members` are tried in order of cost; `stopping_rule` is exact about what matches, which
     includes that an image has hardly changed. One choice per subject. If none satisfies the rule,

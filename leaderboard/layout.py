@@ -158,7 +158,7 @@ class Layout:
         root = "the root of " * scale.squared
         return (
             f"{metric.title}: {root}{of}, scaled so that the control “{ends[0]}” has 0 and "
-            f"“{ends[1]}” 1; below 0 the exploit fares worse than the former."
+            f"“{ends[1]}” 1; below 0 the exploit fares worse than with “{ends[0]}”."
         )
 
     def measure_title(self, measure: str) -> str:

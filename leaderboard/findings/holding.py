@@ -67,7 +67,7 @@ def holding_verdict(
         if lost := [name for name, side in sides.items() if side in (0, -1)]:
             sentences.append(f"Not shown to survive: {listed(lost)}.")
     else:
-        sentences.append(f"No protection is shown to survive {purifier}.")
+        sentences.append(_none_shown(survivals, purified, purifier))
         taking = [
             f"{name} ({interval_text(one.plain, metric.percent, False)})"
             for name, one in survivals.items()
@@ -78,17 +78,27 @@ def holding_verdict(
     if unsure := [name for name in beyond if name not in held]:
         told = [f"{name} ({left[name]}, p = {p_text(survivals[name].p)})" for name in unsure]
         sentences.append(f"The interval lies beyond 0 but p is not below .05 for {listed(told)}.")
-        subjects = max(purified[name].n for name in unsure)
-        tests = sum(one.p is not None for one in survivals.values())
-        if (least := least_p(subjects, tests)) >= LEVEL:
-            limits = f"{subjects_text(subjects)} and {tests} protections"
-            sentences.append(f"{limits} allow no p below {p_text(least)}.")
     if few := [name for name in purified if sides[name] is None]:
         sentences.append(f"Too few subjects: {listed(few)}.")
     if absent := [name for name in survivals if name not in purified]:
         sentences.append(f"Not run after {purifier}: {listed(absent)}.")
     sentences += _after_the_strongest(survivals, sides, metric)
     return paragraph(sentences, metric)
+
+
+def _none_shown(
+    survivals: Mapping[str, Survival], purified: Mapping[str, Summary], purifier: str
+) -> str:
+    """That none is shown to survive; of too few subjects for their number, that none can be."""
+    subjects = max(one.n for one in purified.values())
+    tests = sum(one.p is not None for one in survivals.values())
+    least = least_p(subjects, tests)
+    if least < LEVEL:
+        return f"No protection is shown to survive {purifier}."
+    return (
+        f"{subjects_text(subjects)} cannot show which of {tests} protections survive {purifier}:"
+        f" no p below {p_text(least)} is possible."
+    )
 
 
 def _unconcluded(

@@ -18,8 +18,9 @@ ASKED = (
     "noise that is as visible?"
 )
 SMALL = (
-    "The numbers come from a miniature: directions and orders count, effect sizes do not transfer "
-    "to full models ([more](#the-miniature))."
+    "The numbers come from a miniature, a small diffusion model of a small painted world: they "
+    "show which way effects point; sizes do not transfer to Stable Diffusion "
+    "([more](#the-miniature))."
 )
 WRITTEN = (
     "Written by `impress-bench publish` from the results under `leaderboard/results/` and the "

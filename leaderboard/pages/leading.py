@@ -33,13 +33,14 @@ SURVIVES, UP = "Survives ", " ↑"
 SCORE = "Exploit's score"
 READ = (
     "↑: more, ↓: less is better for who protects an image. In brackets: 95 % interval over "
-    "subjects; one that holds 0 shows nothing."
+    "subjects; no effect is shown where it holds 0, nor by fewer than six subjects."
 )
 COLUMNS = (
-    "Takes more than noise: how much better the exploit fares against noise that is as visible. "
-    "{survives}Strongest purifier: the one with the best mean for the exploit, picked after the "
-    "run, and that mean; left after it: what is still taken then. Passes: forward and backward "
-    "passes through networks, to protect one image."
+    "Takes more than noise: how much better the exploit fares against noise that is as visible as "
+    "the row's own protection; its scores are in the full table below. {survives}Strongest "
+    "purifier: the one after which the exploit scores best, picked after the run, with that score; "
+    "left after it: what is still taken then. Passes: forward and backward passes through "
+    "networks, to protect one image."
 )
 SURVIVED = (
     "{survives}: what is still taken when the same purifier, which the preset names, has purified "
@@ -62,6 +63,11 @@ def sizes(board: Board, layout: Layout) -> dict[str, int]:
     return {name: task.subjects for name, task in tasks(board, layout).items()}
 
 
+def verdict(board: Board, task: str, layout: Layout) -> str:
+    """What the board at a glance says of a task."""
+    return tasks(board, layout)[task].block.text
+
+
 def leading(board: Board, layout: Layout, explained: bool = False) -> list[str]:
     """The table, the board's verdict on each task, and notes, as Markdown, with what the columns
     are if that is to be `explained`. Protections without noise as visible are left to `uncompared`,
@@ -76,7 +82,9 @@ def leading(board: Board, layout: Layout, explained: bool = False) -> list[str]:
     heads = [bare(head).removesuffix(UP) for head in table.headers]
     survives = [SURVIVED.format(survives=head) for head in heads if head.startswith(SURVIVES)]
     told = "".join([*survives, *[TESTED] * ("p" in heads)])
-    parts += [COLUMNS.format(survives=told) if explained and compared else "", _listed(notes)]
+    if explained:
+        parts += [layout.meta.model_note, COLUMNS.format(survives=told) if compared else ""]
+    parts.append(_listed(notes))
     return [text for text in parts if text]
 
 

@@ -91,8 +91,8 @@ def beside_the_paper(section: Section, others: Sequence[Section]) -> list[str]:
                     text = " ".join(filter(None, [meta.model_note, same.text]))
                     parts.append(markdown_block(replace(same, heading=heading, text=text), level=4))
                     further.append(f"{_table(same)} on {meta.model}")
-    told = f"{listed([_table(block) for block in board.blocks])} in the paper's layout, with the "
-    told += "paper's figure and this set's in each cell"
+    told = f"{listed([_table(block) for block in board.blocks])} in the layout of IMPRESS (Cao et "
+    told += "al. 2023), with the paper's figure and this set's in each cell"
     return folded(board.title, "; ".join([told, *further]), parts)
 
 
@@ -121,6 +121,12 @@ def _blocks(board: Board, layout: Layout) -> list[Block]:
     return list(found.values()) or list(board.blocks[:1])
 
 
+def _shown(board: Board, task: str, layout: Layout) -> str:
+    """What the board at a glance says first of a task, without the score that it goes by."""
+    first = leading.verdict(board, task, layout).partition(". ")[0].removesuffix(".")
+    return first.partition(": ")[2]
+
+
 def _told(section: Section, leads: bool, titles: Sequence[str]) -> str:
     """How many subjects a set has, whether they are too few, and what is in its fold."""
     board, layout = section.board(glance.NAME), section.layout
@@ -131,8 +137,9 @@ def _told(section: Section, leads: bool, titles: Sequence[str]) -> str:
         few = False
         for task, n in leading.sizes(board, layout).items():
             few = few or n < FEW
-            small = ", too few to conclude" * (n < FEW)
-            told.append(f"{layout.title(task)}, {subjects_text(n)}{small}")
+            shown = "too few to conclude" if n < FEW else _shown(board, task, layout)
+            about = [f"{layout.title(task)}, {subjects_text(n)}", shown]
+            told.append(", ".join(filter(None, about)))
         onward = layout.meta.next_preset
         told += [f"run {f'the preset {onward}' if onward else 'more subjects'} next"] * few
     told += [listed([*titles, *["links to all boards"] * bool(section.place)])]

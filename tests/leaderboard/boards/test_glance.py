@@ -86,7 +86,7 @@ def test_notes_say_what_the_score_and_the_purifiers_named_are():
                                   "Strongest purifier [3] [4]"]  # fmt: skip
     assert block.footnotes.texts == [
         "Score: the root of Other, scaled so that the control “Untrained” has 0 and “The artist's"
-        " own works” 1; below 0 the exploit fares worse than the former.",
+        " own works” 1; below 0 the exploit fares worse than with “Untrained”.",
         "Auto: Tries several.",
         "jpeg: Compresses.",
         "impress: Descends.",
@@ -172,11 +172,13 @@ def test_where_the_interval_lies_beyond_zero_and_p_does_not_it_is_said():
     (block,) = two(subjects=6).blocks
     assert [row[5] for row in block.rows[2:]] == [".062", ".062"]
     assert not any(row[4].endswith("*") for row in block.rows)
-    assert block.text.startswith("Score: No protection is shown to survive Auto.")
+    assert block.text.startswith(
+        "Score: 6 subjects cannot show which of 2 protections survive Auto: no p below .062 is"
+        " possible."
+    )
     assert block.text.endswith(
         "The interval lies beyond 0 but p is not below .05 for GLAZE (0.217 [0.200, 0.234], p ="
-        " .062) and mist (0.217 [0.200, 0.234], p = .062). 6 subjects and 2 protections allow no p"
-        " below .062."
+        " .062) and mist (0.217 [0.200, 0.234], p = .062)."
     )
 
 

@@ -77,6 +77,15 @@ def cells_of(line):
     return [cell.strip() for cell in line.strip("|").split(" | ")]
 
 
+def test_the_line_of_a_fold_says_what_the_set_shows():
+    (line,) = [
+        one for one in index([section(), section(title="Theirs")]).splitlines()
+        if "<b>Theirs</b>" in one
+    ]  # fmt: skip
+    told = "malicious-editing, 8 subjects, glaze is shown to survive impress; style-mimicry, 8"
+    assert told in line
+
+
 def test_the_page_starts_with_one_table_and_nothing_else_is_unfolded():
     page = index([section(), section(title="Another", model="n")])
     lines = outside(page)
