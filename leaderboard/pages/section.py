@@ -138,8 +138,8 @@ def _told(section: Section, leads: bool, titles: Sequence[str]) -> str:
         for task, n in leading.sizes(board, layout).items():
             few = few or n < FEW
             shown = "too few to conclude" if n < FEW else _shown(board, task, layout)
-            about = [f"{layout.title(task)}, {subjects_text(n)}", shown]
-            told.append(", ".join(filter(None, about)))
+            said = shown.removeprefix(f"{subjects_text(n)} ")
+            told.append(", ".join([layout.title(task), subjects_text(n), *[said] * bool(said)]))
         onward = layout.meta.next_preset
         told += [f"run {f'the preset {onward}' if onward else 'more subjects'} next"] * few
     told += [listed([*titles, *["links to all boards"] * bool(section.place)])]
