@@ -15,7 +15,8 @@ from impress_bench.leaderboard.findings.ranges import ranges_verdict
 from impress_bench.leaderboard.findings.verdicts import detection_verdict
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.render import Block, Board, Footnotes, entry_text
-from impress_bench.leaderboard.statistics import Summary, separation
+from impress_bench.leaderboard.separation import separation
+from impress_bench.leaderboard.statistics import Summary
 
 NAME = "inconsistency"
 TEXT = (

@@ -17,13 +17,11 @@ from impress_bench.leaderboard.entries import ABSENT, Entry, Key, Record, differ
 from impress_bench.leaderboard.findings.paired import LEVEL, is_shown
 from impress_bench.leaderboard.layout import Layout, base
 from impress_bench.leaderboard.render import Block, interval_text, p_text
+from impress_bench.leaderboard.significance import holm, least_p, sign_flip_p
 from impress_bench.leaderboard.statistics import (
     Summary,
-    holm,
-    least_p,
     paired_difference,
     recovered_share,
-    sign_flip_p,
     ten_digits,
 )
 

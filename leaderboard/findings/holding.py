@@ -17,7 +17,8 @@ from impress_bench.leaderboard.findings.reasons import NO_NOISE
 from impress_bench.leaderboard.findings.tables import paragraph
 from impress_bench.leaderboard.layout import listed, subjects_text
 from impress_bench.leaderboard.render import interval_text, p_text
-from impress_bench.leaderboard.statistics import Summary, least_p, paired_difference
+from impress_bench.leaderboard.significance import least_p
+from impress_bench.leaderboard.statistics import Summary, paired_difference
 
 
 class Survival(NamedTuple):

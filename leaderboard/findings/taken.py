@@ -8,7 +8,8 @@ from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.entries import Entry, Key, differing
 from impress_bench.leaderboard.findings.paired import gain, gains
 from impress_bench.leaderboard.layout import Layout, base
-from impress_bench.leaderboard.statistics import Summary, holm, sign_flip_p, ten_digits
+from impress_bench.leaderboard.significance import holm, sign_flip_p
+from impress_bench.leaderboard.statistics import Summary, ten_digits
 
 
 def taken(

@@ -22,7 +22,7 @@ from impress_bench.leaderboard.boards.inconsistency import (
 from impress_bench.leaderboard.entries import Key, collect
 from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.plots.saving import save
-from impress_bench.leaderboard.statistics import separation
+from impress_bench.leaderboard.separation import separation
 
 COLOURS = {
     "clean": "#4d4d4d",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from impress_bench.leaderboard.statistics import holm, sign_flip_p
+from impress_bench.leaderboard.significance import holm, sign_flip_p
 
 
 @pytest.mark.parametrize("n", [2, 5, 8, 12])

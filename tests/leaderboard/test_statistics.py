@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
+from impress_bench.leaderboard.separation import auc, separation
 from impress_bench.leaderboard.statistics import (
     Summary,
-    auc,
     detectable,
     paired_difference,
     recovered_share,
-    separation,
     subject_means,
     summarize,
 )
