@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from impress_bench.benchmark.harness.planning.plan import Cell, Plan
-from impress_bench.benchmark.harness.runs.strips import StoredImages
+from impress_bench.benchmark.harness.planning.plan import Plan
+from impress_bench.benchmark.harness.runs.strips import StoredImages, of_first_subjects
 from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.leaderboard import Layout
 from impress_bench.leaderboard.findings.taken import headline_purifier
@@ -36,7 +36,7 @@ def write_pictures(plan: Plan, results: StoredImages, meta: BoardMeta, folder: P
     """
     layout, seed = Layout(meta), min(plan.preset.seeds)
     rows: dict[Place, dict[str, tuple[bytes | None, bytes | None]]] = {}
-    for cells in _of_first_subjects(plan).values():
+    for cells in of_first_subjects(plan).values():
         wanted = _wanted({cell.place.purifier for cell in cells}, layout)
         for cell in cells:
             place = cell.place
@@ -68,16 +68,6 @@ def merge_pictures(folders: Sequence[Path], meta: BoardMeta, target: Path) -> li
         for place, row in rows_of(folder).items():
             rows[place] = row | rows.get(place, {})
     return _written(rows, Layout(meta), target, left_out)
-
-
-def _of_first_subjects(plan: Plan) -> dict[str, list[Cell]]:
-    """The cells of the first subject of each task."""
-    cells: dict[str, list[Cell]] = {}
-    for cell in plan.cells:
-        here = cells.setdefault(cell.place.task, [])
-        if not here or cell.place.subject == here[0].place.subject:
-            here.append(cell)
-    return cells
 
 
 def _add(

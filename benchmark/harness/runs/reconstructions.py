@@ -14,7 +14,12 @@ import numpy as np
 
 from impress_bench.benchmark.harness.config.devices import device_problem
 from impress_bench.benchmark.harness.planning.plan import Plan, PlannedTask
-from impress_bench.benchmark.harness.runs.strips import StoredImages, file_name, title_of
+from impress_bench.benchmark.harness.runs.strips import (
+    StoredImages,
+    file_name,
+    of_first_subjects,
+    title_of,
+)
 from impress_bench.benchmark.harness.stages.base import Stage
 from impress_bench.benchmark.harness.stages.environment import Environment
 from impress_bench.leaderboard import Layout, strip
@@ -78,11 +83,12 @@ def write_reconstructions(
 
 def _first_subjects(plan: Plan) -> Iterator[tuple[PlannedTask, str, Mapping[str, Stage]]]:
     """The first subject of each task, and the stages that protect its images, by protection."""
+    first = of_first_subjects(plan)
     for task in plan.tasks:
-        cells = [cell for cell in plan.cells if cell.place.task == task.name]
+        cells = first.get(task.name, [])
         protected: dict[str, Stage] = {}
         for cell in cells:
-            if cell.place.subject == cells[0].place.subject and cell.protected is not None:
+            if cell.protected is not None:
                 protected.setdefault(cell.place.protection, cell.protected)
         if protected:
             yield task, cells[0].place.subject, protected

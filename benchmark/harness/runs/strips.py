@@ -129,10 +129,20 @@ def _pages(plan: Plan) -> Iterator[tuple[PlannedTask, tuple[str, ...]]]:
             yield task, tuple(planned)[start : start + count]
 
 
+def of_first_subjects(plan: Plan) -> dict[str, list[Cell]]:
+    """By task, the cells of its first subject."""
+    cells: dict[str, list[Cell]] = {}
+    for cell in plan.cells:
+        here = cells.setdefault(cell.place.task, [])
+        if not here or cell.place.subject == here[0].place.subject:
+            here.append(cell)
+    return cells
+
+
 class StoredImages:
     """The images of stages in a store; `notify` gets one line per result that is damaged."""
 
-    def __init__(self, store: Store, notify: Callable[[str], None] = lambda message: None) -> None:
+    def __init__(self, store: Store, notify: Callable[[str], None]) -> None:
         self._store, self._notify = store, notify
         self._told: set[str] = set()
 
