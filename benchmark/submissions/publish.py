@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.plugins.component import OURS
-from impress_bench.benchmark.harness.runs.folder import Part, difference, read_part, shared_places
+from impress_bench.benchmark.harness.runs.folder import read_part
 from impress_bench.benchmark.harness.runs.pages import run_lines, source_of
 from impress_bench.benchmark.harness.storage.atomic_files import make_folder, write_atomically
 from impress_bench.benchmark.harness.storage.keys import canonical_json, sha256
@@ -26,11 +26,11 @@ from impress_bench.benchmark.submissions import distances as distances_form
 from impress_bench.benchmark.submissions.grid import offered
 from impress_bench.benchmark.submissions.measured import complaints_of, measured_part
 from impress_bench.benchmark.submissions.model import Submission
+from impress_bench.benchmark.submissions.placing import Sent, added, alike, home, reading_order
 from impress_bench.benchmark.submissions.reading import read, survey
-from impress_bench.leaderboard.caution import FEW
 from impress_bench.leaderboard.html import Source, write_site
 from impress_bench.leaderboard.html.texts import slug
-from impress_bench.leaderboard.layout import Layout, parsed, target_of
+from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.pages.index import index
 from impress_bench.leaderboard.pages.section import Section
@@ -38,18 +38,6 @@ from impress_bench.leaderboard.schema import CELLS, PROTECTIONS, Table
 from impress_bench.leaderboard.write import build_boards, write_boards
 
 CLAIMED = "Claimed, not re-measured"
-
-
-class Sent(NamedTuple):
-    """A submission, where its figures come from, the figures, and what came out differently when it
-    was measured again: None if nobody did."""
-
-    submission: Submission
-    origin: dict[str, Any]
-    cells: pd.DataFrame
-    distances: pd.DataFrame
-    meta: BoardMeta
-    complaints: list[str] | None = None
 
 
 def publish(
@@ -64,7 +52,7 @@ def publish(
     lies beside the folders of submissions, before anything is written.
     """
     stored = [read_part(path) for path in sorted(results.iterdir()) if path.is_dir()]
-    parts = sorted(stored, key=lambda part: _reading_order(part, stored))
+    parts = sorted(stored, key=lambda part: reading_order(part, stored))
     folders, strays = survey(submissions)
     if strays:
         raise ConfigError("; ".join(map(str, strays)))
@@ -80,9 +68,9 @@ def publish(
             sent.append(Sent(claim.submission, part.origins[0], *tables, complaints=[]))
     sections, written = [], []
     sources: list[Source] = []
-    homes = [_home(one, parts) for one in sent]
+    homes = [home(one, parts) for one in sent]
     for part in parts:
-        here = [_added(one, part) for one, home in zip(sent, homes, strict=True) if home is part]
+        here = [added(one, part) for one, place in zip(sent, homes, strict=True) if place is part]
         cells, distances, meta = _together(
             part.frames.cells, part.frames.protections, part.meta, here
         )
@@ -99,9 +87,9 @@ def publish(
             together = replace(part, frames=frames, meta=meta)
             source = source_of(together, _page_name(part.folder.name))
             sources.append(replace(source, facts=facts))
-    homeless = [one for one, home in zip(sent, homes, strict=True) if home is None]
-    for group, claimed in [(one, False) for one in _alike(homeless)] + [
-        (one, True) for one in _alike(claims)
+    homeless = [one for one, place in zip(sent, homes, strict=True) if place is None]
+    for group, claimed in [(one, False) for one in alike(homeless)] + [
+        (one, True) for one in alike(claims)
     ]:
         section, source = _apart(group, claimed)
         sections.append(section)
@@ -113,60 +101,6 @@ def publish(
         write_site(_named_apart(sources), make_folder(html, "--html"))
         written.append(html / "index.html")
     return written
-
-
-def _home(sent: Sent, parts: Sequence[Part]) -> Part | None:
-    """The published results in whose tables a submission that was measured again stands: of those
-    that agree with it in all that cells depend on and in the seeds, those that share most subjects
-    with it, of equals the first; None if none does."""
-    shared = {}
-    for at, part in enumerate(parts):
-        places = shared_places(sent.cells, part.frames.cells)
-        if (
-            places
-            and not _other_seeds(sent.cells, part.frames.cells)
-            and not any(
-                difference(origin, sent.origin, libraries=False, remarks=False)
-                for origin in part.origins
-            )
-        ):
-            shared[at] = len(places)
-    return parts[max(shared, key=lambda at: shared[at])] if shared else None
-
-
-def _other_seeds(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    """Whether a task that both tables of cells have was exploited with other seeds in one of them:
-    what stands in one table has met the same noise."""
-    seeds = [
-        {task: set(rows["seed"]) for task, rows in frame.groupby("task")} for frame in (one, other)
-    ]
-    return any(seeds[0][task] != seeds[1][task] for task in seeds[0].keys() & seeds[1].keys())
-
-
-def _added(sent: Sent, part: Part) -> Sent:
-    """What a submission brings into the tables of published results: a protection its own rows and
-    the noise that they are measured against, a purifier its cells of the protections there. What
-    else it was compared with is published, and for more subjects."""
-    column = sent.cells[sent.submission.kind]
-    names = list(dict.fromkeys(column))
-    own = [name for name in names if parsed(name).name == sent.submission.name]
-    if sent.submission.kind == "protection":
-        layout = Layout(sent.meta)
-        own += [name for name in names if any(layout.matches(name, one) for one in own)]
-        kept = column.isin(own)
-    else:
-        there = set(_rows(part.frames.cells))
-        known = [row in there for row in _rows(sent.cells)]
-        kept = column.isin(own) & pd.Series(known, index=column.index)
-    cells = sent.cells[kept]
-    places = set(_rows(cells, "subject"))
-    moved = [row in places for row in _rows(sent.distances, "subject")]
-    return sent._replace(cells=cells, distances=sent.distances[moved])
-
-
-def _rows(frame: pd.DataFrame, *further: str) -> Iterator[tuple[str, ...]]:
-    """Task and protection of each line of a table, and `further` columns."""
-    return frame[["task", "protection", *further]].itertuples(index=False, name=None)
 
 
 def _page_name(name: str) -> str:
@@ -182,19 +116,6 @@ def _named_apart(sources: Sequence[Source]) -> list[Source]:
         names[source.name] = count = names.get(source.name, 0) + 1
         apart.append(replace(source, name=source.name + f"-{count}" * (count > 1)))
     return apart
-
-
-def _alike(sent: Sequence[Sent]) -> list[list[Sent]]:
-    """Those that may share a table."""
-    groups: list[list[Sent]] = []
-    for one in sent:
-        for group in groups:
-            if not difference(group[0].origin, one.origin, False):
-                group.append(one)
-                break
-        else:
-            groups.append([one])
-    return groups
 
 
 def _apart(sent: Sequence[Sent], claimed: bool) -> tuple[Section, Source]:
@@ -250,27 +171,6 @@ def _accepted(folder: Path) -> Sent:
     cells = cells_form.typed(claimed.cells)
     distances = distances_form.typed(claimed.distances)
     return Sent(claimed.submission, claimed.provenance, cells, distances, meta)
-
-
-def _reading_order(part: Part, parts: Sequence[Part]) -> tuple[bool, bool, bool, bool, int]:
-    """What is read first: results of which some task can conclude, of one model, of the latest
-    version of it that was published, of which all tasks can conclude, of the most subjects."""
-    subjects = part.frames.cells.groupby("task")["subject"].nunique()
-    enough = subjects[subjects >= FEW]
-    several = any(target_of(task) is not None for task in subjects.index)
-    replaced = any(_replaced_by(part, other) for other in parts)
-    return enough.empty, several, replaced, len(enough) < len(subjects), -int(enough.sum())
-
-
-def _replaced_by(part: Part, other: Part) -> bool:
-    """Whether another set of results is of a later version of the same model: of one with the same
-    name and other weights, begun later."""
-    (name, digest), (others, another) = (
-        (model["name"], model["digest"])
-        for model in (one.origins[0]["models"]["target"] for one in (part, other))
-    )
-    begun = [max(origin["started"] for origin in one.origins) for one in (part, other)]
-    return bool(name == others and digest != another and begun[0] < begun[1])
 
 
 def _together(

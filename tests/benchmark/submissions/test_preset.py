@@ -10,6 +10,7 @@ import pytest
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.runs.comparison import compare
 from impress_bench.benchmark.harness.runs.folder import read_part
+from impress_bench.benchmark.submissions import placing
 from impress_bench.benchmark.submissions import publish as publishing
 from impress_bench.benchmark.submissions.measured import keep
 from impress_bench.benchmark.submissions.writing import submit
@@ -53,7 +54,7 @@ def sent(folder, name, run):
 def home(folder, one):
     """In whose tables it stands; None where in nobody's."""
     parts = [read_part(path) for path in sorted((folder / "results").iterdir())]
-    return publishing._home(one, parts)
+    return placing.home(one, parts)
 
 
 def scores(run, protection, purifier, metric="psnr"):
@@ -126,7 +127,7 @@ def test_a_purifier_meets_the_protections_published_there(folder, made_up, tmp_p
     run = made_up(tmp_path / "run", None, **purified)
     submit("sample-purifier", run, folder / "submissions", **PIN)
     one = sent(folder, "sample-purifier", run)
-    cells = publishing._added(one, home(folder, one)).cells
+    cells = placing.added(one, home(folder, one)).cells
     assert set(cells["purifier"]) == {"sample-purifier"}
     assert set(cells[cells["task"] == "malicious-editing"]["protection"]) == {
         "identity", "photoguard-diffusion", "random-noise[match=photoguard-diffusion,within=mask]",
