@@ -11,7 +11,7 @@ from printed import differences, grids, read
 
 from impress_bench.benchmark.harness.runs.folder import read_part
 from impress_bench.benchmark.harness.runs.reports import summary_of
-from impress_bench.benchmark.submissions.publish import publish
+from impress_bench.benchmark.submissions.publishing.publish import publish
 from impress_bench.leaderboard.layout import Layout
 
 ROOT = Path(__file__).parents[1]

@@ -220,7 +220,7 @@ def publish(results: Path, submissions: Path, measured: Path, out: Path, html: P
     Submissions that were measured again stand beside our results, the others apart.
     """
     from impress_bench.benchmark.errors import ConfigError
-    from impress_bench.benchmark.submissions.publish import publish as write_page
+    from impress_bench.benchmark.submissions.publishing.publish import publish as write_page
 
     if not results.is_dir():
         raise ConfigError(f"--results: {results} is no folder of results")

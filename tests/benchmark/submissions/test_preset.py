@@ -10,9 +10,9 @@ import pytest
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.runs.comparison import compare
 from impress_bench.benchmark.harness.runs.folder import read_part
-from impress_bench.benchmark.submissions import placing
-from impress_bench.benchmark.submissions import publish as publishing
 from impress_bench.benchmark.submissions.measured import keep
+from impress_bench.benchmark.submissions.publishing import placing
+from impress_bench.benchmark.submissions.publishing import publish as publishing
 from impress_bench.benchmark.submissions.writing import submit
 
 PIN = {"git": "https://example.org/sample-cloak.git", "commit": "0123456789" * 4}

@@ -11,9 +11,9 @@ from impress_bench.benchmark.atelier import PACK
 from impress_bench.benchmark.errors import ConfigError
 from impress_bench.benchmark.harness.storage.keys import sha256
 from impress_bench.benchmark.models.digest import folder_digest
-from impress_bench.benchmark.submissions import publish as publishing
 from impress_bench.benchmark.submissions.measured import keep
-from impress_bench.benchmark.submissions.publish import CLAIMED
+from impress_bench.benchmark.submissions.publishing import publish as publishing
+from impress_bench.benchmark.submissions.publishing.publish import CLAIMED
 from impress_bench.benchmark.submissions.reading import read
 from impress_bench.benchmark.submissions.writing import submit
 

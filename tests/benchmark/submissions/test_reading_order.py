@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from impress_bench.benchmark.harness.runs.tables import Frames
-from impress_bench.benchmark.submissions import publish as publishing
-from impress_bench.benchmark.submissions.publish import publish
+from impress_bench.benchmark.submissions.publishing import publish as publishing
+from impress_bench.benchmark.submissions.publishing.publish import publish
 from impress_bench.leaderboard.meta import BoardMeta
 from impress_bench.leaderboard.schema import CELLS
 

@@ -26,7 +26,13 @@ from impress_bench.benchmark.submissions import distances as distances_form
 from impress_bench.benchmark.submissions.grid import offered
 from impress_bench.benchmark.submissions.measured import complaints_of, measured_part
 from impress_bench.benchmark.submissions.model import Submission
-from impress_bench.benchmark.submissions.placing import Sent, added, alike, home, reading_order
+from impress_bench.benchmark.submissions.publishing.placing import (
+    Sent,
+    added,
+    alike,
+    home,
+    reading_order,
+)
 from impress_bench.benchmark.submissions.reading import read, survey
 from impress_bench.leaderboard.html import Source, write_site
 from impress_bench.leaderboard.html.texts import slug
