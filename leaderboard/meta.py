@@ -69,6 +69,8 @@ class BoardMeta(BaseModel):
     metrics: dict[str, list[MetricInfo]] = {}
     chance: dict[str, float] = {}
     inspections: list[MetricInfo] = []
+    #: By task, subjects of the preset that are not in the results.
+    unrun: dict[str, list[str]] = {}
     #: Each task's controls as cells name them.
     controls: dict[str, list[str]] = {}
     #: Specs in the order of display.

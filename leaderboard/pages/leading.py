@@ -54,8 +54,15 @@ def facts(board: Board, layout: Layout) -> str:
     meta = layout.meta
     run = [f"preset `{meta.preset}`"] * bool(meta.preset)
     run += [f"model `{meta.model}`"] * bool(meta.model)
-    run += [f"{layout.title(task)}: {subjects_text(n)}" for task, n in sizes(board, layout).items()]
+    for task, n in sizes(board, layout).items():
+        run.append(f"{layout.title(task)}: {counted(task, n, layout)}")
     return f"**{meta.title or 'Results'}** ({'; '.join(run)})."
+
+
+def counted(task: str, n: int, layout: Layout) -> str:
+    """`24 subjects`, or `6 of 8 subjects` where the preset has more."""
+    unrun = layout.meta.unrun.get(task, ())
+    return f"{n} of {subjects_text(n + len(unrun))}" if unrun else subjects_text(n)
 
 
 def sizes(board: Board, layout: Layout) -> dict[str, int]:

@@ -139,7 +139,8 @@ def _told(section: Section, leads: bool, titles: Sequence[str]) -> str:
             few = few or n < FEW
             shown = "too few to conclude" if n < FEW else _shown(board, task, layout)
             said = shown.removeprefix(f"{subjects_text(n)} ")
-            told.append(", ".join([layout.title(task), subjects_text(n), *[said] * bool(said)]))
+            count = leading.counted(task, n, layout)
+            told.append(", ".join([layout.title(task), count, *[said] * bool(said)]))
         onward = layout.meta.next_preset
         told += [f"run {f'the preset {onward}' if onward else 'more subjects'} next"] * few
     told += [listed([*titles, *["links to all boards"] * bool(section.place)])]

@@ -33,6 +33,7 @@ from impress_bench.benchmark.submissions.publishing.placing import (
     home,
     reading_order,
 )
+from impress_bench.benchmark.submissions.publishing.unrun import unrun, unrun_lines
 from impress_bench.benchmark.submissions.reading import read, survey
 from impress_bench.leaderboard.html import Source, write_site
 from impress_bench.leaderboard.html.texts import slug
@@ -77,16 +78,15 @@ def publish(
     homes = [home(one, parts) for one in sent]
     for part in parts:
         here = [added(one, part) for one, place in zip(sent, homes, strict=True) if place is part]
-        cells, distances, meta = _together(
-            part.frames.cells, part.frames.protections, part.meta, here
-        )
+        meta = part.meta.model_copy(update={"unrun": unrun(part)})
+        cells, distances, meta = _together(part.frames.cells, part.frames.protections, meta, here)
         shown = (cells, distances, part.frames.inspections, meta)
         for old in (part.folder / "boards").glob("*"):
             old.unlink()
         boards = build_boards(*shown, part.frames.notes)
         written += write_boards(*shown, part.folder, boards=boards)
         place = os.path.relpath(part.folder, page.parent).replace(os.sep, "/")
-        facts = _facts(part.origins, here)
+        facts = [*_facts(part.origins, here), *unrun_lines(meta)]
         sections.append(Section(facts, boards, Layout(meta), place))
         if html is not None:
             frames = part.frames._replace(cells=cells, protections=distances)
