@@ -37,16 +37,20 @@ READ = (
 )
 COLUMNS = (
     "Takes more than noise: how much better the exploit fares against noise that is as visible as "
-    "the row's own protection; its scores are in the full table below. {survives}Strongest "
-    "purifier: the one after which the exploit scores best, picked after the run, with that score; "
-    "left after it: what is still taken then. Passes: forward and backward passes through "
-    "networks, to protect one image."
+    "the row's protection, or as the plain one if it is adapted; its scores are in the full table "
+    "below. {survives}Strongest purifier: of those that were run, the one after which the exploit "
+    "scores best, picked after the run, with that score; left after it: what is still taken then, "
+    "not to be compared between rows with different purifiers. Passes: forward and backward passes "
+    "through networks, to protect one image."
 )
 SURVIVED = (
     "{survives}: what is still taken when the same purifier, which the preset names, has purified "
     "the protected images and the noise. "
 )
-TESTED = "p: of that difference, adjusted for the number of rows; *: shown to survive. "
+TESTED = (
+    "p: sign-flip test of that difference, adjusted for the task's rows that have it; *: shown to "
+    "survive. "
+)
 
 
 def facts(board: Board, layout: Layout) -> str:

@@ -99,7 +99,7 @@ def test_the_page_starts_with_one_table_and_nothing_else_is_unfolded():
         "Protection", "Visible (LPIPS) ↓", "Takes more than noise ↑", "Survives impress ↑ [1]",
         "Strongest purifier", "Left after it ↑", "Passes ↓",
     ]  # fmt: skip
-    assert ("p: of that difference" in page) == ("p" in rows[0])
+    assert ("p: sign-flip test of that difference" in page) == ("p" in rows[0])
     assert [row[0] for row in rows[1:]] == [
         "**malicious-editing: PSNR in dB, high is good for the exploit**", "glaze",
         "**style-mimicry: CLIP top-3, high is good for the exploit**", "glaze",
