@@ -113,6 +113,11 @@ class Layout:
             for name in matched
         ]
 
+    def counted(self, task: str, n: int) -> str:
+        """`24 subjects`, or `6 of 8 subjects` where the preset has others that were not run."""
+        unrun = self.meta.unrun.get(task, ())
+        return f"{n} of {subjects_text(n + len(unrun))}" if unrun else subjects_text(n)
+
     def title(self, name: str) -> str:
         """What a reader sees of a spec, a task, a control or a measure.
 

@@ -20,9 +20,6 @@ from impress_bench.leaderboard.render import interval_text, p_text
 from impress_bench.leaderboard.significance import least_p
 from impress_bench.leaderboard.statistics import Summary, paired_difference
 
-#: What a reader must know of the strongest purifier of a row.
-PICKED = "picked after the run and not tested"
-
 
 class Survival(NamedTuple):
     """What a protection takes more than noise: without a purifier, after one (None: not run), and
@@ -138,7 +135,8 @@ def _after_the_strongest(
         others[side == 1].append(f"{name} ({told} after {title})")
     words = {True: "more than noise is taken by", False: "nothing is shown to be left of"}
     return [
-        f"After the strongest purifier of its row, {PICKED}, {words[kept]} {listed(names)}."
+        "After the strongest purifier of its row, picked after the run and not tested, "
+        f"{words[kept]} {listed(names)}."
         for kept, names in others.items()
         if names
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from impress_bench.leaderboard.layout import Layout, subjects_text
+from impress_bench.leaderboard.layout import Layout
 from impress_bench.leaderboard.pages.without_noise import (
     Row,
     Task,
@@ -59,14 +59,8 @@ def facts(board: Board, layout: Layout) -> str:
     run = [f"preset `{meta.preset}`"] * bool(meta.preset)
     run += [f"model `{meta.model}`"] * bool(meta.model)
     for task, n in sizes(board, layout).items():
-        run.append(f"{layout.title(task)}: {counted(task, n, layout)}")
+        run.append(f"{layout.title(task)}: {layout.counted(task, n)}")
     return f"**{meta.title or 'Results'}** ({'; '.join(run)})."
-
-
-def counted(task: str, n: int, layout: Layout) -> str:
-    """`24 subjects`, or `6 of 8 subjects` where the preset has more."""
-    unrun = layout.meta.unrun.get(task, ())
-    return f"{n} of {subjects_text(n + len(unrun))}" if unrun else subjects_text(n)
 
 
 def sizes(board: Board, layout: Layout) -> dict[str, int]:

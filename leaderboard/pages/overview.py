@@ -12,7 +12,7 @@ import pandas as pd
 from impress_bench.benchmark.metric import MetricInfo
 from impress_bench.leaderboard.boards import by_task, glance, transfer
 from impress_bench.leaderboard.caution import caution
-from impress_bench.leaderboard.layout import Layout, listed, parsed, subjects_text
+from impress_bench.leaderboard.layout import Layout, listed, parsed
 from impress_bench.leaderboard.pages import without_noise
 from impress_bench.leaderboard.render import Block, Board, markdown_block, numbers
 
@@ -53,7 +53,7 @@ def overview(boards: Sequence[Board], cells: pd.DataFrame, layout: Layout) -> st
     facts += [f"model `{meta.model}`"] if meta.model else []
     for task in sorted(set(cells["task"])):
         count = cells.loc[cells["task"] == task, "subject"].nunique()
-        facts.append(f"{layout.title(task)}: {subjects_text(count)}")
+        facts.append(f"{layout.title(task)}: {layout.counted(task, count)}")
     parts.append("; ".join(facts) + "." if facts else "")
     parts.append(caution(cells, layout, cells["task"]))
     parts += [READING, _chance(layout), _links(boards)]

@@ -139,7 +139,7 @@ def _told(section: Section, leads: bool, titles: Sequence[str]) -> str:
             few = few or n < FEW
             shown = "too few to conclude" if n < FEW else _shown(board, task, layout)
             said = shown.removeprefix(f"{subjects_text(n)} ")
-            count = leading.counted(task, n, layout)
+            count = layout.counted(task, n)
             told.append(", ".join([layout.title(task), count, *[said] * bool(said)]))
         onward = layout.meta.next_preset
         told += [f"run {f'the preset {onward}' if onward else 'more subjects'} next"] * few

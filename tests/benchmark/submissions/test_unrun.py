@@ -51,5 +51,7 @@ def test_the_first_line_and_the_facts_of_a_set_say_so(tmp_path, monkeypatch):
     publish(tmp_path / "results", tmp_path / "submissions", page, tmp_path / "measured")
     text = page.read_text()
     assert "Malicious editing: 5 of 6 subjects; Style mimicry: 5 of 6 subjects)" in text
+    overview = (tmp_path / "results" / "mini" / "boards" / "LEADERBOARD.md").read_text()
+    assert "Malicious editing: 5 of 6 subjects; Style mimicry: 5 of 6 subjects." in overview
     line = "Style mimicry of Marcus Aldine; Malicious editing of photo-03"
     assert f"- Of the preset's subjects not run: {line}" in text

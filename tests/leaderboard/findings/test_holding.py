@@ -1,7 +1,7 @@
 """What survives a purifier, and what holds best, in words."""
 
 from impress_bench.benchmark.metric import MetricInfo
-from impress_bench.leaderboard.findings.holding import PICKED, Survival, holding_verdict
+from impress_bench.leaderboard.findings.holding import Survival, holding_verdict
 from impress_bench.leaderboard.statistics import Summary, paired_difference
 
 SCORE = MetricInfo("score", "Score", True, primary=True)
@@ -68,7 +68,8 @@ def test_where_the_strongest_purifier_of_a_row_says_otherwise_it_is_said():
     holds, lost = survival([2.0, 3.0] * 4), survival([1.0, -1.0] * 4)
     never = holds._replace(purified=None, left={})
     after = {"hardest": ("IMP", holds.purified)}, {"hardest": ("TV", lost.purified)}
-    kept, gone = (f"After the strongest purifier of its row, {PICKED}, {words}" for words in (
+    picked = "picked after the run and not tested"
+    kept, gone = (f"After the strongest purifier of its row, {picked}, {words}" for words in (
         "more than noise is taken by", "nothing is shown to be left of",
     ))  # fmt: skip
     found = {"Most": holds, "Lost": lost._replace(**after[0]), "Never": never._replace(**after[0])}
