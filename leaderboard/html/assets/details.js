@@ -124,14 +124,18 @@ function ranksOf(protection) {
   return rows.length ? [make("h3", {}, title), grid(title, ["Purifier", "Rank"], rows)] : [];
 }
 
-function startDetails() {
-  for (const cell of document.querySelectorAll("td[data-record]")) {
+// The buttons of a board that open a cell or a row.
+function makeOpeners(board) {
+  for (const cell of board.querySelectorAll("td[data-record]")) {
     cell.append(make("button", { type: "button", class: "cell" }, ...cell.childNodes));
   }
-  for (const row of document.querySelectorAll("tr[data-protection], tr[data-purifier]")) {
+  for (const row of board.querySelectorAll("tr[data-protection], tr[data-purifier]")) {
     const head = row.querySelector("th");
     head.append(make("button", { type: "button", class: "row" }, ...head.childNodes));
   }
+}
+
+function startDetails() {
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button.cell, button.row");
     if (!button) return;

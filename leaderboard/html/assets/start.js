@@ -1,25 +1,33 @@
 // Makes the page work: what is above is text and tables, with or without scripts.
 
-startViews();
-for (const table of document.querySelectorAll("table.sortable")) makeSortable(table);
-startDetails();
-for (const board of document.querySelectorAll("[data-board]")) {
+// Sorting, what rows and cells open, filter and exports of a board.
+function prepare(board) {
+  for (const table of board.querySelectorAll("table.sortable")) makeSortable(table);
+  makeOpeners(board);
   const filter = makeFilter(board);
-  if (!filter) continue;
+  if (!filter) return;
   const tools = board.querySelector(".tools") || make("div", { class: "tools" });
   if (!tools.parentElement) board.querySelector("h2").nextElementSibling.after(tools);
   tools.prepend(filter, makeExports(board.dataset.board, () => visibleTables(board)));
 }
+
+// Whether a filter or an order of the board stands in the address.
+function isAddressed(board) {
+  return [...state.keys()].some((key) => key === "q." + board.dataset.board ||
+    (key.startsWith("sort.") && board.contains(document.getElementById(key.slice(5)))));
+}
+
+startViews();
+startDetails();
+// A folded board waits until it is opened: hundreds of tables with buttons would delay the page.
+for (const board of document.querySelectorAll("[data-board]")) {
+  if (board.tagName === "DETAILS" && isAddressed(board)) board.open = true;
+  if (board.tagName !== "DETAILS" || board.open) prepare(board);
+  else board.addEventListener("toggle", () => prepare(board), { once: true });
+}
 startPlots();
 startPictures();
 startCompare();
-// A board whose filter or order stands in the address is open.
-for (const key of state.keys()) {
-  const [kind, name] = [key.split(".")[0], key.slice(key.indexOf(".") + 1)];
-  const id = kind === "sort" && document.getElementById(name);
-  const board = id ? id.closest("details") : kind === "q" && document.querySelector(`details[data-board="${CSS.escape(name)}"]`);
-  if (board) board.open = true;
-}
 startParts();
 startRelease();
 document.documentElement.dataset.ready = "";

@@ -140,6 +140,26 @@ def test_filtering_and_the_address(view: Any) -> None:
     )
 
 
+def test_a_folded_board_works_once_it_is_open(view: Any) -> None:
+    """By a click or by an address; until then it is text, so that a large page is soon ready."""
+    page = view()
+    board = page.locator("details[data-board^=matrix]").first
+    assert board.locator("button").count() == 0
+    board.locator("summary").click()
+    board.locator("table thead button").first.click()
+    board.get_by_label("Filter rows").fill("gla")
+    board.locator("[data-protection=glaze] button.row").first.click()
+    assert page.locator("#details h2").inner_text() == "GLAZE"
+    page.keyboard.press("Escape")
+    until(page, "location.hash.includes('row')", False)
+    linked = view(page.evaluate("location.hash")).locator("details[data-board^=matrix]").first
+    assert linked.get_attribute("open") is not None
+    assert linked.locator("table thead th").first.get_attribute("aria-sort") == "ascending"
+    assert linked.get_by_label("Filter rows").input_value() == "gla"
+    assert linked.locator("tbody tr:visible").count() > 0
+    assert all("gla" in row.lower() for row in linked.locator("tbody tr:visible").all_inner_texts())
+
+
 def test_a_cell_opens_values_settings_and_command(view: Any, source: Source) -> None:
     page = view()
     button = page.locator("tr[data-protection=glaze] td[data-record] button").last
