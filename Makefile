@@ -30,12 +30,11 @@ leaderboard: $(VENV)/installed  ## run PRESET=mini and write its boards and its 
 	@$(BIN)/impress-bench report runs/$(PRESET) --html runs/$(PRESET)/page > /dev/null
 	@echo "Page: runs/$(PRESET)/page/index.html"
 
-# Two processes of one thread each are faster than one process of two. Tests of speed assert nothing
-# here and need an idle machine: `make benchmark`.
+# Two processes of one thread each are faster than one process of two. Tests of speed need an idle
+# machine and are left to `make benchmark`.
 JOBS ?= 2
 test: $(VENV)/installed  ## the whole test suite
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --ignore tests/performance
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/performance -k memory
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile -m "not speed"
 
 # In an environment of its own: what libraries do for the package, on synthetic and embedded data.
 LOWEST ?= .venv-lowest

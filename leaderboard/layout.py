@@ -118,6 +118,14 @@ class Layout:
         unrun = self.meta.unrun.get(task, ())
         return f"{n} of {subjects_text(n + len(unrun))}" if unrun else subjects_text(n)
 
+    def what_was_run(self, subjects: Mapping[str, int]) -> str:
+        """`preset `mini`; model `atelier`; Style mimicry: 2 subjects`, of the number of `subjects`
+        of each task; what is not known is left out."""
+        named = {"preset": self.meta.preset, "model": self.meta.model}
+        told = [f"{kind} `{name}`" for kind, name in named.items() if name]
+        told += [f"{self.title(task)}: {self.counted(task, n)}" for task, n in subjects.items()]
+        return "; ".join(told)
+
     def title(self, name: str) -> str:
         """What a reader sees of a spec, a task, a control or a measure.
 

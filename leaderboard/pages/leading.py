@@ -55,12 +55,8 @@ TESTED = (
 
 def facts(board: Board, layout: Layout) -> str:
     """What was run: title, preset, model and subjects."""
-    meta = layout.meta
-    run = [f"preset `{meta.preset}`"] * bool(meta.preset)
-    run += [f"model `{meta.model}`"] * bool(meta.model)
-    for task, n in sizes(board, layout).items():
-        run.append(f"{layout.title(task)}: {layout.counted(task, n)}")
-    return f"**{meta.title or 'Results'}** ({'; '.join(run)})."
+    run = layout.what_was_run(sizes(board, layout))
+    return f"**{layout.meta.title or 'Results'}** ({run})."
 
 
 def sizes(board: Board, layout: Layout) -> dict[str, int]:

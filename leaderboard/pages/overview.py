@@ -49,12 +49,9 @@ def overview(boards: Sequence[Board], cells: pd.DataFrame, layout: Layout) -> st
     """The text of a run's LEADERBOARD.md, from its boards and the table `cells`."""
     meta = layout.meta
     parts = [f"# {meta.title or 'Leaderboard'}", miniature_note([layout]), meta.model_note]
-    facts = [f"Preset `{meta.preset}`"] if meta.preset else []
-    facts += [f"model `{meta.model}`"] if meta.model else []
-    for task in sorted(set(cells["task"])):
-        count = cells.loc[cells["task"] == task, "subject"].nunique()
-        facts.append(f"{layout.title(task)}: {layout.counted(task, count)}")
-    parts.append("; ".join(facts) + "." if facts else "")
+    subjects = cells.groupby("task", observed=True)["subject"].nunique().to_dict()
+    if run := layout.what_was_run(subjects):
+        parts.append(f"{run[0].upper()}{run[1:]}.")
     parts.append(caution(cells, layout, cells["task"]))
     parts += [READING, _chance(layout), _links(boards)]
     for board in boards:

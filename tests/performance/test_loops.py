@@ -22,6 +22,8 @@ from impress_bench.benchmark.seeds import per_image_generators
 from impress_bench.metrics import lpips_budget, lpips_to
 from impress_bench.protections.objectives.trained_surrogate import attention, cross_attention_kv
 
+pytestmark = pytest.mark.speed
+
 STEPS = 3
 BATCH = 8
 

@@ -12,6 +12,8 @@ import torch
 from impress_bench import metrics
 from impress_bench.metrics.lpips import _network
 
+pytestmark = pytest.mark.speed
+
 
 @pytest.fixture(scope="module")
 def pair() -> tuple[torch.Tensor, torch.Tensor]:

@@ -23,6 +23,8 @@ from impress_bench.benchmark.harness.storage.result import Result
 from impress_bench.benchmark.harness.storage.store import Store
 from impress_bench.leaderboard import write_boards
 
+pytestmark = pytest.mark.speed
+
 PLAN = """
 title = "Large"
 tasks = ["crowded[people={people}]"]

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.speed
+
 TESTS = Path(__file__).parent.parent
 TURNS = 6
 

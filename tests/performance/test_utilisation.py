@@ -15,6 +15,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from impress_bench import attacks, protections
 from impress_bench.benchmark import Context
 
+pytestmark = pytest.mark.speed
+
 SIDE = 1024
 
 LOOPS = {

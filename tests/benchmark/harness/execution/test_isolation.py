@@ -81,13 +81,20 @@ def bench(command, preset_file, site, third_parties, tmp_path):
     return run
 
 
+@pytest.fixture(scope="module")
+def known():
+    """What was measured before."""
+    return {}
+
+
 @pytest.fixture
-def alone(bench):
+def alone(bench, known):
     """All honest cells, in one process: isolation changes no result."""
-    more = ("--protections", ",".join(HONEST), "--purifiers", "keep,smooth,none")
-    code, errors, cells = bench("alone", "", *more)
-    assert code == 0, errors
-    return cells
+    if "alone" not in known:
+        more = ("--protections", ",".join(HONEST), "--purifiers", "keep,smooth,none")
+        code, errors, known["alone"] = bench("alone", "", *more)
+        assert code == 0, errors
+    return known["alone"]
 
 
 def check_unharmed(cells, alone, protections, purifier="keep"):
