@@ -68,7 +68,7 @@ def holding_verdict(
         if lost := [name for name, side in sides.items() if side in (0, -1)]:
             sentences.append(f"Not shown to survive: {listed(lost)}.")
     else:
-        sentences.append(_none_shown(survivals, purified, purifier))
+        sentences.append(_none_shown(survivals, sides, purifier))
         taking = [
             f"{name} ({interval_text(one.plain, metric.percent, False)})"
             for name, one in survivals.items()
@@ -88,14 +88,19 @@ def holding_verdict(
 
 
 def _none_shown(
-    survivals: Mapping[str, Survival], purified: Mapping[str, Summary], purifier: str
+    survivals: Mapping[str, Survival], sides: Mapping[str, int | None], purifier: str
 ) -> str:
-    """That none is shown to survive; of too few subjects for their number, that none can be."""
+    """That none is shown to survive, by name unless all were run after the purifier; of too few
+    subjects for their number, that none can be."""
+    purified = {name: one.purified for name, one in survivals.items() if one.purified is not None}
     subjects = max(one.n for one in purified.values())
     tests = sum(one.p is not None for one in survivals.values())
     least = least_p(subjects, tests)
     if least < LEVEL:
-        return f"No protection is shown to survive {purifier}."
+        if len(purified) == len(survivals):
+            return f"No protection is shown to survive {purifier}."
+        judged = [name for name, side in sides.items() if side is not None]
+        return f"Not shown to survive {purifier}: {listed(judged)}."
     return (
         f"{subjects_text(subjects)} cannot show which of {tests} protections survive {purifier}:"
         f" no p below {p_text(least)} is possible."
@@ -133,7 +138,8 @@ def _after_the_strongest(
         title, summary = one.hardest
         told = interval_text(summary, metric.percent, signed=side != 1)
         others[side == 1].append(f"{name} ({told} after {title})")
-    words = {True: "more than noise is taken by", False: "nothing is shown to be left of"}
+    also = "also " * (1 in sides.values())
+    words = {True: f"more than noise is {also}taken by", False: "nothing is shown to be left of"}
     return [
         "After the strongest purifier of its row, picked after the run and not tested, "
         f"{words[kept]} {listed(names)}."

@@ -33,23 +33,23 @@ SURVIVES, UP = "Survives ", " ↑"
 SCORE = "Exploit's score"
 READ = (
     "↑: more, ↓: less is better for who protects an image. In brackets: 95 % interval over "
-    "subjects; no effect is shown where it holds 0, nor by fewer than six subjects."
+    "subjects; where it holds 0, or has fewer than six subjects, no effect is shown."
 )
 COLUMNS = (
-    "Takes more than noise: how much better the exploit fares against noise that is as visible as "
-    "the row's protection, or as the plain one if it is adapted; its scores are in the full table "
-    "below. {survives}Strongest purifier: of those that were run, the one after which the exploit "
-    "scores best, picked after the run, with that score; left after it: what is still taken then, "
-    "not to be compared between rows with different purifiers. Passes: forward and backward passes "
-    "through networks, to protect one image."
+    "Takes more than noise: how much better the exploit fares against noise than against the "
+    "row's protection; the noise is as visible as the protection, or as the plain one if that is "
+    "adapted. Scores are in the full table below. {survives}Strongest purifier: of those that were "
+    "run, the one after which the exploit scores best, picked after the run, with that score; left "
+    "after it: what is still taken then, not to be compared between rows with different purifiers. "
+    "Passes: forward and backward passes through networks, to protect one image."
 )
 SURVIVED = (
     "{survives}: what is still taken when the same purifier, which the preset names, has purified "
     "the protected images and the noise. "
 )
 TESTED = (
-    "p: sign-flip test of that difference, adjusted for the task's rows that have it; *: shown to "
-    "survive. "
+    "p: sign-flip test of that difference, adjusted for all rows of the task that have a p; "
+    "*: shown to survive. "
 )
 
 

@@ -38,6 +38,8 @@ def test_what_survives_is_told_with_what_it_costs_and_with_the_others():
         "Score: No protection is shown to survive JPG. Unpurified, more than noise is taken by Lost"
         " (3.00 [2.00, 4.00])."
     )
+    told = holding_verdict({"Lost": lost, "Few": few, "Never": never}, "JPG", SCORE)
+    assert told.startswith("Score: Not shown to survive JPG: Lost. Unpurified")
 
 
 def test_where_nothing_is_known_to_survive_it_says_why_and_what_to_do():
@@ -74,10 +76,13 @@ def test_where_the_strongest_purifier_of_a_row_says_otherwise_it_is_said():
     ))  # fmt: skip
     found = {"Most": holds, "Lost": lost._replace(**after[0]), "Never": never._replace(**after[0])}
     told = holding_verdict(found, "JPG", SCORE)
+    also = kept.replace("is taken", "is also taken")
     assert told.endswith(
-        f"Not run after JPG: Never. {kept} Lost (2.50 [2.05, 2.95] after IMP) and Never (2.50"
+        f"Not run after JPG: Never. {also} Lost (2.50 [2.05, 2.95] after IMP) and Never (2.50"
         " [2.05, 2.95] after IMP)."
     )
+    told = holding_verdict({"Lost": found["Lost"]}, "JPG", SCORE)
+    assert told.endswith(f"{kept} Lost (2.50 [2.05, 2.95] after IMP).")
     told = holding_verdict({"Most": holds._replace(**after[1])}, "JPG", SCORE)
     assert told.endswith(f"{gone} Most (+0.000 [-0.894, +0.894] after TV).")
     agreed = {"Most": holds._replace(**after[0]), "Lost": lost._replace(**after[1])}
