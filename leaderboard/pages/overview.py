@@ -49,7 +49,7 @@ def overview(boards: Sequence[Board], cells: pd.DataFrame, layout: Layout) -> st
     """The text of a run's LEADERBOARD.md, from its boards and the table `cells`."""
     meta = layout.meta
     parts = [f"# {meta.title or 'Leaderboard'}", miniature_note([layout]), meta.model_note]
-    subjects = cells.groupby("task", observed=True)["subject"].nunique().to_dict()
+    subjects = {str(task): each.nunique() for task, each in cells.groupby("task")["subject"]}
     if run := layout.what_was_run(subjects):
         parts.append(f"{run[0].upper()}{run[1:]}.")
     parts.append(caution(cells, layout, cells["task"]))
