@@ -1,6 +1,6 @@
 """Scatter plots of robustness against visibility: what a protection achieves at which visibility.
 
-A protection that was run at several budgets is drawn as a curve, one at a single budget as a point.
+A protection that was run at several budgets is drawn as a curve, all others as points.
 Scores are the exploit's, so a point below and to the left of another protects better and is less
 visible.
 """
@@ -28,6 +28,9 @@ COLOURS = ("#b5382a", "#2166ac", "#4d9221", "#c98b1b", "#7b3294", "#4d4d4d", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "*", "<", "h", ">")
 #: Inches of the panels' height, and pixels per inch.
 HEIGHT, DPI = 3.8, 140
+#: Settings are budgets if the most visible is so many times as visible as the least. A line through
+#: others, such as weights of a loss, would run to and fro over differences that mean nothing.
+BUDGETS = 1.2
 #: A title that is longer goes on in another line of the legend.
 TITLE_CHARACTERS = 60
 
@@ -142,7 +145,7 @@ def _panel(
     layout: Layout,
     metric: MetricInfo,
 ) -> None:
-    """Every family's points, joined in the order of their visibility."""
+    """Every family's points, those at several budgets joined in the order of their visibility."""
     scale = 100 if metric.percent else 1
     for place, name in enumerate(families):
         own = sorted(
@@ -153,7 +156,8 @@ def _panel(
         colour, marker = look_of(place)
         line: dict[str, Any] = {"color": colour, "linewidth": 1.4}
         look = {**line, "marker": marker, "markersize": 5}
-        axes.plot([x for x, *_ in own], [y for _, y, _ in own], **line)
+        if own and own[-1][0] > BUDGETS * own[0][0]:
+            axes.plot([x for x, *_ in own], [y for _, y, _ in own], **line)
         axes.plot([], [], label=layout.title(name), **look)
         for x, y, partial in own:
             mark = {"marker": "X", "markersize": 8, "markeredgecolor": "white"} if partial else {}

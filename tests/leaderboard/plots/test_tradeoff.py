@@ -12,7 +12,7 @@ from PIL import Image
 from impress_bench.leaderboard import Layout, write_boards
 from impress_bench.leaderboard.html.scatter import values
 from impress_bench.leaderboard.meta import BoardMeta
-from impress_bench.leaderboard.plots.tradeoff import figure_of, look_of, points_of
+from impress_bench.leaderboard.plots.tradeoff import Point, figure_of, look_of, points_of
 
 EMPTY = pd.DataFrame()
 WEAK, STRONG = "glaze[linf=8/255]", "glaze[linf=16/255]"
@@ -109,6 +109,20 @@ def test_the_metric_that_conclusions_rest_on_is_drawn(
     write_boards(both, protections, EMPTY, meta | {"metrics": {"style-mimicry": metrics}}, tmp_path)
     text = (tmp_path / "boards/LEADERBOARD.md").read_text(encoding="utf-8")
     assert "![Style mimicry: Style against visibility]" in text
+
+
+def test_budgets_are_joined_and_other_settings_are_not(swept: Any, meta: Any) -> None:
+    layout = Layout(BoardMeta.of(meta))
+    metric = layout.metrics("style-mimicry", ["clip-top3"])[0]
+    points = points_of(*swept, layout, "style-mimicry", metric)
+
+    def joined(points: list[Point]) -> list[list[float]]:
+        axes = figure_of(points, layout, metric).axes[0]
+        return [list(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) > 1]
+
+    assert joined(points) == [[pytest.approx(0.04), pytest.approx(0.15)]]
+    alike = [point._replace(visibility=min(point.visibility, 0.045)) for point in points]
+    assert joined(alike) == []
 
 
 def test_looks_are_unlike() -> None:
