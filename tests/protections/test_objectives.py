@@ -38,50 +38,50 @@ PGD = {"linf": LINF, "step": 2 / 255}
 LEARNING = {"surrogate_lr": 1e-4, "batch": 2}
 BUILDERS = {
     "glaze": lambda: Glaze(
-        target="engraving", steps=30, lr=0.02, transfer_steps=5, linf=LINF, p=0.1, strength=0.8
+        target="engraving", steps=20, lr=0.02, transfer_steps=5, linf=LINF, p=0.1, strength=0.8
     ),
-    "photoguard-encoder": lambda: PhotoGuardEncoder(steps=25, **PGD),
+    "photoguard-encoder": lambda: PhotoGuardEncoder(steps=20, **PGD),
     "photoguard-diffusion": lambda: PhotoGuardDiffusion(
         radius=1.0, step=0.1, steps=20, repeats=1, diffusion_steps=2
     ),
-    "advdm": lambda: AdvDM(steps=30, **PGD),
-    "mist": lambda: Mist(steps=25, **PGD),
-    "mist-textural": lambda: Mist(mode="textural", steps=25, **PGD),
-    "mist-semantic": lambda: Mist(mode="semantic", steps=30, **PGD),
-    "sds": lambda: Sds(steps=30, **PGD),
-    "sds-ascending": lambda: Sds(ascend=True, steps=30, **PGD),
-    "sdst": lambda: Sds(target="pattern", steps=25, **PGD),
-    "fsmg": lambda: Fsmg(surrogate_steps=5, steps=30, **PGD, **LEARNING),
-    "aspl": lambda: Aspl(rounds=5, moves=6, surrogate_steps=1, **PGD, **LEARNING),
-    "caat": lambda: Caat(steps=30, **PGD, **LEARNING),
-    "ace": lambda: Ace(rounds=3, moves=10, surrogate_steps=2, **PGD, **LEARNING),
+    "advdm": lambda: AdvDM(steps=20, **PGD),
+    "mist": lambda: Mist(steps=20, **PGD),
+    "mist-textural": lambda: Mist(mode="textural", steps=20, **PGD),
+    "mist-semantic": lambda: Mist(mode="semantic", steps=20, **PGD),
+    "sds": lambda: Sds(steps=20, **PGD),
+    "sds-ascending": lambda: Sds(ascend=True, steps=20, **PGD),
+    "sdst": lambda: Sds(target="pattern", steps=20, **PGD),
+    "fsmg": lambda: Fsmg(surrogate_steps=5, steps=20, **PGD, **LEARNING),
+    "aspl": lambda: Aspl(rounds=4, moves=5, surrogate_steps=1, **PGD, **LEARNING),
+    "caat": lambda: Caat(steps=20, **PGD, **LEARNING),
+    "ace": lambda: Ace(rounds=3, moves=7, surrogate_steps=2, **PGD, **LEARNING),
     "ace-plus": lambda: Ace(
-        rounds=3, moves=10, surrogate_steps=2, latent_weight=100.0, **PGD, **LEARNING
+        rounds=3, moves=7, surrogate_steps=2, latent_weight=100.0, **PGD, **LEARNING
     ),
     "metacloak": lambda: MetaCloak(
-        trials=1, stages=2, stage_steps=3, visits=3, moves=6, surrogate_steps=1, **PGD, **LEARNING
+        trials=1, stages=2, stage_steps=3, visits=3, moves=4, surrogate_steps=1, **PGD, **LEARNING
     ),
-    "diffusion-guard": lambda: DiffusionGuard(steps=25, **PGD),
-    "simac": lambda: SimAC(searches=2, rounds=5, moves=6, surrogate_steps=1, **PGD, **LEARNING),
+    "diffusion-guard": lambda: DiffusionGuard(steps=20, **PGD),
+    "simac": lambda: SimAC(searches=2, rounds=4, moves=5, surrogate_steps=1, **PGD, **LEARNING),
     "simac-paper": lambda: SimAC(
-        source="paper", searches=1, rounds=5, moves=5, surrogate_steps=1, **PGD, **LEARNING
+        source="paper", searches=1, rounds=4, moves=5, surrogate_steps=1, **PGD, **LEARNING
     ),
-    "pap": lambda: Pap(steps=25, prompt_steps=2, prompt="a painting", **PGD),
-    "pid": lambda: Pid(steps=25, **PGD),
+    "pap": lambda: Pap(steps=20, prompt_steps=2, prompt="a painting", **PGD),
+    "pid": lambda: Pid(steps=20, **PGD),
     "nightshade": lambda: Nightshade(
-        prompt="engraving", sampling_steps=3, steps=25, linf=LINF, step=4 / 255
+        prompt="engraving", sampling_steps=3, steps=20, linf=LINF, step=4 / 255
     ),
     "style-guard": lambda: StyleGuard(rounds=5, moves=6, surrogate_steps=1, **PGD, **LEARNING),
     "style-protect": lambda: StyleProtect(
-        layers="up_blocks.0 down_blocks.2", steps=30, **PGD, **LEARNING
+        layers="up_blocks.0 down_blocks.2", steps=20, **PGD, **LEARNING
     ),
-    "disdiff": lambda: DisDiff(rounds=5, moves=6, surrogate_steps=1, **PGD, **LEARNING),
+    "disdiff": lambda: DisDiff(rounds=4, moves=5, surrogate_steps=1, **PGD, **LEARNING),
     "disdiff-attention": lambda: DisDiff(
-        weight=100.0, rounds=5, moves=6, surrogate_steps=1, **PGD, **LEARNING
+        weight=100.0, rounds=4, moves=5, surrogate_steps=1, **PGD, **LEARNING
     ),
-    "adv-paint": lambda: AdvPaint(steps=25, linf=LINF, step=4 / 255),
+    "adv-paint": lambda: AdvPaint(steps=20, linf=LINF, step=4 / 255),
 }
-DRAWS = 12
+DRAWS = 6
 
 
 @pytest.fixture(scope="module")
