@@ -20,14 +20,13 @@ if TYPE_CHECKING:
     from tiny import TinyModel
     from torch import Tensor
 
-#: Files that take minutes, the longest first. Processes that share the suite's files begin with
+#: Files that take longest, roughly in that order. Processes that share the suite's files begin with
 #: these, so that none is left with one at the end; by itself xdist would leave those of few tests.
 LONGEST = (
     "test_isolation.py", "test_objectives.py", "test_readme.py", "test_ray.py", "test_recipes.py",
     "test_immuniser.py", "test_renamed.py", "test_kills.py", "test_processes.py",
     "fidelity/test_plugins.py", "test_odd_images.py", "test_from_python.py", "test_photo_memory.py",
-    "test_other_interpreter.py", "test_leaderboard.py", "test_scaffold.py", "test_confine.py",
-    "test_prune.py", "test_external.py",
+    "test_other_interpreter.py", "test_leaderboard.py", "test_scaffold.py",
 )  # fmt: skip
 
 

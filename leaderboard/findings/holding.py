@@ -68,7 +68,7 @@ def holding_verdict(
         if lost := [name for name, side in sides.items() if side in (0, -1)]:
             sentences.append(f"Not shown to survive: {listed(lost)}.")
     else:
-        sentences.append(_none_shown(survivals, sides, purifier))
+        sentences.append(_none_shown(survivals, purified, purifier))
         taking = [
             f"{name} ({interval_text(one.plain, metric.percent, False)})"
             for name, one in survivals.items()
@@ -88,18 +88,17 @@ def holding_verdict(
 
 
 def _none_shown(
-    survivals: Mapping[str, Survival], sides: Mapping[str, int | None], purifier: str
+    survivals: Mapping[str, Survival], purified: Mapping[str, Summary], purifier: str
 ) -> str:
     """That none is shown to survive, by name unless all were run after the purifier; of too few
     subjects for their number, that none can be."""
-    purified = {name: one.purified for name, one in survivals.items() if one.purified is not None}
     subjects = max(one.n for one in purified.values())
     tests = sum(one.p is not None for one in survivals.values())
     least = least_p(subjects, tests)
     if least < LEVEL:
         if len(purified) == len(survivals):
             return f"No protection is shown to survive {purifier}."
-        judged = [name for name, side in sides.items() if side is not None]
+        judged = [name for name, one in purified.items() if side_of(one) is not None]
         return f"Not shown to survive {purifier}: {listed(judged)}."
     return (
         f"{subjects_text(subjects)} cannot show which of {tests} protections survive {purifier}:"

@@ -33,7 +33,7 @@ def few(folder, role, split, count, subjects=world.SUBJECTS, movement=None):
         [
             work
             for a in artists
-            for work in world.paintings(a, split, min(count, 6), subjects=subjects)
+            for work in world.paintings(a, split, min(count, 12), subjects=subjects)
         ]
     )
 
